@@ -1,0 +1,1 @@
+"""ingest-clean: nightly ELT with write-audit-publish on a versioned lake."""

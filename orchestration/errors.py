@@ -1,0 +1,182 @@
+"""Every error this package raises on purpose: what failed, and the outcome it stands for.
+
+IngestCleanError
+├── UsageError                  exit 2    a bad argument, setting or source description
+├── DataFailed                  exit 3
+├── SourceFailed                exit 4
+│   ├── SourceUnreachable                 worth another try
+│   ├── SourceBusy                        worth another try, after `retry_after`
+│   ├── SourceRefused
+│   └── SourceBodyInvalid
+├── PlatformFailed              exit 5
+│   ├── ServerFailed
+│   ├── SpoolFailed
+│   ├── GateMissing
+│   ├── GateRefused
+│   └── LakeError
+│       ├── LakeUnreachable
+│       ├── LakeRefused
+│       ├── LakeNotFound
+│       ├── LakeExists
+│       ├── LakeNoChanges
+│       ├── LakeDirty
+│       ├── LakeBusy
+│       └── LakeServerError
+├── Conflict                    exit 6
+└── Cancelled                   exit 130
+
+Exit codes and outcomes are those of section 8 of the design: "the data failed" is not "the platform failed".
+"""
+
+from __future__ import annotations
+
+
+class IngestCleanError(Exception):
+    """The base of all errors here.
+
+    Args:
+        cause: What went wrong, with the value it went wrong on.
+        remedy: What to do about it: a command to type or a setting to change.
+
+    The step and the date are filled in where the error passes through a step of the run protocol.
+    """
+
+    exit_code = 1
+    outcome = "Failed"
+
+    def __init__(self, cause: str, *, remedy: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+        self.step = ""
+        self.execution_date = ""
+        self.main = ""
+
+    def describe(self) -> str:
+        """The error as lines for a person: date and step with the cause, the state of `main`, the next command."""
+        where = " ".join(part for part in (self.execution_date, self.step) if part)
+        lines = [f"{where}: {self.cause}" if where else self.cause]
+        if self.main:
+            lines.append(f"main: {self.main}")
+        if self.remedy:
+            lines.append(f"next: {self.remedy}")
+        return "\n".join(lines)
+
+
+class UsageError(IngestCleanError):
+    """A bad argument, setting or source description; nothing was touched."""
+
+    exit_code = 2
+    outcome = "UsageError"
+
+
+class DataFailed(IngestCleanError):
+    """The data broke a test, a contract, the accounting or a limit; trying again gives the same."""
+
+    exit_code = 3
+    outcome = "DataFailed"
+
+
+class SourceFailed(IngestCleanError):
+    """The API gave no usable answer."""
+
+    exit_code = 4
+    outcome = "SourceFailed"
+
+
+class SourceUnreachable(SourceFailed):
+    """No connection, a time-out, an answer cut short, or a passing server error."""
+
+
+class SourceBusy(SourceFailed):
+    """The API asks to wait: 429, or 503 with Retry-After.
+
+    `retry_after` is what it asked for, in seconds, or None where it named no time.
+    """
+
+    def __init__(self, cause: str, *, retry_after: float | None = None, remedy: str = "") -> None:
+        super().__init__(cause, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class SourceRefused(SourceFailed):
+    """The API answered with a status that another try will not change."""
+
+
+class SourceBodyInvalid(SourceFailed):
+    """The API's body is not what the source description declares."""
+
+
+class PlatformFailed(IngestCleanError):
+    """lakeFS, the disk or Prefect failed; the data was not judged."""
+
+    exit_code = 5
+    outcome = "PlatformFailed"
+
+
+class ServerFailed(PlatformFailed):
+    """A server of `elt up` could not be built, started or stopped."""
+
+
+class SpoolFailed(PlatformFailed):
+    """The local spool could not be written, most often for want of space."""
+
+
+class GateMissing(PlatformFailed):
+    """The lake's gate is missing or is not this version's, so nothing may be written."""
+
+
+class GateRefused(PlatformFailed):
+    """The gate refused a merge into `main` (412); its message is the cause."""
+
+    outcome = "GateRefused"
+
+
+class LakeError(PlatformFailed):
+    """lakeFS answered with an error that no class below names."""
+
+
+class LakeUnreachable(LakeError):
+    """No connection to lakeFS, or no answer in time; what was asked may or may not have happened."""
+
+
+class LakeRefused(LakeError):
+    """lakeFS refused the credentials or a write to a protected branch (401, 403)."""
+
+
+class LakeNotFound(LakeError):
+    """The repository, ref or object does not exist (404)."""
+
+
+class LakeExists(LakeError):
+    """What was to be created exists already (409)."""
+
+
+class LakeNoChanges(LakeError):
+    """A commit or merge would change nothing (400 "no changes")."""
+
+
+class LakeDirty(LakeError):
+    """Uncommitted writes on the destination block every merge into it (400 "dirty branch")."""
+
+
+class LakeBusy(LakeError):
+    """lakeFS lost too many races (429); nothing happened."""
+
+
+class LakeServerError(LakeError):
+    """lakeFS failed inside (5xx); what was asked may or may not have happened."""
+
+
+class Conflict(IngestCleanError):
+    """`main` moved for this date while the run worked, on every try."""
+
+    exit_code = 6
+    outcome = "Conflict"
+
+
+class Cancelled(IngestCleanError):
+    """The run was interrupted."""
+
+    exit_code = 130
+    outcome = "Cancelled"

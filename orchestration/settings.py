@@ -1,0 +1,124 @@
+"""Settings: environment variables, with a git-ignored `.env` in the project folder below them.
+
+Read at call time by `read_settings` and passed on; nothing reads the environment at import.
+`.env.example` lists every variable.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestration.errors import UsageError
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+
+_COMMON = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+
+
+class LakeSettings(BaseSettings):
+    """Where lakeFS is and who we are there; with no endpoint, the local server of `elt up` is meant."""
+
+    model_config = SettingsConfigDict(**_COMMON, env_prefix="LAKEFS_")
+
+    endpoint: str | None = Field(None, pattern=r"^https?://[^/\s]+/?$")
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+
+
+class PrefectSettings(BaseSettings):
+    """The Prefect API to use; with none, the local server of `elt up` is meant."""
+
+    model_config = SettingsConfigDict(**_COMMON, env_prefix="PREFECT_")
+
+    api_url: str | None = Field(None, pattern=r"^https?://\S+$")
+
+
+class SourceSettings(BaseSettings):
+    """One source's API: `<SOURCE>_API_URL` and, where it wants one, `<SOURCE>_API_TOKEN`."""
+
+    model_config = _COMMON
+
+    url: str | None = Field(None, pattern=r"^https?://\S+$")
+    token: SecretStr | None = None
+
+
+class EltSettings(BaseSettings):
+    """What is ours alone: `ELT_…`."""
+
+    model_config = SettingsConfigDict(**_COMMON, env_prefix="ELT_")
+
+    state_dir: Path = Field(Path(".elt"), description="Local servers' data, logs and pid files; spools.")
+    repository: str = Field("project", pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")
+    bucket: str = Field("lakefs", description="The storage bucket the repository lives in.")
+    lake_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from lakeFS.")
+    source_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from the source.")
+    retries: int = Field(3, ge=0, description="Further tries at one page of the source.")
+    retry_wait: float = Field(30.0, ge=0, description="Seconds between two tries at one page.")
+    retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After, in seconds, we obey.")
+    max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one call.
+
+    Attributes:
+        project_dir: The folder of dbt_project.yml.
+        cache_dir: Where this user keeps what is built once, such as the lakeFS server.
+        elt: What is ours alone.
+        lake: lakeFS, if one is configured.
+        prefect: The Prefect API, if one is configured.
+    """
+
+    project_dir: Path
+    cache_dir: Path
+    elt: EltSettings
+    lake: LakeSettings
+    prefect: PrefectSettings
+
+    @property
+    def state_dir(self) -> Path:
+        """The absolute folder of local servers' data, logs and pid files, and of spools."""
+        return self.project_dir / self.elt.state_dir
+
+    def source(self, name: str) -> SourceSettings:
+        """The API of the dbt source `name`."""
+        return _read(SourceSettings, f"{name.upper()}_API_", self.project_dir)
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def _read(kind: type[S], prefix: str, project_dir: Path) -> S:
+    try:
+        return kind(_env_prefix=prefix, _env_file=project_dir / ".env")
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        name = f"{prefix}{'_'.join(str(part) for part in first['loc'])}".upper()
+        raise UsageError(
+            f"{name}={first['input']!r}: {first['msg']}",
+            remedy=f"correct {name} in the environment or in .env (see .env.example)",
+        ) from None
+
+
+def read_settings() -> Settings:
+    """The settings as the environment and `.env` have them now.
+
+    Raises:
+        UsageError: A value is not what its setting takes; names the variable.
+    """
+    project_dir = Path(os.environ.get("ELT_PROJECT_DIR") or PROJECT_DIR).resolve()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Settings(
+        project_dir=project_dir,
+        cache_dir=caches / "ingest-clean",
+        elt=_read(EltSettings, "ELT_", project_dir),
+        lake=_read(LakeSettings, "LAKEFS_", project_dir),
+        prefect=_read(PrefectSettings, "PREFECT_", project_dir),
+    )
