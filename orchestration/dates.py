@@ -1,0 +1,29 @@
+"""The logical day of a run: ISO `YYYY-MM-DD` in UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from orchestration.errors import UsageError
+
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse_execution_date(text: str, *, now: datetime | None = None) -> str:
+    """The date as given, checked: a real day in exactly `YYYY-MM-DD`, not after today in UTC.
+
+    Raises:
+        UsageError: It is not such a date; names the value.
+    """
+    today = (now or datetime.now(UTC)).date()
+    remedy = f"give a day as YYYY-MM-DD, for instance {today - timedelta(days=1)}"
+    try:
+        day = date.fromisoformat(text) if _ISO.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise UsageError(f"{text!r} is not a date", remedy=remedy)
+    if day > today:
+        raise UsageError(f"{text} is in the future: today is {today} in UTC", remedy=remedy)
+    return text

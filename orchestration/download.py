@@ -1,0 +1,200 @@
+"""One page of the API: streamed to a file, measured on the way, and held against what the source declares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
+from orchestration.spool import writing
+
+if TYPE_CHECKING:
+    import httpx
+
+    from orchestration.source import Table
+
+ENVELOPE_LIMIT = 16 * 1024 * 1024
+"""Bytes: DuckDB reads one JSON object of at most this size unless told otherwise, and then in memory."""
+
+_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+_JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl")
+_BRACKETS = {"array": (b"[", b"]"), "ndjson": (b"{", b"}"), "envelope": (b"{", b"}")}
+_BLANK = b" \t\r\n"
+_EDGE = 4096
+
+
+@dataclass(frozen=True)
+class Download:
+    """One page on the spool.
+
+    Attributes:
+        path: The file with the body, byte for byte as sent.
+        bytes: Its size.
+        sha256: Its SHA-256 in hex, which the receipt keeps.
+        md5: Its MD5 in hex, which is what lakeFS calls the checksum.
+        headers: The response's headers.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    md5: str
+    headers: Mapping[str, str]
+
+
+def download(client: httpx.Client, table: Table, url: str, parameters: Mapping[str, str], path: Path) -> Download:
+    """Streams one page to `path`; memory stays flat whatever its size.
+
+    Raises:
+        SourceUnreachable: No connection, a time-out, a body shorter than announced, or a passing server error.
+        SourceBusy: 429, or 503 with Retry-After.
+        SourceRefused: Any other status than 200.
+        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares.
+        SpoolFailed: The disk did not take it.
+    """
+    import httpx
+
+    request = client.build_request("GET", url, params=parameters or None)
+    asked = f"GET {request.url}"
+    try:
+        response = client.send(request, stream=True)
+        try:
+            _check_status(asked, response)
+            _check_headers(asked, response, table)
+            found = _spool(asked, response, table, path)
+        finally:
+            response.close()
+    except httpx.RemoteProtocolError as error:
+        raise SourceUnreachable(f"{asked}: the answer broke off: {error}") from error
+    except httpx.TimeoutException as error:
+        raise SourceUnreachable(f"{asked}: no answer in time ({type(error).__name__})") from error
+    except httpx.TransportError as error:
+        raise SourceUnreachable(f"{asked}: {error}") from error
+    _check_edges(asked, found, table)
+    return found
+
+
+def _check_status(asked: str, response: httpx.Response) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    said = f"{asked} answered {status} {response.reason_phrase}".rstrip()
+    after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    if status == 429 or (status == 503 and after is not None):
+        raise SourceBusy(said, retry_after=after)
+    if status in _PASSING:
+        raise SourceUnreachable(said)
+    if 300 <= status < 400:
+        raise SourceRefused(f"{said} to {response.headers.get('Location', 'nowhere')}: redirects are not followed")
+    raise SourceRefused(f"{said}: {_beginning(response)!r}")
+
+
+def _beginning(response: httpx.Response) -> str:
+    for chunk in response.iter_bytes(200):
+        return chunk.decode(errors="replace")
+    return ""
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds a Retry-After header asks for, given as seconds or as a date; None where it says nothing usable."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
+def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
+    given = response.headers.get("Content-Type", "")
+    kind = given.split(";")[0].strip().lower()
+    if kind not in (*_JSON_TYPES, *table.fetch.content_types) and not kind.endswith("+json"):
+        raise SourceBodyInvalid(
+            f"{asked}: content type {given!r} is not JSON",
+            remedy=f"if the API is right, list it as content_types of {table.label} in the source's YAML",
+        )
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        # Raw is kept as sent, and a compressed body is not what the models read.
+        raise SourceBodyInvalid(f"{asked}: content encoding {encoding!r}, though only identity was asked for")
+
+
+def _spool(asked: str, response: httpx.Response, table: Table, path: Path) -> Download:
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    limit = ENVELOPE_LIMIT if table.fetch.form == "envelope" else None
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("wb")
+    with file:
+        for chunk in response.iter_raw(1024 * 1024):
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise SourceBodyInvalid(
+                    f"{asked}: an envelope page over {limit:,} bytes",
+                    remedy=f"ask for smaller pages: set the API's page size under parameters of {table.label}",
+                )
+            sha256.update(chunk)
+            md5.update(chunk)
+            with writing(path):
+                file.write(chunk)
+        with writing(path):
+            file.flush()
+    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers)
+
+
+def _check_edges(asked: str, page: Download, table: Table) -> None:
+    form = table.fetch.form
+    with page.path.open("rb") as file:
+        begin = file.read(_EDGE).lstrip(_BLANK)
+        file.seek(max(0, page.bytes - _EDGE))
+        end = file.read().rstrip(_BLANK)
+    if form == "ndjson" and not begin and page.bytes <= _EDGE:
+        return
+    first, last = _BRACKETS[form]
+    if not (begin.startswith(first) and end.endswith(last)):
+        raise SourceBodyInvalid(
+            f"{asked}: a body of {page.bytes:,} bytes that begins {begin[:40]!r} and ends {end[-40:]!r} is not "
+            f"{'an' if form[0] in 'ae' else ''} {form}".replace("  ", " "),
+            remedy=f"correct the API, or the form of {table.label} in the source's YAML",
+        )
+
+
+def envelope_fields(page: Download, table: Table) -> Mapping[str, msgspec.Raw]:
+    """The top-level fields of an envelope page, still as JSON text, once its list of records is found to be one.
+
+    Raises:
+        SourceBodyInvalid: The page is not JSON, or has no such list.
+    """
+    records = table.fetch.records or ""
+    try:
+        fields = msgspec.json.decode(page.path.read_bytes(), type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SourceBodyInvalid(f"{page.path.name} of {table.label} is not JSON: {error}") from error
+    if records not in fields or not bytes(fields[records]).lstrip(_BLANK).startswith(b"["):
+        raise SourceBodyInvalid(
+            f"{page.path.name} of {table.label} has no list {records!r}, only {', '.join(sorted(fields)) or 'nothing'}",
+            remedy=f"correct the API, or records of {table.label} in the source's YAML",
+        )
+    return fields
+
+
+def holds_no_records(page: Download, table: Table) -> bool:
+    """Whether a page is well formed but empty."""
+    if table.fetch.form == "envelope":
+        text = bytes(envelope_fields(page, table)[table.fetch.records or ""])
+    elif page.bytes > _EDGE:
+        return False
+    else:
+        text = page.path.read_bytes()
+    text = text.strip(_BLANK)
+    return not text or (text.startswith(b"[") and not text[1:-1].strip(_BLANK))

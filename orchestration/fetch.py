@@ -1,0 +1,117 @@
+"""Fetch: a date's pages from the API to the spool, with size and digests; nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration import keys
+from orchestration.download import download, holds_no_records
+from orchestration.errors import SourceBodyInvalid, UsageError
+from orchestration.paging import Request, first_request, next_request
+from orchestration.progress import Report
+from orchestration.retry import patiently
+from orchestration.settings import EltSettings, Settings, SourceSettings
+from orchestration.source import Table
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of raw: the API's answer byte for byte, and the key it goes to.
+
+    Attributes:
+        table: `source.table`.
+        key: The key on the lake.
+        path: The file on the spool.
+        bytes: Its size.
+        sha256: Its SHA-256 in hex.
+        md5: Its MD5 in hex, lakeFS's checksum.
+    """
+
+    table: str
+    key: str
+    path: Path
+    bytes: int
+    sha256: str
+    md5: str
+
+
+def fetch_date(
+    tables: Sequence[Table], settings: Settings, execution_date: str, spool: Path, report: Report
+) -> tuple[Page, ...]:
+    """All pages of all tables of a date.
+
+    Raises:
+        UsageError: A source's address is not set.
+        SourceFailed: The API gave no usable answer; says which page and why.
+        SpoolFailed: The disk did not take it.
+    """
+    sources = {table.source: _configured(settings, table.source) for table in tables}
+    pages: list[Page] = []
+    for name, source in sources.items():
+        with _client(source, settings.elt.source_timeout) as client:
+            for table in (table for table in tables if table.source == name):
+                first = first_request(table, source.url or "", execution_date)
+                found = list(_fetch_table(client, table, first, execution_date, spool, settings.elt, report))
+                report(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
+                pages += found
+    return tuple(pages)
+
+
+def _configured(settings: Settings, name: str) -> SourceSettings:
+    source = settings.source(name)
+    if source.url is None:
+        variable = f"{name.upper()}_API_URL"
+        raise UsageError(
+            f"{variable} is not set: the address of source {name}", remedy=f"set {variable} in the environment or .env"
+        )
+    return source
+
+
+def _client(source: SourceSettings, timeout: float) -> httpx.Client:
+    import httpx
+
+    headers = {"Accept": "application/json, application/x-ndjson", "Accept-Encoding": "identity"}
+    if source.token is not None:
+        headers["Authorization"] = f"Bearer {source.token.get_secret_value()}"
+    return httpx.Client(headers=headers, timeout=timeout)
+
+
+def _fetch_table(
+    client: httpx.Client,
+    table: Table,
+    first: Request,
+    execution_date: str,
+    spool: Path,
+    elt: EltSettings,
+    report: Report,
+) -> Iterator[Page]:
+    request: Request | None = first
+    seen: dict[str, int] = {}
+    number = 0
+    while request is not None:
+        number += 1
+        if number > elt.max_pages:
+            raise SourceBodyInvalid(
+                f"{table.label} has more than {elt.max_pages:,} pages",
+                remedy="ask for larger pages, or raise ELT_MAX_PAGES",
+            )
+        key = keys.raw_page(table.source, table.name, execution_date, number)
+        page = patiently(elt, report, download, client, table, request.url, request.parameters, spool / key)
+        following = next_request(table, request, page)
+        empty = holds_no_records(page, table)
+        if not empty and page.sha256 in seen:
+            raise SourceBodyInvalid(
+                f"{table.label}: page {number} is page {seen[page.sha256]} again, so the paging goes in circles",
+                remedy=f"correct the API, or paging of {table.label} in the source's YAML",
+            )
+        seen[page.sha256] = number
+        # The empty page that ends a paging holds nothing to keep; an empty day keeps its one page.
+        if number == 1 or not empty or following is not None:
+            yield Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
+        request = following

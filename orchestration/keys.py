@@ -1,0 +1,26 @@
+"""Where things lie on the lake: the keys of section 4 of the design, written once.
+
+A key holds no space, `+` or `%`: DuckDB decodes those in listings. Every key of a date carries `date=<date>`, so that
+dates merge in any order.
+"""
+
+from __future__ import annotations
+
+GATE = "_lakefs_actions/gate_main.yaml"
+MARTS_RECEIPT = "_receipts/marts.json"
+
+RAW_CONTENT_TYPE = "application/octet-stream"
+"""Content types are part of an object's identity on lakeFS, so each kind of key has one for good."""
+
+JSON_CONTENT_TYPE = "application/json"
+GATE_CONTENT_TYPE = "application/x-yaml"
+
+
+def raw_page(source: str, table: str, execution_date: str, number: int) -> str:
+    """The key of one page of the API's answers, numbered from 1."""
+    return f"raw/{source}/{table}/date={execution_date}/page-{number:05d}.json"
+
+
+def date_receipt(execution_date: str) -> str:
+    """The key of the receipt that vouches for all objects of a date."""
+    return f"_receipts/date={execution_date}.json"

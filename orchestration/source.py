@@ -1,0 +1,143 @@
+"""What to fetch: the dbt sources' YAML, read once and checked before anything is fetched.
+
+A source table says it under `config.meta`: `key`, the fields that name a record, and `fetch`:
+
+    fetch:
+      path: /events                # below <SOURCE>_API_URL
+      date_parameter: date         # carries the execution date as YYYY-MM-DD
+      form: array                  # array | ndjson | envelope: an object with the records in a list
+      records: data                # envelope: the field that holds the list
+      parameters: {per_page: 500}  # sent along with every request
+      content_types: [text/plain]  # accepted beside JSON's own
+      paging:
+        style: page                # none | page | next_link | cursor
+        parameter: page            # page, cursor: the request parameter
+        first: 1                   # page: the first page's number
+        next: next_page            # envelope: the field with the next page, link or cursor; null ends
+        next_header: X-Next-Cursor # the same in a response header; next_link reads `Link` unless told
+
+Paging by page number without `next` and `next_header` ends at the first page that holds no records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from orchestration.errors import UsageError
+
+_NAME = re.compile(r"[a-z0-9_]+")
+
+Form = Literal["array", "ndjson", "envelope"]
+
+
+class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an endpoint says that there is more."""
+
+    style: Literal["none", "page", "next_link", "cursor"] = "none"
+    parameter: str | None = None
+    first: int = 1
+    next: str | None = None
+    next_header: str | None = None
+
+
+class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to ask one endpoint for one date."""
+
+    path: str
+    date_parameter: str
+    form: Form
+    records: str | None = None
+    parameters: Mapping[str, str | int] = {}
+    content_types: tuple[str, ...] = ()
+    paging: Paging = Paging()
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    """What fetching needs of `config.meta`; other keys there are other readers'."""
+
+    fetch: Fetch
+    key: tuple[str, ...]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One table of a dbt source: an HTTP endpoint that is read a date at a time."""
+
+    source: str
+    name: str
+    fetch: Fetch
+
+    @property
+    def label(self) -> str:
+        """`source.table`, as people and messages name it."""
+        return f"{self.source}.{self.name}"
+
+
+def read_tables(project_dir: Path) -> tuple[Table, ...]:
+    """All source tables of the dbt project, in the order of their names.
+
+    Raises:
+        UsageError: A table lacks what fetching needs; names the file and the field.
+    """
+    tables = [table for file in sorted((project_dir / "models").rglob("*.yml")) for table in _tables_in(file)]
+    if not tables:
+        raise UsageError(
+            f"no dbt source with a table in {project_dir / 'models'}",
+            remedy="describe one as models/staging/shop/_shop__sources.yml does",
+        )
+    return tuple(sorted(tables, key=lambda table: table.label))
+
+
+def _tables_in(file: Path) -> Iterator[Table]:
+    try:
+        content = yaml.safe_load(file.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file}: not YAML: {error}", remedy="correct the file") from None
+    for source in content.get("sources") or ():
+        for table in source.get("tables") or ():
+            yield _table(file, str(source.get("name")), table)
+
+
+def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
+    label = f"{source}.{described.get('name')}"
+    for name in label.split(".", 1):
+        if not _NAME.fullmatch(name):
+            raise _wrong(file, label, f"name: {name!r} is not lower-case letters, digits and underscores")
+    meta = (described.get("config") or {}).get("meta") or {}
+    try:
+        fetch = msgspec.convert(meta, _Meta).fetch
+    except msgspec.ValidationError as error:
+        raise _wrong(file, label, f"config.meta: {error}") from None
+    for problem in _problems(fetch):
+        raise _wrong(file, label, f"config.meta.fetch.{problem}")
+    return Table(source, str(described["name"]), fetch)
+
+
+def _problems(fetch: Fetch) -> Iterator[str]:
+    """What msgspec's types can't say: fields that need or exclude each other."""
+    paging = fetch.paging
+    if not fetch.path.startswith("/"):
+        yield f"path: {fetch.path!r} does not begin with '/'"
+    if fetch.form == "envelope" and not fetch.records:
+        yield "records: missing: form envelope needs the name of the list's field"
+    if fetch.form != "envelope" and fetch.records:
+        yield f"records: {fetch.records!r} goes with form envelope only"
+    if fetch.form != "envelope" and paging.next:
+        yield f"paging.next: {paging.next!r} is a field of an envelope; form {fetch.form} needs next_header"
+    if paging.next and paging.next_header:
+        yield "paging.next_header: stands beside next; one of them must go"
+    if paging.style in ("page", "cursor") and not paging.parameter:
+        yield f"paging.parameter: missing: style {paging.style} sends it with every request"
+    if paging.style == "cursor" and not (paging.next or paging.next_header):
+        yield "paging.next: missing: style cursor needs next or next_header"
+    if paging.style == "none" and paging != Paging():
+        yield "paging.style: missing: the other fields of paging mean nothing without it"
+
+
+def _wrong(file: Path, label: str, problem: str) -> UsageError:
+    return UsageError(f"{file}: source {label}: {problem}", remedy="correct the file; CONTRIBUTING.md lists the fields")

@@ -1,0 +1,108 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.errors import UsageError
+from orchestration.settings import PROJECT_DIR
+from orchestration.source import Paging, read_tables
+from tests.support import EVENTS, events_only, write_sources
+
+
+def test_the_shop_has_two_tables() -> None:
+    tables = read_tables(PROJECT_DIR)
+
+    assert [table.label for table in tables] == ["shop.events", "shop.products"]
+    assert tables[0].fetch.path == "/events"
+    assert tables[0].fetch.form == "array"
+    assert tables[0].fetch.paging == Paging()
+
+
+def test_every_field_is_read(tmp_path: Path) -> None:
+    events_only(
+        tmp_path,
+        form="envelope",
+        records="data",
+        parameters={"per_page": 500},
+        content_types=["text/plain"],
+        paging={"style": "page", "parameter": "page", "first": 0, "next": "meta.next"},
+    )
+
+    fetch = read_tables(tmp_path)[0].fetch
+
+    assert fetch.records == "data"
+    assert fetch.parameters == {"per_page": 500}
+    assert fetch.content_types == ("text/plain",)
+    assert fetch.paging == Paging("page", "page", 0, "meta.next")
+
+
+@pytest.mark.parametrize(
+    ("meta", "problem"),
+    [
+        ({}, "missing required field `fetch`"),
+        ({"fetch": EVENTS}, "missing required field `key`"),
+        (
+            {"key": ["event_id"], "fetch": {"path": "/events", "form": "array"}},
+            "missing required field `date_parameter`",
+        ),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "form": "xml"}}, "Invalid enum value 'xml'"),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "path": "events"}}, "path: 'events' does not begin with '/'"),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "form": "envelope"}}, "records: missing"),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "records": "data"}}, "records: 'data' goes with form envelope only"),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "pages"}}}, "Invalid enum value 'pages'"),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "page"}}}, "paging.parameter: missing"),
+        (
+            {"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "cursor", "parameter": "cursor"}}},
+            "paging.next: missing",
+        ),
+        (
+            {"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "next_link", "next": "next"}}},
+            "form array needs next_header",
+        ),
+        (
+            {
+                "key": ["event_id"],
+                "fetch": {
+                    **EVENTS,
+                    "form": "envelope",
+                    "records": "data",
+                    "paging": {"style": "cursor", "parameter": "c", "next": "n", "next_header": "X-N"},
+                },
+            },
+            "one of them must go",
+        ),
+        ({"key": ["event_id"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}}, "paging.style: missing"),
+    ],
+)
+def test_what_fetching_lacks_is_named_with_file_and_field(tmp_path: Path, meta: Any, problem: str) -> None:
+    file = write_sources(tmp_path, {"events": meta})
+
+    with pytest.raises(UsageError) as error:
+        read_tables(tmp_path)
+
+    assert str(file) in error.value.cause
+    assert "shop.events" in error.value.cause
+    assert problem in error.value.cause
+
+
+def test_a_name_the_lake_has_no_place_for_is_refused(tmp_path: Path) -> None:
+    write_sources(tmp_path, {"Events": {"key": ["event_id"], "fetch": EVENTS}})
+
+    with pytest.raises(UsageError, match="'Events' is not lower-case letters"):
+        read_tables(tmp_path)
+
+
+def test_a_project_without_sources_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no dbt source"):
+        read_tables(tmp_path)
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    file = events_only(tmp_path)
+    file.write_text("sources: [")
+
+    with pytest.raises(UsageError, match="not YAML") as error:
+        read_tables(tmp_path)
+
+    assert str(file) in error.value.cause
