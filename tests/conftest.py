@@ -1,0 +1,92 @@
+"""Fixtures for all tests: a clean environment, and the real lakeFS, started and made ready once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import count
+
+import pytest
+
+from orchestration.lake import Lake
+from orchestration.lake_connection import LakeConnection
+from orchestration.lake_setup import init_lake
+from orchestration.servers import lakefs
+from orchestration.servers.background import LocalServer
+from orchestration.servers.local import LakeAccess, lake_access
+from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
+from tests.support import RETAIL
+
+_OURS = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
+_dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person at the keyboard reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(_OURS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeAccess]:
+    """A real lakeFS for the whole session."""
+    state = tmp_path_factory.mktemp("elt")
+    settings = replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings())
+    server = LocalServer(lakefs.KIND, settings)
+    server.start(print)
+    try:
+        server.wait(print)
+        yield lake_access(settings)
+    finally:
+        server.stop(print)
+
+
+@pytest.fixture(scope="session")
+def open_repository(access: LakeAccess) -> Iterator[Callable[..., Lake]]:
+    """Opens a repository of the session's lakeFS by its name, through another endpoint if one is given."""
+    opened: list[Lake] = []
+
+    def open_one(name: str, endpoint: str = access.endpoint) -> Lake:
+        lake = Lake(LakeConnection(replace(access, endpoint=endpoint), timeout=30), name)
+        opened.append(lake)
+        return lake
+
+    yield open_one
+    for lake in opened:
+        lake.connection.close()
+
+
+@pytest.fixture(scope="session")
+def lake(open_repository: Callable[..., Lake]) -> Lake:
+    """The repository `project` with its gate and protection, shared by all tests: each takes dates of its own."""
+    shared = open_repository("project")
+    init_lake(shared, "lakefs", PROJECT_DIR, print)
+    return shared
+
+
+@pytest.fixture
+def execution_date() -> str:
+    """A date that no other test has."""
+    return next(_dates)
+
+
+@pytest.fixture
+def retail_api() -> Iterator[Callable[[int], str]]:
+    """Runs the retail shop's own server with pages of a given size, 0 for whole days; gives its URL."""
+    with ExitStack() as stack:
+
+        def start(page_size: int) -> str:
+            command = [sys.executable, str(RETAIL / "serve.py"), "--port", "0", "--page-size", str(page_size)]
+            server = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(server.terminate)
+            assert server.stdout is not None
+            return server.stdout.readline().split("/events")[0]
+
+        yield start

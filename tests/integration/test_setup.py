@@ -1,0 +1,106 @@
+"""`elt init` against the real lakeFS: a new lake, an old gate, a lifted protection, stray writes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration import keys
+from orchestration.errors import GateMissing, LakeDirty, LakeRefused, PlatformFailed
+from orchestration.gate import gate_file
+from orchestration.lake import MAIN, Lake
+from orchestration.lake_setup import _ensure_gate, _ensure_repository, _set_rules, init_lake, require_lake
+from orchestration.settings import PROJECT_DIR
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here needs the events that name a branch, whose hooks lakeFS sees late."""
+    monkeypatch.setattr("orchestration.lake_setup._ACTIONS_CACHED", 0.0)
+
+
+def test_a_second_init_changes_nothing(lake: Lake) -> None:
+    before = lake.head(MAIN)
+
+    again = init_lake(lake, "lakefs", PROJECT_DIR, print)
+
+    assert (again.repository, again.gate, again.protection) == ("unchanged", "unchanged", "unchanged")
+    assert again.storage == "local://lakefs/project"
+    assert lake.head(MAIN) == before
+    assert list(lake.branches("gate-")) == []
+
+
+def test_the_gate_on_the_lake_is_this_versions(lake: Lake) -> None:
+    assert lake.read(MAIN, keys.GATE) == gate_file(PROJECT_DIR)
+    assert require_lake(lake, "lakefs", PROJECT_DIR) == lake.head(MAIN)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_new_lake_is_made_ready_and_an_older_gate_replaced(
+    open_repository: Callable[..., Lake], tmp_path: Path
+) -> None:
+    lake = open_repository("upgraded")
+    older = tmp_path / "lake" / keys.GATE
+    older.parent.mkdir(parents=True)
+    older.write_bytes(gate_file(PROJECT_DIR) + b"# an older one\n")
+    said: list[str] = []
+
+    first = init_lake(lake, "lakefs", tmp_path, said.append)
+    with pytest.raises(GateMissing, match="is not this version's") as refused:
+        require_lake(lake, "lakefs", PROJECT_DIR)
+    second = init_lake(lake, "lakefs", PROJECT_DIR, said.append)
+
+    assert (first.repository, first.gate, first.protection) == ("created", "installed", "set")
+    assert (second.repository, second.gate, second.protection) == ("unchanged", "replaced", "unchanged")
+    assert refused.value.remedy == "elt init"
+    assert lake.read(MAIN, keys.GATE) == gate_file(PROJECT_DIR)
+    assert next(lake.log(MAIN)).metadata["gate_change"] == "approved"
+    with pytest.raises(LakeRefused):
+        lake.put(MAIN, "raw/x", b"", keys.RAW_CONTENT_TYPE)
+
+
+@pytest.mark.usefixtures("quick")
+def test_stray_writes_on_main_are_named_and_discarded_when_asked(open_repository: Callable[..., Lake]) -> None:
+    lake = open_repository("stray")
+    _ensure_repository(lake, "lakefs", print)
+    lake.put(MAIN, "raw/stray", b"", keys.RAW_CONTENT_TYPE)
+
+    with pytest.raises(LakeDirty, match="raw/stray") as error:
+        init_lake(lake, "lakefs", PROJECT_DIR, print)
+    done = init_lake(lake, "lakefs", PROJECT_DIR, print, discard_stray=True)
+
+    assert "--discard-stray" in error.value.remedy
+    assert lake.uncommitted(MAIN) == ()
+    assert (done.gate, done.protection) == ("installed", "set")
+
+
+def test_a_lake_without_its_gate_or_repository_is_refused(open_repository: Callable[..., Lake]) -> None:
+    with pytest.raises(PlatformFailed, match="no repository nothing-here") as error:
+        require_lake(open_repository("nothing-here"), "lakefs", PROJECT_DIR)
+    assert error.value.remedy == "elt init"
+
+    bare = open_repository("bare")
+    _ensure_repository(bare, "lakefs", print)
+    with pytest.raises(GateMissing, match="is missing in"):
+        require_lake(bare, "lakefs", PROJECT_DIR)
+
+
+def test_a_repository_in_another_bucket_is_refused(lake: Lake) -> None:
+    with pytest.raises(PlatformFailed, match="lives in local://lakefs/project, not in the bucket elsewhere"):
+        require_lake(lake, "elsewhere", PROJECT_DIR)
+    with pytest.raises(PlatformFailed, match="not in the bucket elsewhere"):
+        init_lake(lake, "elsewhere", PROJECT_DIR, print)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_lifted_protection_is_set_again_beside_other_rules(open_repository: Callable[..., Lake]) -> None:
+    lake = open_repository("lifted")
+    _ensure_repository(lake, "lakefs", print)
+    _ensure_gate(lake, PROJECT_DIR, print)
+    _set_rules(lake, ["release-*"])
+
+    done = init_lake(lake, "lakefs", PROJECT_DIR, print)
+
+    assert (done.gate, done.protection) == ("unchanged", "set")
+    with pytest.raises(LakeRefused):
+        lake.put(MAIN, "raw/x", b"", keys.RAW_CONTENT_TYPE)
