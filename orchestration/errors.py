@@ -38,7 +38,7 @@ class IngestCleanError(Exception):
         cause: What went wrong, with the value it went wrong on.
         remedy: What to do about it: a command to type or a setting to change.
 
-    The step and the date are filled in where the error passes through a step of the run protocol.
+    The rest is filled in where the error passes through a step of the run protocol.
     """
 
     exit_code = 1
@@ -48,18 +48,22 @@ class IngestCleanError(Exception):
         super().__init__(cause)
         self.cause = cause
         self.remedy = remedy
-        self.step = ""
         self.execution_date = ""
+        self.step = ""
         self.main = ""
+        self.branch = ""
+        self.command = ""
 
     def describe(self) -> str:
-        """The error as lines for a person: date and step with the cause, the state of `main`, the next command."""
+        """The error as lines for a person: date, step and cause, then `main`, the branch kept, the next command."""
         where = " ".join(part for part in (self.execution_date, self.step) if part)
         lines = [f"{where}: {self.cause}" if where else self.cause]
         if self.main:
             lines.append(f"main: {self.main}")
-        if self.remedy:
-            lines.append(f"next: {self.remedy}")
+        if self.branch:
+            lines.append(f"kept: branch {self.branch}")
+        if following := ", then ".join(part for part in (self.remedy, self.command) if part):
+            lines.append(f"next: {following}")
         return "\n".join(lines)
 
 
@@ -68,6 +72,10 @@ class UsageError(IngestCleanError):
 
     exit_code = 2
     outcome = "UsageError"
+
+    def describe(self) -> str:
+        """The error in one line: nothing was begun, so there is nothing else to tell."""
+        return f"{self.cause}: {self.remedy}" if self.remedy else self.cause
 
 
 class DataFailed(IngestCleanError):

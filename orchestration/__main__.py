@@ -1,0 +1,5 @@
+"""`python -m orchestration` is `elt`."""
+
+from orchestration.cli import main
+
+main()

@@ -1,0 +1,149 @@
+"""The command line: each command is a few lines over a function.
+
+Results go to stdout, as text or with --json as one JSON object; what happens meanwhile goes to stderr. Exit codes are
+those of section 8 of the design. Heavy imports stay inside the commands, so that `elt --help` is quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from orchestration.errors import Cancelled, IngestCleanError, UsageError
+
+app = typer.Typer(
+    name="elt",
+    help="Nightly ELT with write-audit-publish: from an HTTP API to tested Parquet on a versioned lake.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
+
+
+def main() -> NoReturn:
+    """Runs `elt`; an error of ours is told in a few lines and ends with its own exit code."""
+    as_json = "--json" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail(Cancelled.outcome, "interrupted; main is as it was, run again", Cancelled.exit_code, as_json)
+    except typer.TyperException as error:
+        # Typer's own report of a usage error takes several lines.
+        _fail(
+            UsageError.outcome,
+            f"{error.format_message()} (elt --help lists the commands)",
+            UsageError.exit_code,
+            as_json,
+        )
+    except IngestCleanError as error:
+        _fail(error.outcome, error.describe(), error.exit_code, as_json, **_facts(error))
+    sys.exit(code)
+
+
+def _facts(error: IngestCleanError) -> dict[str, str]:
+    return {name: str(value) for name, value in vars(error).items() if value}
+
+
+def _fail(outcome: str, text: str, exit_code: int, as_json: bool, **facts: str) -> NoReturn:
+    typer.echo(f"{outcome}: {text}", err=True)
+    if as_json:
+        typer.echo(json.dumps({"outcome": outcome, "exit_code": exit_code, "cause": text, **facts}))
+    sys.exit(exit_code)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _show(result: Any, text: str, as_json: bool) -> None:
+    typer.echo(json.dumps(result, default=_plain) if as_json else text)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)
+
+
+@app.command()
+def up(as_json: Json = False) -> None:
+    """Start lakeFS and a Prefect server on 127.0.0.1, unless others are configured."""
+    from orchestration.servers import local
+    from orchestration.settings import read_settings
+
+    servers = local.up(read_settings(), _say)
+    _show({"servers": servers}, _table_of(servers), as_json)
+
+
+@app.command()
+def down(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove their data too, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop the servers that `elt up` started."""
+    from orchestration.servers import local
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    if purge and not yes:
+        typer.confirm(f"Remove all data of the local lakeFS and Prefect in {settings.state_dir}?", abort=True, err=True)
+    local.down(settings, _say, purge=purge)
+    servers = local.status(settings)
+    _show({"servers": servers}, _table_of(servers), as_json)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show which servers run, where, and whether they are well."""
+    from orchestration.servers import local
+    from orchestration.settings import read_settings
+
+    servers = local.status(read_settings())
+    _show({"servers": servers}, _table_of(servers), as_json)
+
+
+def _table_of(servers: Any) -> str:
+    return "\n".join(
+        f"{server.name:<9}{server.state:<12}{server.url or '':<32}{server.log or ''}" for server in servers
+    )
+
+
+@app.command()
+def init(
+    discard_stray: Annotated[
+        bool, typer.Option("--discard-stray", help="Remove uncommitted writes from main, which block every merge.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the repository, install its gate and protect main; what stands already is left as it is."""
+    from orchestration.lake import open_lake
+    from orchestration.lake_setup import init_lake
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    done = init_lake(open_lake(settings), settings.elt.bucket, settings.project_dir, _say, discard_stray=discard_stray)
+    text = f"{done.storage}: repository {done.repository}, gate {done.gate}, protection {done.protection}"
+    _show(done, text, as_json)
+
+
+@app.command()
+def land(date: Date, as_json: Json = False) -> None:
+    """Fetch a date's pages and land them, byte for byte, on a branch of their own."""
+    from orchestration.dates import parse_execution_date
+    from orchestration.lake import open_lake
+    from orchestration.land import land_date
+    from orchestration.settings import read_settings
+
+    execution_date = parse_execution_date(date)
+    settings = read_settings()
+    landed = land_date(open_lake(settings), settings, execution_date, _say)
+    _show(landed, f"{landed.execution_date}  {landed.pages} pages  {landed.bytes:,} bytes  {landed.branch}", as_json)
