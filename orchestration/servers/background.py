@@ -1,0 +1,195 @@
+"""One local server: started in the background, waited for until it answers, stopped, its data removed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from orchestration.errors import ServerFailed
+from orchestration.servers import ports, process
+from orchestration.servers.files import last_lines
+from orchestration.servers.health import Answers, health_checks
+
+if TYPE_CHECKING:
+    from orchestration.progress import Report
+    from orchestration.settings import Settings
+
+_POLL = 0.1
+_TELL_EVERY = 5.0
+_CHECK_TIMEOUT = 2.0
+_STOP_WAIT = 15.0
+_PORT_TRIES = 3
+
+State = Literal["running", "stopped", "configured", "unhealthy"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is known of one server.
+
+    Attributes:
+        name: `lakefs` or `prefect`.
+        url: Its endpoint: lakeFS's root, Prefect's API; of a stopped one the last it had, None if it never ran.
+        state: `running` and `stopped` for ours, `configured` for one that the settings name and that answers,
+            `unhealthy` for either if it is there, or should be, and does not answer.
+        pid: The process id of ours while it runs.
+        log: The log of ours, if there is one.
+    """
+
+    name: str
+    url: str | None
+    state: State
+    pid: int | None = None
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A command and its whole environment."""
+
+    command: tuple[str, ...]
+    env: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What differs between the servers.
+
+    Attributes:
+        name: In file names.
+        title: For people.
+        port: The port it usually has.
+        path: What its endpoint has after the port.
+        health: The health page, after its endpoint.
+        limit: How long it may take to answer, in seconds.
+        prepare: Given the settings, the folder of its data and a report: how to run it on a given port.
+    """
+
+    name: str
+    title: str
+    port: int
+    path: str
+    health: str
+    limit: float
+    prepare: Callable[[Settings, Path, Report], Callable[[int], Launch]]
+
+
+class LocalServer:
+    """The server of one kind in the state folder of these settings."""
+
+    def __init__(self, kind: Kind, settings: Settings) -> None:
+        self.kind = kind
+        self.settings = settings
+        self.data = settings.state_dir / kind.name
+        self.log = settings.state_dir / "logs" / f"{kind.name}.log"
+        self.pid_file = settings.state_dir / "run" / f"{kind.name}.json"
+
+    @property
+    def last_url(self) -> str | None:
+        """The endpoint it has or had last."""
+        last = process.read(self.pid_file)
+        return last.url if last else None
+
+    @property
+    def running_url(self) -> str | None:
+        """The endpoint of its process, if that lives, whether or not it answers."""
+        running = process.running(self.pid_file)
+        return running.url if running else None
+
+    def status(self) -> Server:
+        """What it is now; takes up to 2 s if it does not answer."""
+        running = process.running(self.pid_file)
+        if not running:
+            return Server(self.kind.name, self.last_url, "stopped", log=self._log())
+        with health_checks(timeout=_CHECK_TIMEOUT, proxies=False) as answers:
+            return self._server(running, "running" if self._serves(running, answers) else "unhealthy")
+
+    def start(self, report: Report) -> None:
+        """Start it unless its process lives; does not wait until it answers.
+
+        Raises:
+            ServerFailed: It cannot be built or run.
+        """
+        if process.running(self.pid_file):
+            return
+        launch = self.kind.prepare(self.settings, self.data, report)
+        last = process.read(self.pid_file)
+        port = ports.free_port((*((last.port,) if last else ()), self.kind.port))
+        url = f"http://{ports.HOST}:{port}{self.kind.path}"
+        report(f"starting {self.kind.title} at {url}")
+        how = launch(port)
+        process.start(how.command, env=how.env, cwd=self.data, log=self.log, pid_file=self.pid_file, port=port, url=url)
+
+    def wait(self, report: Report) -> Server:
+        """Wait until it answers; start it again on another port if somebody else took the one it was given.
+
+        Raises:
+            ServerFailed: It ended, or did not answer in time; in the latter case it is left running.
+        """
+        begun = told = time.monotonic()
+        tries = _PORT_TRIES
+        with health_checks(timeout=_CHECK_TIMEOUT, proxies=False) as answers:
+            while True:
+                running = process.running(self.pid_file)
+                waited = time.monotonic() - begun
+                if running and self._serves(running, answers):
+                    report(f"{self.kind.title} is up at {running.url}")
+                    return self._server(running, "running")
+                if running and waited > self.kind.limit:
+                    raise ServerFailed(
+                        f"{self.kind.title} at {running.url} does not answer after {waited:.0f} s; "
+                        f"the end of {self.log}:\n{last_lines(self.log)}",
+                        remedy="`elt up` waits for it again, `elt down` stops it",
+                    )
+                if not running:
+                    tries -= 1
+                    self._restart(report, tries)
+                elif time.monotonic() - told > _TELL_EVERY:
+                    told = time.monotonic()
+                    report(f"waiting for {self.kind.title}, {waited:.0f} s")
+                time.sleep(_POLL)
+
+    def stop(self, report: Report) -> None:
+        """Stop it, if it runs.
+
+        Raises:
+            ServerFailed: It cannot be stopped.
+        """
+        running = process.running(self.pid_file)
+        if not running:
+            report(f"{self.kind.title} is not running")
+            return
+        process.stop(running, _STOP_WAIT)
+        report(f"stopped {self.kind.title} (process {running.pid})")
+
+    def purge(self, report: Report) -> None:
+        """Remove its data, keys, logs and pid file; it must be stopped."""
+        if self.data.exists():
+            shutil.rmtree(self.data)
+            report(f"removed {self.data}")
+        for path in (self.pid_file, self.log, process.old_log(self.log)):
+            path.unlink(missing_ok=True)
+
+    def _restart(self, report: Report, tries: int) -> None:
+        last = process.read(self.pid_file)
+        if tries and last and not ports.is_free(last.port):
+            report(f"port {last.port} was taken meanwhile")
+            self.start(report)
+            return
+        raise ServerFailed(
+            f"{self.kind.title} ended while starting; the end of {self.log}:\n{last_lines(self.log)}",
+            remedy=f"see the log, {self.log}, then `elt up`",
+        )
+
+    def _serves(self, running: process.Process, answers: Answers) -> bool:
+        return answers(f"{running.url}{self.kind.health}") and process.listens(running)
+
+    def _server(self, running: process.Process, state: State) -> Server:
+        return Server(self.kind.name, running.url, state, running.pid, self._log())
+
+    def _log(self) -> Path | None:
+        return self.log if self.log.exists() else None

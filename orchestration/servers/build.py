@@ -1,0 +1,132 @@
+"""The lakeFS program: found on this machine, or built from its Go module once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from orchestration.errors import ServerFailed
+from orchestration.servers.files import disk_errors, last_lines, locked
+from orchestration.servers.process import end
+from orchestration.servers.toolchain import go_command
+
+if TYPE_CHECKING:
+    from orchestration.progress import Report
+    from orchestration.settings import Settings
+
+LAKEFS_VERSION = "1.86.0"
+"""The last release under Apache-2.0; tools/lakefs/go.mod pins the same."""
+
+_PACKAGE = "github.com/treeverse/lakefs/cmd/lakefs"
+_TELL_EVERY = 15.0
+_STOP_WAIT = 5.0
+
+
+def lakefs_binary(settings: Settings, report: Report) -> Path:
+    """The lakeFS server of LAKEFS_VERSION: one on PATH, the one built before, or one built now (2 to 4 minutes).
+
+    What is built is kept in the user's cache folder. An interrupted build leaves no program, only Go's own caches, from
+    which the next one goes on. Of two builds at once, one works and the other waits for it.
+
+    Raises:
+        ServerFailed: There is nothing to build it with, or the build failed; names its log.
+    """
+    on_path = shutil.which("lakefs")
+    if on_path and _is_wanted(Path(on_path)):
+        return Path(on_path).absolute()
+    binary = settings.cache_dir / "lakefs" / LAKEFS_VERSION / "lakefs"
+    if binary.exists():
+        return binary
+    with (
+        disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
+        locked(settings.cache_dir / "lakefs" / "lock", lambda: report("waiting for another build of lakeFS")),
+    ):
+        if not binary.exists():
+            _build(settings, binary, report)
+    return binary
+
+
+def stage(log: str) -> str:
+    """What a build is doing, by what it has logged: `go build -v` names each download and each compiled package."""
+    lines = log.splitlines()
+    downloads = sum(line.startswith("go: downloading ") for line in lines)
+    packages = sum("/" in line and " " not in line for line in lines)
+    if packages:
+        return f"compiling, {packages} packages so far"
+    return f"downloading modules, {downloads} so far" if downloads else "starting the Go toolchain"
+
+
+def _build(settings: Settings, binary: Path, report: Report) -> None:
+    module = settings.project_dir / "tools" / "lakefs"
+    go = go_command(module / "go.mod")
+    caches = settings.cache_dir / "go"
+    log = settings.state_dir / "logs" / "lakefs-build.log"
+    # Should a build outlive its `elt`, it must not write into the next one's program.
+    partial = binary.with_name(f"lakefs.{os.getpid()}.partial")
+    for folder in (binary.parent, log.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    for left in binary.parent.glob("lakefs.*.partial"):
+        left.unlink()
+    linker = f"-s -w -X github.com/treeverse/lakefs/pkg/version.Version={LAKEFS_VERSION}"
+    command = [*go, "build", "-v", "-trimpath", "-ldflags", linker, "-o", str(partial), _PACKAGE]
+    report(f"building lakeFS {LAKEFS_VERSION}, once per machine, 2 to 4 minutes (log: {log})")
+    begun = time.monotonic()
+    code = _run(command, module, _environment(caches), log, report)
+    if code or not _is_wanted(partial):
+        why = f"ended with code {code}" if code else f"built something that is not lakeFS {LAKEFS_VERSION}"
+        raise ServerFailed(
+            f"building lakeFS {LAKEFS_VERSION}: {go[0]} {why}; the end of {log}:\n{last_lines(log)}",
+            remedy="see that the Go module proxy can be reached (GOPROXY) and the disk has 3 GB, then `elt up` goes on",
+        )
+    partial.replace(binary)
+    # A gigabyte that nobody needs again.
+    shutil.rmtree(caches, ignore_errors=True)
+    report(f"built lakeFS {LAKEFS_VERSION} in {time.monotonic() - begun:.0f} s: {binary}")
+
+
+def _environment(caches: Path) -> dict[str, str]:
+    return os.environ | {
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOPATH": str(caches),
+        "GOMODCACHE": str(caches / "mod"),
+        "GOCACHE": str(caches / "build"),
+        # Go's module cache is read-only by default, and could not be removed.
+        "GOFLAGS": "-modcacherw",
+    }
+
+
+def _run(command: list[str], folder: Path, env: dict[str, str], log: Path, report: Report) -> int:
+    begun = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            while True:
+                try:
+                    return process.wait(_TELL_EVERY)
+                except subprocess.TimeoutExpired:
+                    doing = stage(log.read_text(encoding="utf-8", errors="replace"))
+                    report(f"building lakeFS: {doing}, {time.monotonic() - begun:.0f} s")
+        finally:
+            if process.poll() is None:
+                with suppress(psutil.Error):
+                    end(psutil.Process(process.pid), _STOP_WAIT)
+                process.wait()
+
+
+def _is_wanted(binary: Path) -> bool:
+    try:
+        answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.stdout.split()[-1:] == [LAKEFS_VERSION]

@@ -1,0 +1,111 @@
+"""How the local lakeFS is run: one process, its metadata and objects in one folder, and its credentials."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.errors import ServerFailed
+from orchestration.servers.background import Kind, Launch
+from orchestration.servers.build import lakefs_binary
+from orchestration.servers.files import write_private
+from orchestration.servers.ports import HOST
+
+if TYPE_CHECKING:
+    from orchestration.progress import Report
+    from orchestration.settings import Settings
+
+_METADATA = "metadata"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The keys of one local lakeFS: its administrator's, and those it encrypts and signs with."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    encrypt_key: str = field(repr=False)
+    signing_key: str = field(repr=False)
+
+
+def read_credentials(data: Path) -> Credentials:
+    """The keys of the lakeFS in the folder `data`.
+
+    Raises:
+        ServerFailed: They are missing or damaged.
+    """
+    path = _credentials_file(data)
+    try:
+        return Credentials(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise ServerFailed(
+            f"cannot read the keys of the local lakeFS, {path}: {type(error).__name__}",
+            remedy=f"restore {path}, or give its data up with `elt down --purge`",
+        ) from error
+
+
+def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
+    """Find or build lakeFS, generate its keys on the first time, and say how to run it on a given port.
+
+    Raises:
+        ServerFailed: It cannot be built, or its keys are gone while its data is there.
+    """
+    binary = lakefs_binary(settings, report)
+    # lakeFS keeps its data readable to all.
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _credentials_file(data).exists() and not (data / _METADATA).exists():
+        write_private(_credentials_file(data), asdict(_generate()))
+    credentials = read_credentials(data)
+
+    def launch(port: int) -> Launch:
+        config = data / "config.json"
+        write_private(config, configuration(data, port))
+        return Launch((str(binary), "run", "--config", str(config)), _environment(credentials))
+
+    return launch
+
+
+def configuration(data: Path, port: int) -> dict[str, object]:
+    """All settings of the local lakeFS but its keys; given as a file, so that no other one is looked for."""
+    return {
+        "listen_address": f"{HOST}:{port}",
+        "database": {"type": "local", "local": {"path": str(data / _METADATA)}},
+        "blockstore": {"type": "local", "local": {"path": str(data / "objects")}},
+        "committed": {"local_cache": {"dir": str(data / "cache")}},
+        # Without it parallel merges fail with 429 and 500.
+        "graveler": {"branch_ownership": {"enabled": True}},
+        # It would send an installation id home: statistics, release and security checks, a mailing list.
+        "stats": {"enabled": False},
+        "security": {"check_latest_version": False, "audit_check_url": ""},
+        "email_subscription": {"enabled": False},
+    }
+
+
+def _environment(credentials: Credentials) -> dict[str, str]:
+    # LAKEFS_… of the user's environment are our own settings, or meant for another server.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKEFS_")}
+    return kept | {
+        "LAKEFS_INSTALLATION_USER_NAME": "admin",
+        "LAKEFS_INSTALLATION_ACCESS_KEY_ID": credentials.access_key,
+        "LAKEFS_INSTALLATION_SECRET_ACCESS_KEY": credentials.secret_key,
+        "LAKEFS_AUTH_ENCRYPT_SECRET_KEY": credentials.encrypt_key,
+        "LAKEFS_BLOCKSTORE_SIGNING_SECRET_KEY": credentials.signing_key,
+    }
+
+
+def _generate() -> Credentials:
+    # lakeFS takes 3 to 20 characters as an access key.
+    access_key = f"ELT{secrets.token_hex(8).upper()}"
+    return Credentials(access_key, *(secrets.token_urlsafe(30) for _ in range(3)))
+
+
+def _credentials_file(data: Path) -> Path:
+    return data / "credentials.json"
+
+
+KIND = Kind(name="lakefs", title="lakeFS", port=8000, path="", health="/_health", limit=60, prepare=prepare)

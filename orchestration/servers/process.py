@@ -1,0 +1,185 @@
+"""Background processes that outlive the command that started them, known by their pid files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestration.errors import ServerFailed
+from orchestration.servers.files import write_private
+
+_KILL_WAIT = 5.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A background process, as its pid file tells.
+
+    Attributes:
+        pid: Its process id, which the system may have given to another process since.
+        created: When it was created, in seconds; together with `pid` it is never re-used.
+        port: The port on 127.0.0.1 it was told to listen on.
+        url: Where it serves.
+    """
+
+    pid: int
+    created: float
+    port: int
+    url: str
+
+
+def read(pid_file: Path) -> Process | None:
+    """The process the pid file tells of, alive or not; None without a (readable) one."""
+    try:
+        return Process(**json.loads(pid_file.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def running(pid_file: Path) -> Process | None:
+    """The process the pid file tells of, if it lives."""
+    process = read(pid_file)
+    return process if process and _alive(process) else None
+
+
+def start(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, pid_file: Path, port: int, url: str
+) -> Process:
+    """Start `command` in a session of its own and write its pid file; the log of the start before is kept as `.old`.
+
+    Args:
+        command: The program and its arguments; nothing secret, everyone on the machine can read them.
+        env: The whole environment.
+        cwd: Its working folder.
+        log: Takes its output, readable by its owner only.
+        pid_file: Where its identity is kept.
+        port: The port its arguments or its settings tell it to listen on.
+        url: Where it will serve.
+
+    Raises:
+        ServerFailed: The program cannot be run.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(old_log(log))
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        try:
+            child = subprocess.Popen(
+                command,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ServerFailed(
+                f"cannot run {command[0]}: {error}", remedy=f"remove {command[0]}, then `elt up`"
+            ) from error
+    try:
+        process = Process(child.pid, _created(psutil.Process(child.pid)), port, url)
+        write_private(pid_file, asdict(process))
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+    # It is to outlive this process: without a return code, Popen would warn that nobody waited for it.
+    child.returncode = 0
+    return process
+
+
+def stop(process: Process, grace: float) -> None:
+    """End the process and its children: ask it, wait up to `grace` seconds, then kill what is left.
+
+    Raises:
+        ServerFailed: It may not be stopped by this user, or does not die.
+    """
+    try:
+        if _alive(process):
+            end(psutil.Process(process.pid), grace)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.Error as error:
+        raise ServerFailed(
+            f"cannot stop process {process.pid} ({process.url}): {error}",
+            remedy=f"stop it as the user that started it: kill {process.pid}",
+        ) from error
+
+
+def end(parent: psutil.Process, grace: float) -> None:
+    """End `parent` and its children as `stop` does.
+
+    Raises:
+        psutil.Error: It is gone already, may not be signalled, or does not die.
+    """
+    family = [parent, *parent.children(recursive=True)]
+    parent.terminate()
+    # A server ends its children before itself; what is left when it has gone, or will not go, has nobody to end it.
+    _survivors([parent], grace)
+    for process in _survivors(family, 0):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    for process in _survivors(family, _KILL_WAIT):
+        raise psutil.TimeoutExpired(_KILL_WAIT, process.pid)
+
+
+def listens(process: Process) -> bool:
+    """Whether this process or a child of it listens on its port; another one may have taken that port."""
+    try:
+        parent = psutil.Process(process.pid)
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == process.port
+            for member in (parent, *parent.children(recursive=True))
+            for connection in member.net_connections("tcp")
+        )
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        # Where a system hides it, the health check alone must do.
+        return True
+
+
+def old_log(log: Path) -> Path:
+    """Where the log of the start before is kept."""
+    return log.with_name(f"{log.name}.old")
+
+
+def _alive(process: Process) -> bool:
+    try:
+        found = psutil.Process(process.pid)
+        # A tick is 0.01 s; no system gives a pid out again within a tenth of a second.
+        return abs(_created(found) - process.created) < 0.1 and not _is_zombie(found)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _created(process: psutil.Process) -> float:
+    # On Linux psutil adds the boot time, which moves when the clock is set: a server would seem gone.
+    return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0)
+
+
+def _survivors(processes: Sequence[psutil.Process], timeout: float) -> list[psutil.Process]:
+    deadline = time.monotonic() + timeout
+    while True:
+        _, left = psutil.wait_procs(processes, timeout=0)
+        # In a container whose first process collects no children, the dead stay zombies.
+        left = [process for process in left if not _is_zombie(process)]
+        if not left or time.monotonic() >= deadline:
+            return left
+        time.sleep(0.05)
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

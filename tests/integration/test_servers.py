@@ -1,0 +1,206 @@
+"""`elt up`, `elt status`, `elt down` with a real lakeFS and a real Prefect server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import lakefs_sdk
+import psutil
+import pytest
+
+from orchestration.errors import ServerFailed
+from orchestration.progress import silent
+from orchestration.servers import local, ports, prefect
+from orchestration.servers.background import LocalServer
+from orchestration.servers.lakefs import KIND as LAKEFS
+from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    # Whatever is configured on this machine; its cache is used, for the lakeFS that was built before.
+    cache_dir = read_settings().cache_dir
+    for name in list(os.environ):
+        if name.startswith(("LAKEFS_", "PREFECT_", "ELT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(prefect, "_profile_api", lambda: None)
+    made = Settings(
+        project_dir=PROJECT_DIR,
+        cache_dir=cache_dir,
+        elt=EltSettings(state_dir=tmp_path / "state"),
+        lake=LakeSettings(),
+        prefect=PrefectSettings(),
+    )
+    yield made
+    local.down(made, silent, purge=True)
+
+
+@pytest.fixture
+def lake(settings: Settings) -> LocalServer:
+    """A lakeFS alone, not started; `settings` stops it."""
+    return LocalServer(LAKEFS, settings)
+
+
+@pytest.fixture
+def usual_port_taken() -> Iterator[int]:
+    """The usual port of lakeFS, taken by us unless somebody else has it already."""
+    with socket.socket() as taken:
+        if ports.is_free(LAKEFS.port):
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind((ports.HOST, LAKEFS.port))
+            taken.listen()
+        yield LAKEFS.port
+
+
+def lake_client(settings: Settings) -> lakefs_sdk.ApiClient:
+    access = local.lake_access(settings)
+    return lakefs_sdk.ApiClient(
+        lakefs_sdk.Configuration(
+            host=f"{access.endpoint}/api/v1",
+            username=access.access_key.get_secret_value(),
+            password=access.secret_key.get_secret_value(),
+        )
+    )
+
+
+def repositories(settings: Settings) -> list[str]:
+    with lake_client(settings) as client:
+        return [found.id for found in lakefs_sdk.RepositoriesApi(client).list_repositories().results]
+
+
+def create_repository(settings: Settings, name: str) -> None:
+    with lake_client(settings) as client:
+        lakefs_sdk.RepositoriesApi(client).create_repository(
+            lakefs_sdk.RepositoryCreation(name=name, storage_namespace=f"local://{name}", default_branch="main")
+        )
+
+
+def kill(server: local.Server) -> None:
+    assert server.pid
+    os.kill(server.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(server.pid)], timeout=10)
+
+
+def states(servers: tuple[local.Server, ...]) -> list[str]:
+    return [server.state for server in servers]
+
+
+def test_the_life_of_the_local_servers(settings: Settings) -> None:
+    other = settings.state_dir / "spool" / "page.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("{}")
+    assert states(local.status(settings)) == ["stopped", "stopped"]
+
+    said: list[str] = []
+    first = local.up(settings, said.append)
+    assert [(server.name, server.state) for server in first] == [("lakefs", "running"), ("prefect", "running")]
+    assert [line.split(" at ")[0] for line in said[:2]] == ["starting lakeFS", "starting Prefect"]
+    assert local.status(settings) == first
+    create_repository(settings, "kept")
+    api = local.prefect_api_url(settings)
+    assert api == first[1].url
+    assert api
+    assert httpx.post(f"{api}/flows/filter", json={}, trust_env=False).json() == []
+    assert httpx.get(f"{api.removesuffix('/api')}/ui-settings", trust_env=False).json()["api_url"] == api
+    assert (settings.state_dir / "prefect" / "prefect.db").exists()
+
+    assert local.up(settings, silent) == first
+
+    kill(first[0])
+    assert states(local.status(settings)) == ["stopped", "running"]
+    with pytest.raises(ServerFailed, match="not running"):
+        local.lake_access(settings)
+    healed = local.up(settings, silent)
+    assert healed[0].url == first[0].url
+    assert healed[0].pid != first[0].pid
+    assert healed[1] == first[1]
+    assert repositories(settings) == ["kept"]
+
+    said.clear()
+    local.down(settings, said.append, purge=False)
+    assert [line.split(" (")[0] for line in said] == ["stopped lakeFS", "stopped Prefect"]
+    assert states(local.status(settings)) == ["stopped", "stopped"]
+    assert not any(psutil.pid_exists(server.pid) for server in healed if server.pid)
+    local.down(settings, said.append, purge=False)
+    assert said[2:] == ["lakeFS is not running", "Prefect is not running"]
+
+    local.down(settings, silent, purge=True)
+    assert [str(path.relative_to(settings.state_dir)) for path in settings.state_dir.rglob("*") if path.is_file()] == [
+        "spool/page.json",
+        "run/lock",
+    ] or other.read_text() == "{}"
+
+
+def test_a_taken_port_is_avoided_and_the_one_found_is_kept(lake: LocalServer, usual_port_taken: int) -> None:
+    lake.start(silent)
+    first = lake.wait(silent)
+    assert first.url
+    assert first.url != f"http://127.0.0.1:{usual_port_taken}"
+    lake.stop(silent)
+    lake.start(silent)
+    assert lake.wait(silent).url == first.url
+
+
+def test_a_port_lost_between_probing_and_binding_costs_another_try(
+    lake: LocalServer, usual_port_taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose: Callable[..., int] = ports.free_port
+    guesses = [usual_port_taken]
+    monkeypatch.setattr(ports, "free_port", lambda preferred: guesses.pop() if guesses else choose(preferred))
+    said: list[str] = []
+    lake.start(said.append)
+    assert lake.wait(said.append).state == "running"
+    assert f"port {usual_port_taken} was taken meanwhile" in said
+
+
+def test_a_server_that_ends_while_starting_fails_with_its_last_words(lake: LocalServer) -> None:
+    lake.start(silent)
+    lake.wait(silent)
+    lake.stop(silent)
+    manifest = lake.data / "metadata" / "MANIFEST"
+    manifest.write_bytes(b"no manifest")
+    lake.start(silent)
+    with pytest.raises(ServerFailed, match="lakeFS ended while starting") as failed:
+        lake.wait(silent)
+    assert "Failed to open KV store" in failed.value.cause
+    assert str(lake.log) in failed.value.cause
+    assert lake.status().state == "stopped"
+
+
+def test_a_server_that_hangs_is_unhealthy(lake: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.start(silent)
+    running = lake.wait(silent)
+    assert running.pid
+    monkeypatch.setattr("orchestration.servers.background._CHECK_TIMEOUT", 0.5)
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        assert lake.status().state == "unhealthy"
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
+    assert lake.status() == running
+
+
+def test_two_ups_at_once_start_one_server(
+    settings: Settings, lake: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    with ThreadPoolExecutor(2) as pool:
+        both = [task.result(60) for task in [pool.submit(local.up, settings, silent) for _ in "ab"]]
+    assert both[0] == both[1]
+    assert lake.status() == both[0][0]
+
+
+def test_a_first_start_that_was_killed_is_done_by_the_next(lake: LocalServer, settings: Settings) -> None:
+    lake.start(silent)
+    time.sleep(0.05)
+    kill(lake.status())
+    lake.start(silent)
+    lake.wait(silent)
+    assert repositories(settings) == []
