@@ -1,0 +1,9 @@
+{#- Without the root: it carries a commit id, which must not enter an object. -#}
+{% macro page_key(uri) %}
+    {{- return(adapter.dispatch('page_key', 'ingest_clean')(uri)) -}}
+{% endmacro %}
+
+
+{% macro duckdb__page_key(uri) -%}
+    substr({{ uri }}, length(getvariable('raw_root')) + 2)
+{%- endmacro %}

@@ -1,0 +1,66 @@
+{% macro read_raw(relation, fields) %}
+    {%- do column_names(fields) -%}
+    {%- set declaration = source_declaration(relation.schema, relation.identifier) -%}
+    {%- if declaration -%}
+        {%- do check_fields(declaration, fields) -%}
+        {%- set records = raw_records(relation, declaration) -%}
+    {%- else -%}
+        {#- Parsing, where the graph is empty, and unit tests, whose rows are records already. -#}
+        {%- set records = 'select record, page from ' ~ relation -%}
+    {%- endif -%}
+    {{- return(adapter.dispatch('read_raw', 'ingest_clean')(records, fields)) -}}
+{% endmacro %}
+
+
+{% macro duckdb__read_raw(records, fields) %}
+    {%- set spec = {} -%}
+    {%- set literals = [] -%}
+    {%- for field in fields -%}
+        {%- do spec.update({field: 'VARCHAR'}) -%}
+        {%- do literals.append("'" ~ field | replace("'", "''") ~ "'") -%}
+    {%- endfor -%}
+    {%- set declared = '[' ~ literals | join(', ') ~ ']' -%}
+    with
+
+    records as (
+
+        {{ records }}
+
+    ),
+
+    parsed as (
+
+        select
+            record,
+            page,
+            starts_with(record, '{') as is_object,
+            json_keys(record) as names,
+            from_json(record, '{{ tojson(spec) | replace("'", "''") }}') as fields
+        from records
+
+    )
+
+    select
+        record,
+        page,
+        is_object,
+        fields,
+        -- the usual record has exactly the declared fields in their order: one comparison, no list made
+        case
+            when is_object and names <> {{ declared }}
+                then list_filter(
+                    names,
+                    lambda name, position:
+                    not list_contains({{ declared }}, name)
+                    or list_position(names, name) < position
+                )
+        end as undeclared_fields,
+        case
+            when is_object and names <> {{ declared }}
+                then list_filter(
+                    {{ declared }},
+                    lambda name: not list_contains(names, name)
+                )
+        end as missing_fields
+    from parsed
+{% endmacro %}

@@ -1,0 +1,9 @@
+{% macro to_integer(column) -%}
+    {%- set grammar = '[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)' -%}
+    case
+    {%- for text in (column, trimmed(column)) %}
+        when {{ matches(text, grammar) }}
+            then try_cast(replace({{ text }}, ',', '') as bigint)
+    {%- endfor %}
+    end
+{%- endmacro %}
