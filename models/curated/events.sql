@@ -1,0 +1,17 @@
+with
+
+accepted as (
+
+    select * from {{ ref('events_checked') }}
+    where reject_reason is null
+
+),
+
+deduplicated as (
+
+    {{ keep_first('accepted', events_table()) }}
+
+)
+
+select * from deduplicated
+order by event_id nulls last

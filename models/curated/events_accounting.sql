@@ -1,0 +1,35 @@
+{{ config(materialized='table', contract={'enforced': false}) }}
+
+with
+
+raw as (
+
+    select * from {{ ref('stg_shop__events') }}
+
+),
+
+checked as (
+
+    select * from {{ ref('events_checked') }}
+
+),
+
+curated as (
+
+    select * from {{ ref('events') }}
+
+),
+
+rejected as (
+
+    select * from {{ ref('events_rejected') }}
+
+),
+
+accounting as (
+
+    {{ account_rows('raw', 'checked', 'curated', 'rejected', events_table()) }}
+
+)
+
+select * from accounting

@@ -1,0 +1,17 @@
+{{ config(materialized='table', contract={'enforced': false}) }}
+
+with
+
+fields as (
+
+    select * from {{ ref('stg_shop__events') }}
+
+),
+
+checked as (
+
+    {{ check_rows('fields', events_table()) }}
+
+)
+
+select * from checked

@@ -1,0 +1,17 @@
+{{ config(materialized='table', contract={'enforced': false}) }}
+
+with
+
+fields as (
+
+    select * from {{ ref('stg_shop__products') }}
+
+),
+
+checked as (
+
+    {{ check_rows('fields', products_table()) }}
+
+)
+
+select * from checked

@@ -1,0 +1,39 @@
+{% test declared_fields_present(model, source) %}
+
+with
+
+objects as (
+
+    select
+        coalesce(sum(case when part = 'raw' then row_count end), 0)
+        - coalesce(
+            sum(
+                case
+                    when part = 'rejected' and name = 'record_not_object'
+                        then row_count
+                end
+            ), 0
+        ) as row_count
+    from {{ model }}
+
+),
+
+validation_errors as (
+
+    select
+        missing.name as field,
+        missing.row_count as records_without_it
+    from {{ model }} as missing
+    inner join objects
+        on missing.row_count = objects.row_count
+    where
+        missing.part = 'missing'
+    {%- for field in optional_fields(source) %}
+        and missing.name <> {{ dbt.string_literal(dbt.escape_single_quotes(field)) }}
+    {%- endfor %}
+
+)
+
+select * from validation_errors
+
+{% endtest %}
