@@ -1,0 +1,217 @@
+"""The cleaning step: one dbt build in this process, from a date's raw pages to curated, rejected and accounted rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.dbt_manifest import code_digest
+from orchestration.dbt_results import EXAMPLES, BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
+from orchestration.dbt_session import Project, dbt_session, invoke, query
+from orchestration.errors import PlatformFailed, UsageError
+from orchestration.progress import Report, silent
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+SELECTOR = "run"
+_ACCOUNTING = "_accounting"
+
+
+@dataclass(frozen=True)
+class CleanRun:
+    """What one build reads and where it writes: the content of a run file.
+
+    Attributes:
+        execution_date: ISO date.
+        lake_root: URI or folder that outputs go below.
+        raw_root: URI or folder that raw pages lie below; on the lake a commit, so that they cannot change.
+        raw: By `<source>.<table>` the keys of its pages below `raw_root`. Always a list, never a pattern.
+    """
+
+    execution_date: str
+    lake_root: str
+    raw_root: str
+    raw: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """lakeFS's S3 gateway.
+
+    Attributes:
+        endpoint: `host:port`, without a scheme.
+        use_ssl: Whether it speaks TLS.
+        access_key: Ours there.
+        secret_key: Ours there; in no representation, log or manifest.
+    """
+
+    endpoint: str
+    use_ssl: bool
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What DuckDB may use.
+
+    Attributes:
+        directory: Takes its extensions and what it spills.
+        memory: Its limit, such as `2GB`.
+        threads: How many; the bytes written do not depend on it.
+    """
+
+    directory: Path
+    memory: str = "2GB"
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+
+_LOCAL = Gateway(endpoint="localhost:0", use_ssl=False, access_key="none", secret_key="none")  # noqa: S106
+
+
+def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path | None = None) -> dict[str, str]:
+    """The variables the dbt profile asks for; with no gateway, roots have to be local folders."""
+    gateway = gateway or _LOCAL
+    return {
+        "ELT_RUN_FILE": str(run_file or ""),
+        "ELT_S3_ENDPOINT": gateway.endpoint,
+        "ELT_S3_USE_SSL": str(gateway.use_ssl).lower(),
+        "LAKEFS_ACCESS_KEY": gateway.access_key,
+        "DBT_ENV_SECRET_LAKEFS_SECRET_KEY": gateway.secret_key,
+        "ELT_HTTPFS_EXTENSION": str(httpfs_extension()),
+        "ELT_DUCKDB_DIR": str(engine.directory),
+        "ELT_DUCKDB_MEMORY": engine.memory,
+        "ELT_DUCKDB_THREADS": str(engine.threads),
+    }
+
+
+def httpfs_extension() -> Path:
+    """DuckDB's S3 extension for this very engine, from the installed wheel: no network is asked for it."""
+    from importlib.resources import files
+
+    package = Path(str(files("duckdb_extension_httpfs")))
+    return package / "extensions" / f"v{version('duckdb')}" / "httpfs.duckdb_extension"
+
+
+def build(
+    run: CleanRun,
+    manifest: Manifest,
+    project: Project,
+    *,
+    engine: Engine,
+    gateway: Gateway | None = None,
+    task_runs: bool = False,
+    report: Report = silent,
+) -> BuildResult:
+    """Build and test one date with dbt, and say what came of it; failed data is in the result, not raised.
+
+    Args:
+        run: What to read and where to write.
+        manifest: Of `project`'s target, from `load_manifest`; may serve any number of runs.
+        project: Its work folder takes this run's run file, target and log folders.
+        engine: What DuckDB may use.
+        gateway: Where `s3://` roots are.
+        task_runs: See `dbt_session.invoke`.
+        report: Takes dbt's lines.
+
+    Raises:
+        UsageError: `run` has no list of pages for a table of the project.
+        PlatformFailed: dbt itself failed, or another build is under way in this process.
+    """
+    unnamed = {f"{source.source_name}.{source.name}" for source in manifest.sources.values()} - run.raw.keys()
+    if unnamed:
+        raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
+    project.work_dir.mkdir(parents=True, exist_ok=True)
+    run_file = project.work_dir / "run.json"
+    run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
+    with dbt_session(environment(engine, gateway, run_file)):
+        arguments = project.arguments("build", "--selector", SELECTOR)
+        outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, report=report)
+        results = getattr(outcome.result, "results", None)
+        if outcome.exception is not None or results is None:
+            raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+        nodes = tuple(_node_result(result) for result in results)
+        built = {node.unique_id for node in nodes if node.status == "success"}
+        return BuildResult(
+            nodes=nodes,
+            failed_tests=tuple(_failed_test(node, manifest) for node in nodes if _has_rows(node)),
+            accounting=_accounting(manifest, built),
+            versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
+            code_digest=code_digest(manifest, (node.unique_id for node in nodes if node.kind == "model")),
+            raw_root=run.raw_root,
+        )
+
+
+def _node_result(result: Any) -> NodeResult:
+    unique_id = result.node.unique_id
+    kinds: dict[str, Kind] = {"model": "model", "test": "test", "unit_test": "unit_test"}
+    return NodeResult(
+        unique_id=unique_id,
+        kind=kinds[unique_id.split(".")[0]],
+        status=str(result.status),
+        failures=result.failures,
+        seconds=round(result.execution_time, 3),
+        message=result.message or "",
+    )
+
+
+def _has_rows(node: NodeResult) -> bool:
+    return node.kind == "test" and node.status in ("fail", "warn")
+
+
+def _failed_test(node: NodeResult, manifest: Manifest) -> FailedTest:
+    test: Any = manifest.nodes[node.unique_id]
+    rows = query(f"select * from ({test.compiled_code}) as failing limit {EXAMPLES}")  # noqa: S608
+    return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(rows))
+
+
+def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccounting]:
+    """By table, from each `<table>_accounting` model that was built."""
+    tables = {}
+    for unique_id in sorted(built):
+        node: Any = manifest.nodes[unique_id]
+        if node.name.endswith(_ACCOUNTING):
+            table = node.name.removesuffix(_ACCOUNTING)
+            rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
+            tables[table] = _table_accounting(node.relation_name, rejected.relation_name)
+    return tables
+
+
+def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
+    parts: dict[str, dict[str | None, int]] = {}
+    for row in query(f"select part, name, row_count from {accounting} order by part, name"):  # noqa: S608
+        parts.setdefault(row["part"], {})[row["name"]] = row["row_count"]
+    rejects: dict[str, tuple[Row, ...]] = {}
+    if parts.get("rejected"):
+        rejects = _rejects(rejected)
+
+    def named(part: str) -> dict[str, int]:
+        return {str(name): count for name, count in parts.get(part, {}).items()}
+
+    return TableAccounting(
+        raw=sum(parts["raw"].values()),
+        curated=sum(parts["curated"].values()),
+        identical=sum(parts["identical"].values()),
+        conflicting=sum(named("conflicting").values()),
+        rejected=named("rejected"),
+        drift=named("undeclared"),
+        missing=named("missing"),
+        conflicting_keys=tuple(named("conflicting"))[:EXAMPLES],
+        rejects=rejects,
+    )
+
+
+def _rejects(rejected: str) -> dict[str, tuple[Row, ...]]:
+    """By reason the first rejected rows, by page and record."""
+    numbered = f"select *, row_number() over (partition by reason order by page, record) as n from {rejected}"  # noqa: S608
+    rows = query(f"select reason, page, record from ({numbered}) as numbered where n <= {EXAMPLES} order by reason, n")  # noqa: S608
+    found: dict[str, tuple[Row, ...]] = {}
+    for row in rows:
+        found[row["reason"]] = (*found.get(row["reason"], ()), {"page": row["page"], "record": row["record"]})
+    return found

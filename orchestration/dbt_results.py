@@ -1,0 +1,189 @@
+"""What a dbt build did, as data, and which outcome it stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
+
+Kind = Literal["model", "test", "unit_test"]
+Row = Mapping[str, Any]
+
+EXAMPLES = 5
+"""The most rows shown of a failing test or a reject reason."""
+
+# DuckDB has no code for these: its wording is the only sign, held by a test.
+_BODY_FAULTS = (
+    re.compile(r'(?P<what>Malformed JSON) in file "(?P<uri>[^"]+)", (?P<where>at byte \d+ in \S+ \d+: [^.\n]*)'),
+    re.compile(r'(?P<what>No list "data") in file "(?P<uri>[^"]+)"'),
+    re.compile(r'JSON transform error in file "(?P<uri>[^"]+)", (?P<where>in \S+ \d+): (?P<what>[^\n]{1,200})'),
+    re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
+    re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),
+)
+_TOO_LARGE = "maximum_object_size"
+_CONTRACT = "This model has an enforced contract"
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """One node dbt dealt with.
+
+    Attributes:
+        unique_id: dbt's name for it.
+        kind: What it is.
+        status: dbt's word: success, pass, warn, fail, error, skipped.
+        failures: Rows a test returned, else None.
+        seconds: How long it took.
+        message: dbt's message, often empty.
+    """
+
+    unique_id: str
+    kind: Kind
+    status: str
+    failures: int | None
+    seconds: float
+    message: str
+
+    @property
+    def name(self) -> str:
+        """The part of the id people use."""
+        return self.unique_id.split(".")[2]
+
+
+@dataclass(frozen=True)
+class FailedTest:
+    """A data test that failed or warned: `failures` rows, of which `rows` are the first few."""
+
+    unique_id: str
+    name: str
+    status: str
+    failures: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class TableAccounting:
+    """Where one table's raw rows of the date went, in rows.
+
+    Attributes:
+        raw: Records in the raw pages, counted apart from the rest.
+        curated: Rows published.
+        identical: Rows like another in every column.
+        conflicting: Rows that differ from the one kept under their key.
+        rejected: Rows by reject reason.
+        drift: Records by undeclared (or repeated) field.
+        missing: Records by declared field they lack.
+        conflicting_keys: Some keys of conflicting rows, in order.
+        rejects: By reason some rejected rows, each with `page` and `record`.
+    """
+
+    raw: int
+    curated: int
+    identical: int
+    conflicting: int
+    rejected: Mapping[str, int]
+    drift: Mapping[str, int]
+    missing: Mapping[str, int]
+    conflicting_keys: tuple[str, ...]
+    rejects: Mapping[str, tuple[Row, ...]]
+
+    @property
+    def closes(self) -> bool:
+        """Whether every raw row is accounted for."""
+        return self.raw == self.curated + self.identical + self.conflicting + sum(self.rejected.values())
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """One dbt build.
+
+    Attributes:
+        nodes: Every node, in the order dbt finished them.
+        failed_tests: Data tests that failed or warned, with examples.
+        accounting: By table, for tables whose accounting was reached.
+        versions: Of dbt-core, dbt-duckdb and duckdb.
+        code_digest: See `dbt_manifest.code_digest`.
+        raw_root: What pages lie below; it turns up in dbt's messages.
+    """
+
+    nodes: tuple[NodeResult, ...]
+    failed_tests: tuple[FailedTest, ...]
+    accounting: Mapping[str, TableAccounting]
+    versions: Mapping[str, str]
+    code_digest: str
+    raw_root: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was built and no test failed; warnings are no failures."""
+        return self.failure() is None
+
+    def failure(self) -> IngestCleanError | None:
+        """The error this build stands for, or None.
+
+        A page that is no JSON comes first: it is why the rest failed. A platform that failed comes before failed data,
+        which was then not judged as a whole.
+        """
+        broken = [node for node in self.nodes if node.status in ("error", "runtime error", "fail")]
+        for node in broken:
+            fault = body_fault(node.message, self.raw_root)
+            if fault:
+                return fault
+        failed_data = [node for node in broken if _data_failed(node)]
+        platform = [node for node in broken if node not in failed_data]
+        if platform:
+            return PlatformFailed("\n".join(f"{node.name}: {node.message}" for node in platform))
+        if failed_data:
+            return DataFailed("\n".join(self._data_faults(failed_data)))
+        return None
+
+    def require_passed(self) -> None:
+        """Raise the error this build stands for.
+
+        Raises:
+            DataFailed: A data test failed or a contract broke; names each with example rows.
+            SourceBodyInvalid: A raw page is no JSON of the declared form; names page and position.
+            PlatformFailed: Anything else failed, so the data was not judged.
+        """
+        failure = self.failure()
+        if failure:
+            raise failure
+
+    def _data_faults(self, broken: list[NodeResult]) -> Iterator[str]:
+        rows = {test.unique_id: test.rows for test in self.failed_tests}
+        for node in broken:
+            if node.kind == "model":
+                yield f"{node.name}: {node.message}"
+                continue
+            yield f"{node.name}: {node.failures} failing rows"
+            for row in rows.get(node.unique_id, ()):
+                yield "  " + ", ".join(f"{column}={value}" for column, value in row.items())
+        for table, parts in self.accounting.items():
+            for reason, count in parts.rejected.items():
+                yield f"{table} rejected for {reason}: {count} of {parts.raw} rows"
+                for row in parts.rejects.get(reason, ()):
+                    yield f"  {row['page']}: {row['record']}"
+
+
+def _data_failed(node: NodeResult) -> bool:
+    if node.kind == "test":
+        return node.status == "fail"
+    return node.kind == "model" and _CONTRACT in node.message
+
+
+def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:
+    """The error for a raw page DuckDB could not read, told by its `message`, or None if that says something else."""
+    for pattern in _BODY_FAULTS:
+        match = pattern.search(message)
+        if match:
+            parts = match.groupdict()
+            page = parts["uri"].removeprefix(raw_root.rstrip("/") + "/")
+            cause = f"{page}: {' '.join(filter(None, (parts['what'], parts.get('where'))))}".rstrip()
+            remedy = (
+                "ask the source for smaller pages: page_size in its config.meta.fetch" if _TOO_LARGE in cause else ""
+            )
+            return SourceBodyInvalid(cause, remedy=remedy)
+    return None

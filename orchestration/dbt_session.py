@@ -1,0 +1,147 @@
+"""dbt inside this process: one invocation at a time, its environment put back afterwards.
+
+dbt's adapters, its flags and dbt-duckdb's database are global to a process: two invocations at once wrote one run's
+rows into the other's branch and called it a success. So a second one is refused; builds side by side want processes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import PlatformFailed
+from orchestration.progress import Report, silent
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
+_ONE_AT_A_TIME = threading.Lock()
+_SPOKEN_LEVELS = ("info", "warn", "error")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where dbt finds its project and leaves its files.
+
+    Attributes:
+        project_dir: The folder of dbt_project.yml and profiles/.
+        target: The profile's target.
+        work_dir: Takes this invocation's target and log folders; shared with no other.
+    """
+
+    project_dir: Path
+    target: str
+    work_dir: Path
+
+    def arguments(self, command: str, *rest: str) -> list[str]:
+        """The argument list of a dbt `command` on this project."""
+        return [
+            command,
+            *rest,
+            *("--target", self.target),
+            *("--project-dir", str(self.project_dir)),
+            *("--profiles-dir", str(self.project_dir / "profiles")),
+            *("--target-path", str(self.work_dir / "target")),
+            *("--log-path", str(self.work_dir / "logs")),
+            *("--log-level", "none"),
+            "--no-use-colors",
+        ]
+
+
+@contextmanager
+def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
+    """Hold this process's one dbt session, with `environment` set for as long.
+
+    Raises:
+        PlatformFailed: Another session is under way in this process.
+    """
+    if not _ONE_AT_A_TIME.acquire(blocking=False):
+        raise PlatformFailed(
+            "another dbt run is under way in this process",
+            remedy="run dates side by side in processes of their own",
+        )
+    before = dict(os.environ)
+    try:
+        os.environ.update(environment)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        _close_database()
+        _ONE_AT_A_TIME.release()
+
+
+def invoke(
+    project: Project,
+    arguments: Sequence[str],
+    *,
+    manifest: Manifest | None = None,
+    task_runs: bool = False,
+    report: Report = silent,
+) -> dbtRunnerResult:
+    """Run dbt with `arguments` inside a `dbt_session` and return what dbt returns.
+
+    Args:
+        project: As `arguments` name it.
+        arguments: Command and options, best from `Project.arguments`.
+        manifest: Of the same target; without it dbt parses the project.
+        task_runs: Make each node a task run of the Prefect flow run we are in, at 0.18 s a node; Prefect has the log
+            lines then, not `report`.
+        report: Takes dbt's lines of level info and above.
+    """
+    if task_runs:
+        outcome: dbtRunnerResult = _prefect_runner(project, manifest).invoke(list(arguments))
+        return outcome
+    from dbt.cli.main import dbtRunner
+
+    return dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke(list(arguments))
+
+
+def _prefect_runner(project: Project, manifest: Manifest | None) -> Any:
+    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+
+    # Without a level prefect-dbt takes Prefect's own, and fails on those dbt does not know, such as WARNING.
+    settings = PrefectDbtSettings(
+        project_dir=project.project_dir,
+        profiles_dir=project.project_dir / "profiles",
+        target_path=project.work_dir / "target",
+        log_level="info",
+    )
+    return PrefectDbtRunner(manifest=manifest, settings=settings, raise_on_failure=False, disable_assets=True)
+
+
+def _forward(report: Report) -> Callable[[Any], None]:
+    def on_event(event: Any) -> None:
+        level = getattr(event.info.level, "value", event.info.level)
+        if str(level) in _SPOKEN_LEVELS:
+            for line in str(event.info.msg).splitlines():
+                if line.strip():
+                    report(line.rstrip())
+
+    return on_event
+
+
+def query(sql: str) -> list[dict[str, Any]]:
+    """The rows of `sql` in the database dbt just used: inside its session, through its adapter."""
+    from dbt.adapters.factory import get_adapter_by_type
+
+    adapter: Any = get_adapter_by_type("duckdb")  # type: ignore[no-untyped-call]
+    with adapter.connection_named("after_run"):
+        _, cursor = adapter.connections.add_query(sql, auto_begin=False)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _close_database() -> None:
+    """Let go of the database, which would outlive the session with all its tables."""
+    import sys
+
+    connections = sys.modules.get("dbt.adapters.duckdb.connections")
+    if connections is not None:
+        connections.DuckDBConnectionManager.close_all_connections()
