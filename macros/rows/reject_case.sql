@@ -7,10 +7,7 @@
     {%- endfor %}
     {%- for column, type in table.columns.items() if type != 'text' %}
         when (
-            {{ column }} is null
-            {%- if type == 'instant' %}
-            or not {{ in_calendar(column) }}
-            {%- endif %}
+            {{ column }} is null or {{ out_of_range(column, type) }}
         )
         {%- if column in (table.optional or []) %}
         and {{ column }}_text is not null
