@@ -28,7 +28,13 @@ rejected as (
 
 accounting as (
 
-    {{ account_rows('raw', 'checked', 'curated', 'rejected', products_table()) }}
+    {{ account_rows(
+        raw='raw',
+        checked='checked',
+        curated='curated',
+        rejected='rejected',
+        table=products_table(),
+    ) }}
 
 )
 
