@@ -50,6 +50,7 @@ class Project:
             *("--target-path", str(self.work_dir / "target")),
             *("--log-path", str(self.work_dir / "logs")),
             *("--log-level", "none"),
+            *("--log-level-file", "debug"),
             "--no-use-colors",
         ]
 

@@ -1,0 +1,177 @@
+"""What becomes of rows: grammars against Python's, duplicates, rejects, drift, forms of pages."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from .conftest import DATE, Bench, event, product
+
+PRICES = [
+    "1,234.50", " 12 ", "-3", "+3", "1e3", "1e+3", "1.5e-3", "0", "-0", "00012", "0.10", "\t7\n", "\u00a08", "1,234,567",
+    "999999999999999999999", "1e308", "1e309", "-1e999", "4.9e-324", "1e-999", "0.1", "1234567.891",
+    "", " ", ".5", "5.", "1e", "e3", "1E3", "--1", "+-1", "€5", "5 €", "1 234", "12,50", "1,23", "1,2345", ",123",
+    "1,,234", "1,234,56", "12345,678", "nan", "inf", "Infinity", "0x10", "1_000", "1e1.5", "١٢", "1.2.3", "true", "null",
+]  # fmt: skip
+
+TIMESTAMPS = [
+    "2025-05-20T10:00:00Z", "2025-05-20 10:00:00Z", "2025-05-20T10:00:00", "2025-05-20 10:00:00",
+    "2025-05-20T10:00:00+02:00", "2025-05-20T10:00:00-05:30", "2025-05-20T10:00:00+00:00", "2025-05-20T10:00:00-00:00",
+    "2025-05-20T00:00:00+14:00", "2025-05-20T23:59:59-23:59", "2025-05-20T10:00:00.1Z", "2025-05-20T10:00:00.123456Z",
+    "2025-05-20T10:00:00.1234567Z", "2025-05-20T10:00:00.999999999Z", "2025-05-20T23:59:59.9999999+01:00",
+    "2025-05-20 10:00:00.5", "2024-02-29T00:00:00Z", "2000-02-29T00:00:00Z", "1582-10-10T00:00:00Z",
+    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.5Z", "2025-03-30T01:30:00+00:00",
+    "2025-10-26T01:30:00+01:00", "2025-10-26T01:30:00+00:00",
+    "1747735200", "1747735200000", "1747735200123", "999999999", "999999999999", "9999999999", "0999999999",
+    "", " ", "2025-05-20", "2025-05-20T10:00", "2025-05-20T10:00:00z", "2025-05-20t10:00:00Z", " 2025-05-20T10:00:00Z",
+    "2025-05-20T10:00:00Z ", "2025-05-20T10:00:00Z\n", "2025-05-20  10:00:00", "2025-05-20T10:00:00 Z",
+    "2025-05-20T10:00:00+0200", "2025-05-20T10:00:00+02", "2025-05-20T10:00:00+2:00", "2025-05-20T10:00:00+24:00",
+    "2025-05-20T10:00:00+02:60", "2025-05-20T10:00:00.Z", "2025-05-20T10:00:00.1234567890Z", "2025-05-20T10:00:00,5Z",
+    "2025-05-20T24:00:00Z", "2016-12-31T23:59:60Z", "2025-05-20T10:60:00Z", "2025-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
+    "2025-02-30T00:00:00Z", "2025-04-31T00:00:00Z", "2025-13-01T00:00:00Z", "2025-00-10T00:00:00Z", "2025-05-00T00:00:00Z",
+    "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "25-05-20T10:00:00Z",
+    "12025-05-20T10:00:00Z", "20250520", "20250520100000", "17477352001", "-1747735200", "1747735200.5", "1.7e9",
+    "epoch", "now", "infinity", "2025-05-20T10:00:00 UTC", "2025-05-20T10:00:00 Europe/London", "20/05/2025 10:00:00",
+    "٢٠٢٥-05-20T10:00:00Z", "2025-W21-2T10:00:00Z",
+]  # fmt: skip
+
+
+def price_of(text: str | None) -> float | None:
+    """The price rule in plain Python."""
+    text = (text or "").strip("\t\n\v\f\r \u00a0")
+    if "," in text:
+        whole = re.match(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])", text)
+        text = text.replace(",", "") if whole and "," not in text[whole.end() :] else ""
+    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", text) or math.isinf(float(text)):
+        return None
+    return float(text) + 0.0
+
+
+def instant_of(text: str | None) -> datetime | None:
+    """The timestamp rule in plain Python."""
+    text = text or ""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    if re.fullmatch(r"[0-9]{9,10}", text):
+        return epoch + timedelta(seconds=int(text))
+    if re.fullmatch(r"[0-9]{12,13}", text):
+        return epoch + timedelta(milliseconds=int(text))
+    parts = re.fullmatch(
+        r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+        r"(?:Z|([+-])([0-9]{2}):([0-9]{2}))?",
+        text,
+    )
+    if not parts:
+        return None
+    fraction, sign, hours, minutes = parts.groups()[6:]
+    if sign and (int(hours) > 23 or int(minutes) > 59):
+        return None
+    ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        local = datetime(*map(int, parts.groups()[:6]), int((fraction or "").ljust(6, "0")[:6]), UTC)  # type: ignore[misc, arg-type]
+        return local - ahead
+    except (ValueError, OverflowError):
+        return None
+
+
+def test_prices_and_timestamps_are_what_python_makes_of_their_grammar(bench: Bench) -> None:
+    prices = {f"p{number:03}": text for number, text in enumerate([*PRICES, None])}
+    instants = {f"t{number:03}": text for number, text in enumerate([*TIMESTAMPS, None])}
+    events = [event(name, price=text) for name, text in prices.items()]
+    events += [event(name, timestamp=text) for name, text in instants.items()]
+
+    result = bench.build([events])
+
+    expected: dict[str, Any] = {name: price_of(text) for name, text in prices.items()}
+    expected |= {name: instant_of(text) for name, text in instants.items()}
+    found = {name: price if name[0] == "p" else at for name, price, at in bench.rows("events", "event_id, price, timestamp")}
+    assert found == {name: value for name, value in expected.items() if value is not None}
+    rejected = {json.loads(record)["Event ID"]: reason for reason, record in bench.rows("events_rejected", "reason, record")}
+    reasons = {"p": "price_not_numeric", "t": "timestamp_unparseable"}
+    assert rejected == {name: reasons[name[0]] for name, value in expected.items() if value is None}
+    assert result.accounting["events"].closes
+    zero = next(price for name, price in bench.rows("events", "event_id, price") if prices.get(name) == "-0")
+    assert math.copysign(1, zero) == 1
+
+
+def test_json_numbers_are_prices_and_epochs_too(bench: Bench) -> None:
+    bench.build([[event("a", price=1.10, timestamp=1747735200), event("b", price=1000, timestamp=1747735200123)]])
+    at = datetime(2025, 5, 20, 10, tzinfo=UTC)
+    assert bench.rows("events", "event_id, price, timestamp") == [
+        ("a", 1.1, at),
+        ("b", 1000.0, at + timedelta(milliseconds=123)),
+    ]
+
+
+def test_each_row_that_is_no_event_is_rejected_with_its_page_and_record(bench: Bench) -> None:
+    bad = [5, None, ["a"], "text", event(None), event(" "), event("q", quantity="1.5")]  # type: ignore[arg-type]
+    result = bench.build([[event("good"), *bad[:4]], bad[4:]])
+    pages = [f"raw/shop/events/date={DATE}/page-0000{number}.json" for number in (1, 2)]
+    rejected = bench.rows("events_rejected")
+    assert sorted((reason, page) for reason, page, _ in rejected) == [
+        ("event_id_missing", pages[1]),
+        ("event_id_missing", pages[1]),
+        ("quantity_not_integer", pages[1]),
+        *[("record_not_object", pages[0])] * 4,
+    ]
+    assert sorted(record for _, _, record in rejected) == sorted(json.dumps(record) for record in bad)
+    parts = result.accounting["events"]
+    assert (parts.raw, parts.curated, parts.closes) == (8, 1, True)
+    assert parts.rejects["quantity_not_integer"] == ({"page": pages[1], "record": json.dumps(bad[-1])},)
+    assert len(parts.rejects["record_not_object"]) == 4
+
+
+def test_repeats_are_told_identical_from_conflicting(bench: Bench) -> None:
+    early, late = f"{DATE}T09:00:00Z", f"{DATE}T11:00:00+01:00"
+    result = bench.build(
+        [[
+            event("a"), event("a"), event("a", price="12.750"),
+            event("b", timestamp=late), event("b", timestamp=early, country="Spain"), event("b", timestamp=early),
+            event("c"), event("c", price="bad"),
+        ]],
+        [[product("M", None), product("M", "MANUAL"), product("M", "MANUAL")]],
+    )  # fmt: skip
+    parts, products = result.accounting["events"], result.accounting["products"]
+    assert (parts.raw, parts.curated, parts.identical, parts.conflicting) == (8, 3, 2, 2)
+    assert parts.conflicting_keys == ("b",)
+    assert (parts.rejected, parts.closes) == ({"price_not_numeric": 1}, True)
+    assert [(key, country) for key, country in bench.rows("events", "event_id, country")] == [
+        ("a", "France"),
+        ("b", "France"),
+        ("c", "France"),
+    ]
+    assert (products.raw, products.curated, products.identical, products.conflicting) == (3, 1, 1, 1)
+    assert bench.rows("products") == [("M", "MANUAL")]
+
+
+def test_undeclared_repeated_and_missing_fields_are_counted(bench: Bench) -> None:
+    without = event("b")
+    del without["Country"]
+    twice = json.dumps(event("c"))[:-1] + ', "Price": "99", "Channel": "web"}'
+    reordered = dict(reversed(event("d").items()))
+    page = f'[{json.dumps(event("a") | {"Channel": {"x": 1}})}, {json.dumps(without)}, {twice}, {json.dumps(reordered)}]'
+    result = bench.build([page])
+    parts = result.accounting["events"]
+    assert parts.drift == {"Channel": 2, "Price": 1}
+    assert parts.missing == {"Country": 1}
+    assert result.passed
+    assert ("c", 12.75) in bench.rows("events", "event_id, price")
+
+
+def test_nested_values_are_kept_as_json_text(bench: Bench) -> None:
+    bench.build([[event(description={"en": "bag", "sizes": [1, 2]})]])
+    assert bench.rows("events", "description") == [('{"en":"bag","sizes":[1,2]}',)]
+
+
+@pytest.mark.parametrize(("events", "products"), [(["[]"], ["[]"]), ([], []), ([""], ["[]"])])
+def test_an_empty_day_is_files_of_no_rows_with_their_schema(bench: Bench, events: list[str], products: list[str]) -> None:
+    result = bench.build(events, products)
+    assert {name for name in ("events_has_rows", "products_has_rows")} == {test.name for test in result.failed_tests}
+    for name in ("events", "events_rejected", "products", "products_rejected"):
+        assert bench.rows(name) == []
+    assert bench.rows("events", "count(typeof(timestamp))") == [(0,)]
+    assert result.accounting["events"].raw == 0
