@@ -6,7 +6,9 @@ rows into the other's branch and called it a success. So a second one is refused
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,7 +76,7 @@ def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-        _close_database()
+        _let_go()
         _ONE_AT_A_TIME.release()
 
 
@@ -139,10 +141,17 @@ def query(sql: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _close_database() -> None:
-    """Let go of the database, which would outlive the session with all its tables."""
-    import sys
+def _let_go() -> None:
+    """Close what dbt leaves open: the database, which would live on with all its tables, and the log file."""
+    if "dbt.adapters.duckdb.connections" in sys.modules:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    connections = sys.modules.get("dbt.adapters.duckdb.connections")
-    if connections is not None:
-        connections.DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    if "dbt_common.events" in sys.modules:
+        from dbt_common.events.event_manager_client import cleanup_event_logger
+
+        cleanup_event_logger()
+        log_file = logging.getLogger("file_log")
+        for handler in log_file.handlers[:]:
+            log_file.removeHandler(handler)
+            handler.close()

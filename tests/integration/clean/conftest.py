@@ -77,7 +77,10 @@ class Bench:
         return keys
 
     def run(self, events: Sequence[Body], products: Sequence[Body] = ([product()],), date: str = DATE) -> CleanRun:
-        raw = {"shop.events": self.write("events", events, date), "shop.products": self.write("products", products, date)}
+        raw = {
+            "shop.events": self.write("events", events, date),
+            "shop.products": self.write("products", products, date),
+        }
         return CleanRun(date, str(self.lake), str(self.root / "raw-root"), raw)
 
     def build(
@@ -96,9 +99,9 @@ class Bench:
     def file(self, name: str, date: str = DATE) -> Path:
         return self.lake / "curated" / name / f"date={date}" / "data.parquet"
 
-    def rows(self, name: str, columns: str = "*") -> list[tuple[Any, ...]]:
+    def rows(self, name: str, columns: str = "*", date: str = DATE) -> list[tuple[Any, ...]]:
         """What a reader of the published file sees, in its order."""
-        query = f"select {columns} from read_parquet('{self.file(name)}', hive_partitioning = false)"
+        query = f"select {columns} from read_parquet('{self.file(name, date)}', hive_partitioning = false)"
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(query).fetchall()

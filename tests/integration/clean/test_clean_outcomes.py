@@ -74,7 +74,10 @@ def test_an_unknown_kind_of_event_is_a_warning(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("body", "cause"),
     [
-        ('[{"Event ID": "a"},\n{"Event ID": ]', f"{PAGE}: Malformed JSON at byte 14 in record/value 3: unexpected character"),
+        (
+            '[{"Event ID": "a"},\n{"Event ID": ]',
+            f"{PAGE}: Malformed JSON at byte 14 in record/value 3: unexpected character",
+        ),
         ('[{"Event ID": "a"}', f"{PAGE}: Malformed JSON at byte 18 in record/value 3: unexpected character"),
         ('{"error": "quota"}', f"{PAGE}: Expected top-level JSON array"),
         ("<html></html>", f"{PAGE}: Expected top-level JSON array"),
@@ -155,7 +158,7 @@ def test_the_bytes_do_not_depend_on_threads(bench: Bench) -> None:
     columns = ", ".join(
         f"{value} as \"{name}\""
         for name, value in {
-            **{field: "'x' || i % 7" for field in event()},
+            **dict.fromkeys(event(), "'x' || i % 7"),
             "Event ID": "'e' || hash(i // 2) % 150000",
             "Timestamp": "1747735200 + i % 86400",
             "Quantity": "i % 12",
@@ -164,7 +167,9 @@ def test_the_bytes_do_not_depend_on_threads(bench: Bench) -> None:
         }.items()
     )  # fmt: skip
     with duckdb.connect() as connection:
-        connection.execute(f"copy (select {columns} from range(300000) as numbers(i)) to '{page}' (format json, array true)")
+        connection.execute(
+            f"copy (select {columns} from range(300000) as numbers(i)) to '{page}' (format json, array true)"
+        )
     written = []
     for threads in (1, 2, 4):
         at = replace(bench, engine=replace(bench.engine, threads=threads))

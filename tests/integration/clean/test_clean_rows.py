@@ -13,31 +13,33 @@ import pytest
 from .conftest import DATE, Bench, event, product
 
 PRICES = [
-    "1,234.50", " 12 ", "-3", "+3", "1e3", "1e+3", "1.5e-3", "0", "-0", "00012", "0.10", "\t7\n", "\u00a08", "1,234,567",
-    "999999999999999999999", "1e308", "1e309", "-1e999", "4.9e-324", "1e-999", "0.1", "1234567.891",
+    "1,234.50", " 12 ", "-3", "+3", "1e3", "1e+3", "1.5e-3", "0", "-0", "00012", "0.10", "\t7\n", "\u00a08",
+    "1,234,567", "999999999999999999999", "1e308", "1e309", "-1e999", "4.9e-324", "1e-999", "0.1", "1234567.891",
     "", " ", ".5", "5.", "1e", "e3", "1E3", "--1", "+-1", "€5", "5 €", "1 234", "12,50", "1,23", "1,2345", ",123",
-    "1,,234", "1,234,56", "12345,678", "nan", "inf", "Infinity", "0x10", "1_000", "1e1.5", "١٢", "1.2.3", "true", "null",
+    "1,,234", "1,234,56", "12345,678", "nan", "inf", "Infinity", "0x10", "1_000", "1e1.5", "١٢", "1.2.3", "true",
+    "null",
 ]  # fmt: skip
 
 TIMESTAMPS = [
     "2025-05-20T10:00:00Z", "2025-05-20 10:00:00Z", "2025-05-20T10:00:00", "2025-05-20 10:00:00",
-    "2025-05-20T10:00:00+02:00", "2025-05-20T10:00:00-05:30", "2025-05-20T10:00:00+00:00", "2025-05-20T10:00:00-00:00",
-    "2025-05-20T00:00:00+14:00", "2025-05-20T23:59:59-23:59", "2025-05-20T10:00:00.1Z", "2025-05-20T10:00:00.123456Z",
-    "2025-05-20T10:00:00.1234567Z", "2025-05-20T10:00:00.999999999Z", "2025-05-20T23:59:59.9999999+01:00",
-    "2025-05-20 10:00:00.5", "2024-02-29T00:00:00Z", "2000-02-29T00:00:00Z", "1582-10-10T00:00:00Z",
-    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.5Z", "2025-03-30T01:30:00+00:00",
-    "2025-10-26T01:30:00+01:00", "2025-10-26T01:30:00+00:00",
-    "1747735200", "1747735200000", "1747735200123", "999999999", "999999999999", "9999999999", "0999999999",
-    "", " ", "2025-05-20", "2025-05-20T10:00", "2025-05-20T10:00:00z", "2025-05-20t10:00:00Z", " 2025-05-20T10:00:00Z",
+    "2025-05-20T10:00:00+02:00", "2025-05-20T10:00:00-05:30", "2025-05-20T10:00:00+00:00",
+    "2025-05-20T10:00:00-00:00", "2025-05-20T00:00:00+14:00", "2025-05-20T23:59:59-23:59", "2025-05-20T10:00:00.1Z",
+    "2025-05-20T10:00:00.123456Z", "2025-05-20T10:00:00.1234567Z", "2025-05-20T10:00:00.999999999Z",
+    "2025-05-20T23:59:59.9999999+01:00", "2025-05-20 10:00:00.5", "2024-02-29T00:00:00Z", "2000-02-29T00:00:00Z",
+    "1582-10-10T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.5Z",
+    "2025-03-30T01:30:00+00:00", "2025-10-26T01:30:00+01:00", "2025-10-26T01:30:00+00:00", "1747735200",
+    "1747735200000", "1747735200123", "999999999", "999999999999", "9999999999", "0999999999", "", " ",
+    "2025-05-20", "2025-05-20T10:00", "2025-05-20T10:00:00z", "2025-05-20t10:00:00Z", " 2025-05-20T10:00:00Z",
     "2025-05-20T10:00:00Z ", "2025-05-20T10:00:00Z\n", "2025-05-20  10:00:00", "2025-05-20T10:00:00 Z",
     "2025-05-20T10:00:00+0200", "2025-05-20T10:00:00+02", "2025-05-20T10:00:00+2:00", "2025-05-20T10:00:00+24:00",
-    "2025-05-20T10:00:00+02:60", "2025-05-20T10:00:00.Z", "2025-05-20T10:00:00.1234567890Z", "2025-05-20T10:00:00,5Z",
-    "2025-05-20T24:00:00Z", "2016-12-31T23:59:60Z", "2025-05-20T10:60:00Z", "2025-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
-    "2025-02-30T00:00:00Z", "2025-04-31T00:00:00Z", "2025-13-01T00:00:00Z", "2025-00-10T00:00:00Z", "2025-05-00T00:00:00Z",
-    "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "25-05-20T10:00:00Z",
-    "12025-05-20T10:00:00Z", "20250520", "20250520100000", "17477352001", "-1747735200", "1747735200.5", "1.7e9",
-    "epoch", "now", "infinity", "2025-05-20T10:00:00 UTC", "2025-05-20T10:00:00 Europe/London", "20/05/2025 10:00:00",
-    "٢٠٢٥-05-20T10:00:00Z", "2025-W21-2T10:00:00Z",
+    "2025-05-20T10:00:00+02:60", "2025-05-20T10:00:00.Z", "2025-05-20T10:00:00.1234567890Z",
+    "2025-05-20T10:00:00,5Z", "2025-05-20T24:00:00Z", "2016-12-31T23:59:60Z", "2025-05-20T10:60:00Z",
+    "2025-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2025-02-30T00:00:00Z", "2025-04-31T00:00:00Z",
+    "2025-13-01T00:00:00Z", "2025-00-10T00:00:00Z", "2025-05-00T00:00:00Z", "0000-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "25-05-20T10:00:00Z", "12025-05-20T10:00:00Z",
+    "20250520", "20250520100000", "17477352001", "-1747735200", "1747735200.5", "1.7e9", "epoch", "now", "infinity",
+    "2025-05-20T10:00:00 UTC", "2025-05-20T10:00:00 Europe/London", "20/05/2025 10:00:00", "٢٠٢٥-05-20T10:00:00Z",
+    "2025-W21-2T10:00:00Z",
 ]  # fmt: skip
 
 
@@ -72,8 +74,9 @@ def instant_of(text: str | None) -> datetime | None:
         return None
     ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
     try:
-        local = datetime(*map(int, parts.groups()[:6]), int((fraction or "").ljust(6, "0")[:6]), UTC)  # type: ignore[misc, arg-type]
-        return local - ahead
+        year, month, day, hour, minute, second = map(int, parts.groups()[:6])
+        micros = int((fraction or "").ljust(6, "0")[:6])
+        return datetime(year, month, day, hour, minute, second, micros, UTC) - ahead
     except (ValueError, OverflowError):
         return None
 
@@ -88,9 +91,13 @@ def test_prices_and_timestamps_are_what_python_makes_of_their_grammar(bench: Ben
 
     expected: dict[str, Any] = {name: price_of(text) for name, text in prices.items()}
     expected |= {name: instant_of(text) for name, text in instants.items()}
-    found = {name: price if name[0] == "p" else at for name, price, at in bench.rows("events", "event_id, price, timestamp")}
+    found = {
+        name: price if name[0] == "p" else at for name, price, at in bench.rows("events", "event_id, price, timestamp")
+    }
     assert found == {name: value for name, value in expected.items() if value is not None}
-    rejected = {json.loads(record)["Event ID"]: reason for reason, record in bench.rows("events_rejected", "reason, record")}
+    rejected = {
+        json.loads(record)["Event ID"]: reason for reason, record in bench.rows("events_rejected", "reason, record")
+    }
     reasons = {"p": "price_not_numeric", "t": "timestamp_unparseable"}
     assert rejected == {name: reasons[name[0]] for name, value in expected.items() if value is None}
     assert result.accounting["events"].closes
@@ -153,7 +160,9 @@ def test_undeclared_repeated_and_missing_fields_are_counted(bench: Bench) -> Non
     del without["Country"]
     twice = json.dumps(event("c"))[:-1] + ', "Price": "99", "Channel": "web"}'
     reordered = dict(reversed(event("d").items()))
-    page = f'[{json.dumps(event("a") | {"Channel": {"x": 1}})}, {json.dumps(without)}, {twice}, {json.dumps(reordered)}]'
+    page = (
+        f"[{json.dumps(event('a') | {'Channel': {'x': 1}})}, {json.dumps(without)}, {twice}, {json.dumps(reordered)}]"
+    )
     result = bench.build([page])
     parts = result.accounting["events"]
     assert parts.drift == {"Channel": 2, "Price": 1}
@@ -168,9 +177,11 @@ def test_nested_values_are_kept_as_json_text(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("events", "products"), [(["[]"], ["[]"]), ([], []), ([""], ["[]"])])
-def test_an_empty_day_is_files_of_no_rows_with_their_schema(bench: Bench, events: list[str], products: list[str]) -> None:
+def test_an_empty_day_is_files_of_no_rows_with_their_schema(
+    bench: Bench, events: list[str], products: list[str]
+) -> None:
     result = bench.build(events, products)
-    assert {name for name in ("events_has_rows", "products_has_rows")} == {test.name for test in result.failed_tests}
+    assert {"events_has_rows", "products_has_rows"} == {test.name for test in result.failed_tests}
     for name in ("events", "events_rejected", "products", "products_rejected"):
         assert bench.rows(name) == []
     assert bench.rows("events", "count(typeof(timestamp))") == [(0,)]

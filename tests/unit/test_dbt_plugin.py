@@ -1,0 +1,58 @@
+"""The run file as DuckDB variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.utils import TargetConfig, TargetLocation
+
+from orchestration.dbt_plugin import Plugin, sample_run, set_statement, variables
+
+RUN: dict[str, Any] = {
+    "execution_date": "2025-05-20",
+    "lake_root": "s3://project/etl-2025-05-20-1a2b3c4d/",
+    "raw_root": "s3://project/abc",
+    "raw": {"shop.events": ["raw/shop/events/date=2025-05-20/page-00001.json"], "shop.products": []},
+}
+
+
+def test_a_run_becomes_variables() -> None:
+    found = variables(RUN)
+    assert found["lake_root"] == "s3://project/etl-2025-05-20-1a2b3c4d"
+    assert found["lake_date"] == "2025-05-20"
+    assert found["raw_shop__events"] == ["s3://project/abc/raw/shop/events/date=2025-05-20/page-00001.json"]
+
+
+def test_no_pages_are_one_page_without_records() -> None:
+    pages = variables(RUN)["raw_shop__products"]
+    assert len(pages) == 1
+    assert Path(pages[0]).read_bytes() == b""
+
+
+def test_a_statement_sets_what_it_is_given() -> None:
+    with duckdb.connect() as connection:
+        for name, value in (("one", "it's"), ("many", ["a'b", "c"]), ("none", [])):
+            connection.execute(set_statement(name, value))
+            found = connection.execute(f"select getvariable('{name}')").fetchone()
+            assert found == (value,)
+
+
+def test_without_a_run_file_the_sample_of_one_date_is_read(tmp_path: Path) -> None:
+    for date, number in (("2025-05-20", 2), ("2025-05-20", 1), ("2025-05-21", 1)):
+        page = tmp_path / f"raw/shop/events/date={date}/page-0000{number}.json"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.touch()
+    run = sample_run("2025-05-20", tmp_path, tmp_path / "lake")
+    keys = [f"raw/shop/events/date=2025-05-20/page-0000{number}.json" for number in (1, 2)]
+    assert run["raw"] == {"shop.events": keys}
+    assert sample_run("2025-05-22", tmp_path, tmp_path / "lake")["raw"] == {"shop.events": []}
+
+
+def test_a_local_lake_gets_its_folders_and_an_object_store_none(tmp_path: Path) -> None:
+    plugin = Plugin("lake", {"run_file": "", "date": "2025-05-20"})
+    target: Any = None
+    for path in (str(tmp_path / "a" / "b" / "data.parquet"), "s3://project/branch/data.parquet"):
+        plugin.store(TargetConfig(target, [], {}, TargetLocation(path, "parquet")))
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["a", "a/b"]

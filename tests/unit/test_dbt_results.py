@@ -1,0 +1,81 @@
+"""Which error a build's results stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestration.dbt_results import BuildResult, FailedTest, Kind, NodeResult, TableAccounting, body_fault
+from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
+
+MALFORMED = (
+    "Runtime Error in model events_checked (models/curated/events_checked.sql)\n"
+    '  Invalid Input Error: Malformed JSON in file "s3://project/abc/raw/shop/events/date=2025-05-20/page-00002.json", '
+    "at byte 16 in line 3: unexpected character. "
+)
+
+
+def node(name: str, status: str, message: str = "", kind: Kind = "model") -> NodeResult:
+    return NodeResult(f"{kind}.ingest_clean.{name}", kind, status, 1 if status == "fail" else None, 0.1, message)
+
+
+def result(*nodes: NodeResult, **values: Any) -> BuildResult:
+    defaults: dict[str, Any] = {
+        "failed_tests": (),
+        "accounting": {},
+        "versions": {},
+        "code_digest": "",
+        "raw_root": "s3://project/abc",
+    }
+    return BuildResult(nodes=nodes, **(defaults | values))
+
+
+CONTRACT = node("events", "error", "This model has an enforced contract that failed: 1 nulls in …")
+LIMIT = node("events_has_rows", "fail", "Got 1 result", "test")
+BROKEN_TEST = node("events_has_rows", "error", "Binder Error", "test")
+LOST = node("events", "error", "IO Error: Could not establish connection")
+PAGE = node("events_checked", "error", MALFORMED)
+SKIPPED = node("events_accounting", "skipped")
+WARNED = node("events_event_type_known", "warn", "Got 1 result", "test")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "error"),
+    [
+        ([node("events", "success"), WARNED], None),
+        ([CONTRACT, SKIPPED], DataFailed),
+        ([LIMIT], DataFailed),
+        ([BROKEN_TEST], PlatformFailed),
+        ([LOST, SKIPPED], PlatformFailed),
+        ([LIMIT, LOST], PlatformFailed),
+        ([LIMIT, LOST, PAGE], SourceBodyInvalid),
+        ([node("prices", "fail", "", "unit_test")], PlatformFailed),
+    ],
+)
+def test_an_outcome_is_told_by_the_nodes(nodes: list[NodeResult], error: type[IngestCleanError] | None) -> None:
+    failure = result(*nodes).failure()
+    assert type(failure) is (error or type(None))
+    assert result(*nodes).passed == (error is None)
+
+
+def test_a_malformed_page_is_named_by_its_key_and_position() -> None:
+    fault = body_fault(MALFORMED, "s3://project/abc/")
+    assert fault
+    page = "raw/shop/events/date=2025-05-20/page-00002.json"
+    assert fault.cause == f"{page}: Malformed JSON at byte 16 in line 3: unexpected character"
+
+
+def test_failed_data_names_tests_and_rejects_with_examples() -> None:
+    rejects = {"price_not_numeric": ({"page": "p1", "record": '{"Price": "n/a"}'},)}
+    parts = TableAccounting(10, 8, 0, 0, {"price_not_numeric": 2}, {}, {}, (), rejects)
+    failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"raw_rows": 0},))
+    with pytest.raises(DataFailed) as raised:
+        result(LIMIT, failed_tests=(failed,), accounting={"events": parts}).require_passed()
+    assert raised.value.cause.splitlines() == [
+        "events_has_rows: 1 failing rows",
+        "  raw_rows=0",
+        "events rejected for price_not_numeric: 2 of 10 rows",
+        '  p1: {"Price": "n/a"}',
+    ]
+    assert parts.closes
