@@ -21,11 +21,12 @@ demo: setup ## Show the pipeline at work on sample data, on real servers
 test: setup ## Run the whole test suite
 	@$(UV) run --no-sync pytest
 
-check: ## Check lock file, format, lint and types
+check: ## Check lock file, format, lint of Python and SQL, types
 	$(UV) lock --check
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync mypy
+	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 
 format: ## Format the code
 	$(UV) run --no-sync ruff check --fix

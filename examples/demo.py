@@ -2,39 +2,82 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from examples.events_api import Options, create_app, serving
+from orchestration.reader import aligned
 
 ROWS = 1_000
 
 
 def main() -> int:
-    """Starts the servers, serves a sample API and lands three dates; the servers stay up."""
+    """Starts the servers, runs three dates, one of them again, and a planted bad day; the servers stay up."""
     today = datetime.now(UTC).date()
-    days = [str(today - timedelta(days=back)) for back in (3, 2, 1)]
+    *days, bad_day = (str(today - timedelta(days=back)) for back in (4, 3, 2, 1))
     elt("up")
     elt("init")
-    with serving(create_app(Options(rows=ROWS))) as url:
-        print(f"\na sample shop answers at {url}: {ROWS:,} events a day", flush=True)
-        for day in days:
-            elt("land", day, SHOP_API_URL=url)
-    print("\nthe raw answers lie byte for byte on branches of their own; main is untouched")
+    with ExitStack() as stack:
+        shop = stack.enter_context(serving(create_app(Options(rows=ROWS))))
+        spoilt = stack.enter_context(serving(create_app(Options(rows=ROWS, fault="bad-day"))))
+        say(f"A sample shop answers at {shop}: {ROWS:,} events a day, with the dirt that real data has.")
+        outcomes = [run(day, shop) for day in days]
+        say("The same date again, from the same raw and the same code:")
+        outcomes.append(run(days[0], shop))
+        say("A bad day, on which one price in 25 is unusable: its tests fail, so main never sees it.")
+        outcomes.append(run(bad_day, spoilt))
+    say("How each run ended:")
+    print(aligned(("date", "outcome", "exit", "events", "products", "commit"), outcomes))
+    elt("log")
+    elt(
+        "sql",
+        "select date, count(*) as events, round(sum(quantity * price), 2) as revenue from events group by 1 order by 1",
+    )
+    say("Where to look next:")
     elt("status")
-    print("\nlook around: the lakeFS pages at the address above (keys: .elt/lakefs/credentials.json)")
-    print("stop the servers: tools/uv run elt down")
+    say(
+        "the Prefect pages are at the address above without /api, lakeFS's at its address "
+        "(keys: .elt/lakefs/credentials.json);\n"
+        "more commands: tools/uv run elt --help; stop the servers: tools/uv run elt down"
+    )
     return 0
 
 
-def elt(*arguments: str, **environment: str) -> None:
-    """Types one `elt` command; its failure ends the demo with its exit code."""
-    print(f"\n$ elt {' '.join(arguments)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "orchestration", *arguments], env={**os.environ, **environment})
+def run(day: str, url: str) -> tuple[object, ...]:
+    """Types `elt run`; gives the line of the outcome table."""
+    done = typed("run", day, "--json", SHOP_API_URL=url)
+    told: dict[str, Any] = json.loads(done.stdout)
+    rows = told.get("rows", {})
+    commit = str(told.get("commit", ""))[:12]
+    return (day, told["outcome"], done.returncode, rows.get("events"), rows.get("products"), commit)
+
+
+def elt(*arguments: str) -> None:
+    """Types one `elt` command and shows its result; its failure ends the demo with its exit code."""
+    done = typed(*arguments)
+    print(done.stdout, end="", flush=True)
     if done.returncode:
         sys.exit(done.returncode)
+
+
+def typed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs one `elt` command; what it does meanwhile is shown as it comes."""
+    print(f"\n$ elt {' '.join(arguments)}", flush=True)
+    # Plain lines of what Prefect logs are enough here; all of them are on its pages.
+    environment = {"PREFECT_LOGGING_LEVEL": "ERROR", **os.environ, **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration", *arguments], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def say(text: str) -> None:
+    """One thought for the reader."""
+    print(f"\n{text}", flush=True)
 
 
 if __name__ == "__main__":

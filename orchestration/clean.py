@@ -10,16 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.dbt_manifest import code_digest
+from orchestration.dbt_manifest import SELECTOR, code_digest, models_of_a_run, published_models
 from orchestration.dbt_results import EXAMPLES, BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
 from orchestration.dbt_session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
+from orchestration.gateway import Gateway
 from orchestration.progress import Report, silent
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-SELECTOR = "run"
 _ACCOUNTING = "_accounting"
 
 
@@ -38,23 +38,6 @@ class CleanRun:
     lake_root: str
     raw_root: str
     raw: Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """lakeFS's S3 gateway.
-
-    Attributes:
-        endpoint: `host:port`, without a scheme.
-        use_ssl: Whether it speaks TLS.
-        access_key: Ours there.
-        secret_key: Ours there; in no representation, log or manifest.
-    """
-
-    endpoint: str
-    use_ssl: bool
-    access_key: str
-    secret_key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -140,10 +123,15 @@ def build(
         built = {node.unique_id for node in nodes if node.status == "success"}
         return BuildResult(
             nodes=nodes,
-            failed_tests=tuple(_failed_test(node, manifest) for node in nodes if _has_rows(node)),
+            failed_tests=tuple(
+                _failed_test(node, result.node.compiled_code)
+                for node, result in zip(nodes, results, strict=True)
+                if _has_rows(node)
+            ),
             accounting=_accounting(manifest, built),
             versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
-            code_digest=code_digest(manifest, (node.unique_id for node in nodes if node.kind == "model")),
+            rows=_rows(manifest, run.execution_date, built),
+            code_digest=code_digest(manifest, models_of_a_run(manifest)),
             raw_root=run.raw_root,
         )
 
@@ -165,10 +153,18 @@ def _has_rows(node: NodeResult) -> bool:
     return node.kind == "test" and node.status in ("fail", "warn")
 
 
-def _failed_test(node: NodeResult, manifest: Manifest) -> FailedTest:
-    test: Any = manifest.nodes[node.unique_id]
-    rows = query(f"select * from ({test.compiled_code}) as failing limit {EXAMPLES}")  # noqa: S608
+def _failed_test(node: NodeResult, compiled: str) -> FailedTest:
+    rows = query(f"select * from ({compiled}) as failing limit {EXAMPLES}")  # noqa: S608
     return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(rows))
+
+
+def _rows(manifest: Manifest, execution_date: str, built: set[str]) -> dict[str, int]:
+    """By key the rows of each Parquet file that was written, as it reads now."""
+    return {
+        key: query(f"select count(*) as n from {manifest.nodes[unique_id].relation_name}")[0]["n"]  # noqa: S608
+        for key, unique_id in published_models(manifest, execution_date).items()
+        if unique_id in built
+    }
 
 
 def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccounting]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -26,6 +28,13 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
+
+
+class RunTypes(StrEnum):
+    """The kinds of a run."""
+
+    daily = "daily"
+    backfill = "backfill"
 
 
 def main() -> NoReturn:
@@ -136,14 +145,80 @@ def init(
 
 
 @app.command()
-def land(date: Date, as_json: Json = False) -> None:
-    """Fetch a date's pages and land them, byte for byte, on a branch of their own."""
+def run(
+    date: Annotated[
+        str | None, typer.Argument(metavar="[DATE]", help="The logical day, YYYY-MM-DD in UTC; yesterday unless given.")
+    ] = None,
+    run_type: Annotated[RunTypes, typer.Option(help="daily shows each dbt node in Prefect, backfill is quicker.")] = (
+        RunTypes.daily
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Build again although neither raw nor code changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish one date: fetch, land, clean, test, vouch, merge, as a Prefect flow run."""
+    from orchestration.dates import day_before, parse_execution_date
+
+    execution_date = parse_execution_date(date or day_before(datetime.now(UTC)))
+    from orchestration.launch import run_flow
+    from orchestration.settings import read_settings
+
+    ended = run_flow(read_settings(), execution_date, run_type.value, force)
+    if ended.exit_code:
+        _fail(ended.outcome, ended.message, ended.exit_code, as_json)
+    _show(ended.published, ended.message, as_json)
+
+
+@app.command()
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="The most publications to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what was published, latest first: date, outcome, commit, time, rows, flow run."""
+    from itertools import islice
+
+    from orchestration.history import publications
+    from orchestration.lake import open_lake
+    from orchestration.settings import read_settings
+
+    found = tuple(islice(publications(open_lake(read_settings())), limit))
+    _show({"publications": found}, "\n".join(map(str, found)) or "nothing is published yet", as_json)
+
+
+@app.command()
+def rejects(
+    date: Date,
+    ref: Annotated[str, typer.Option(help="main, or the branch that a failed run left.")] = "main",
+    examples: Annotated[int, typer.Option(min=0, help="The most rows to show of a reason.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Show the rows of a date that were rejected: reasons, counts, examples."""
     from orchestration.dates import parse_execution_date
     from orchestration.lake import open_lake
-    from orchestration.land import land_date
+    from orchestration.reader import rejects as read_rejects
     from orchestration.settings import read_settings
 
     execution_date = parse_execution_date(date)
     settings = read_settings()
-    landed = land_date(open_lake(settings), settings, execution_date, _say)
-    _show(landed, f"{landed.execution_date}  {landed.pages} pages  {landed.bytes:,} bytes  {landed.branch}", as_json)
+    found = read_rejects(open_lake(settings), settings, execution_date, ref, examples)
+    lines = (
+        line
+        for of_reason in found
+        for line in (
+            f"{of_reason.table}  {of_reason.reason}  {of_reason.count:,}",
+            *(f"    {page}: {record}" for page, record in of_reason.examples),
+        )
+    )
+    _show({"rejects": found}, "\n".join(lines) or f"nothing of {execution_date} was rejected", as_json)
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: Json = False) -> None:
+    """Ask the published tables, each a view with all its dates, at one pinned commit of main."""
+    from orchestration.lake import open_lake
+    from orchestration.reader import aligned
+    from orchestration.reader import query as ask
+    from orchestration.settings import read_settings
+
+    answer = ask(open_lake(read_settings()), query)
+    _say(f"main at {answer.commit[:12]}")
+    _show(answer, aligned(answer.columns, answer.rows), as_json)

@@ -10,6 +10,11 @@ from orchestration.errors import UsageError
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+def day_before(moment: datetime) -> str:
+    """The date that a run started at `moment` is for: the day before it, in UTC."""
+    return str(moment.astimezone(UTC).date() - timedelta(days=1))
+
+
 def parse_execution_date(text: str, *, now: datetime | None = None) -> str:
     """The date as given, checked: a real day in exactly `YYYY-MM-DD`, not after today in UTC.
 

@@ -21,6 +21,9 @@ from orchestration.progress import Report, silent
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
+SELECTOR = "run"
+"""The selector of selectors.yml that says what a date's run builds."""
+
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/**/*", "macros/**/*", "tests/data/**/*")
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
@@ -58,6 +61,25 @@ def load_manifest(
     unfinished.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
     unfinished.replace(saved)
     return manifest
+
+
+def models_of_a_run(manifest: Manifest) -> tuple[str, ...]:
+    """The unique ids of the models that a date's run builds: those in the folders that the selector names."""
+    selector: Any = manifest.selectors[SELECTOR]
+    folders = tuple(part["value"] for part in selector["definition"]["union"] if part.get("method") == "path")
+    models = (node for name, node in manifest.nodes.items() if name.startswith("model."))
+    return tuple(sorted(node.unique_id for node in models if node.original_file_path.startswith(folders)))
+
+
+def published_models(manifest: Manifest, execution_date: str) -> dict[str, str]:
+    """The unique ids of the models whose Parquet a date's run writes, by the key it goes to."""
+    found: dict[str, str] = {}
+    for unique_id in models_of_a_run(manifest):
+        node: Any = manifest.nodes[unique_id]
+        if node.config.materialized == "external":
+            key = node.config.meta["key_on_lake"].replace("{name}", node.alias).replace("{date}", execution_date)
+            found[key] = unique_id
+    return found
 
 
 def code_digest(manifest: Manifest, models: Iterable[str]) -> str:

@@ -104,6 +104,7 @@ class BuildResult:
         nodes: Every node, in the order dbt finished them.
         failed_tests: Data tests that failed or warned, with examples.
         accounting: By table, for tables whose accounting was reached.
+        rows: Rows of each Parquet file written, by its key below the lake's root.
         versions: Of dbt-core, dbt-duckdb and duckdb.
         code_digest: See `dbt_manifest.code_digest`.
         raw_root: What pages lie below; it turns up in dbt's messages.
@@ -112,6 +113,7 @@ class BuildResult:
     nodes: tuple[NodeResult, ...]
     failed_tests: tuple[FailedTest, ...]
     accounting: Mapping[str, TableAccounting]
+    rows: Mapping[str, int]
     versions: Mapping[str, str]
     code_digest: str
     raw_root: str

@@ -51,8 +51,6 @@ class Project:
             *("--profiles-dir", str(self.project_dir / "profiles")),
             *("--target-path", str(self.work_dir / "target")),
             *("--log-path", str(self.work_dir / "logs")),
-            *("--log-level", "none"),
-            *("--log-level-file", "debug"),
             "--no-use-colors",
         ]
 
@@ -103,7 +101,9 @@ def invoke(
         return outcome
     from dbt.cli.main import dbtRunner
 
-    return dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke(list(arguments))
+    # The callback has the lines, at their levels; dbt's own console would say them twice.
+    levels = ("--log-level", "none", "--log-level-file", "debug")
+    return dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke([*arguments, *levels])
 
 
 def _prefect_runner(project: Project, manifest: Manifest | None) -> Any:

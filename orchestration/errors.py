@@ -188,3 +188,14 @@ class Cancelled(IngestCleanError):
 
     exit_code = 130
     outcome = "Cancelled"
+
+
+def exit_code_of(outcome: str) -> int:
+    """The exit code that stands for an outcome's name; that of a failed platform for a name no error here has."""
+    waiting = [IngestCleanError]
+    while waiting:
+        error = waiting.pop()
+        if error.outcome == outcome:
+            return error.exit_code
+        waiting += error.__subclasses__()
+    return PlatformFailed.exit_code

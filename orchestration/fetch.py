@@ -64,8 +64,8 @@ def fetch_date(
 
 
 def _configured(settings: Settings, name: str) -> SourceSettings:
-    source = settings.source(name)
-    if source.url is None:
+    source = settings.sources.get(name)
+    if source is None or source.url is None:
         variable = f"{name.upper()}_API_URL"
         raise UsageError(
             f"{variable} is not set: the address of source {name}", remedy=f"set {variable} in the environment or .env"

@@ -7,7 +7,7 @@ dates merge in any order.
 from __future__ import annotations
 
 GATE = "_lakefs_actions/gate_main.yaml"
-MARTS_RECEIPT = "_receipts/marts.json"
+RECEIPTS = "_receipts/"
 
 RAW_CONTENT_TYPE = "application/octet-stream"
 """Content types are part of an object's identity on lakeFS, so each kind of key has one for good."""
@@ -16,11 +16,21 @@ JSON_CONTENT_TYPE = "application/json"
 GATE_CONTENT_TYPE = "application/x-yaml"
 
 
+def raw_folder(source: str, table: str, execution_date: str) -> str:
+    """What the keys of a table's raw pages of a date begin with."""
+    return f"raw/{source}/{table}/date={execution_date}/"
+
+
 def raw_page(source: str, table: str, execution_date: str, number: int) -> str:
     """The key of one page of the API's answers, numbered from 1."""
-    return f"raw/{source}/{table}/date={execution_date}/page-{number:05d}.json"
+    return f"{raw_folder(source, table, execution_date)}page-{number:05d}.json"
 
 
 def date_receipt(execution_date: str) -> str:
     """The key of the receipt that vouches for all objects of a date."""
-    return f"_receipts/date={execution_date}.json"
+    return f"{RECEIPTS}date={execution_date}.json"
+
+
+def rejected(table: str, execution_date: str) -> str:
+    """The key of a table's rejected rows of a date."""
+    return f"curated/{table}_rejected/date={execution_date}/data.parquet"

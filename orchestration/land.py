@@ -1,22 +1,18 @@
-"""Land: a date's raw pages on a branch of their own, cut from a pinned commit of `main`."""
+"""Branch and land: the date's raw pages on a branch of the run's own, cut from the pinned commit."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchestration import keys
-from orchestration.errors import LakeError, LakeNoChanges, PlatformFailed
-from orchestration.fetch import Page, fetch_date
+from orchestration.errors import LakeError, LakeNoChanges
+from orchestration.extract import Extracted
+from orchestration.fetch import Page
 from orchestration.lake import Lake
-from orchestration.lake_setup import require_lake
-from orchestration.progress import Report
-from orchestration.settings import Settings
-from orchestration.source import read_tables
-from orchestration.spool import spool
+from orchestration.request import Request
 from orchestration.steps import step
 
 _UPLOADS_AT_ONCE = 4
@@ -27,61 +23,46 @@ class Landed:
     """A date's raw on the lake.
 
     Attributes:
-        execution_date: The date.
         branch: The branch, this run's own.
         base: The commit of `main` that it was cut from.
         commit: The commit "raw"; `base` where nothing differs.
-        pages: How many pages lie there.
-        bytes: Their size.
+        pages: The raw pages, all of them there now.
     """
 
-    execution_date: str
     branch: str
     base: str
     commit: str
-    pages: int
-    bytes: int
+    pages: tuple[Page, ...]
+
+    @property
+    def inputs(self) -> Mapping[str, tuple[str, ...]]:
+        """By `source.table` the keys of its pages, in order."""
+        tables = dict.fromkeys(page.table for page in self.pages)
+        return {table: tuple(page.key for page in self.pages if page.table == table) for table in tables}
 
 
-def land_date(lake: Lake, settings: Settings, execution_date: str, report: Report) -> Landed:
-    """Pins `main`, fetches the date's pages and lands them on a new branch.
+def commit_raw(request: Request, extracted: Extracted, outputs: Collection[str]) -> Landed:
+    """Cuts the branch, deletes the date's keys that this run will not write, puts the pages and commits.
 
-    `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer.
+    Args:
+        request: The run.
+        extracted: The pages on the spool.
+        outputs: The keys that the rest of the run will write.
 
     Raises:
-        IngestCleanError: Marked with date, step, the state of `main` and the kept branch.
+        LakeError: lakeFS refused a write, or holds other bytes than the spool.
     """
-    tables = read_tables(settings.project_dir)
-    with step("pin", execution_date):
-        base = require_lake(lake, settings.elt.bucket, settings.project_dir)
-    with spool(settings.state_dir, execution_date) as folder:
-        with step("fetch", execution_date):
-            pages = fetch_date(tables, settings, execution_date, folder, report)
-        branch = f"etl-{execution_date}-{secrets.token_hex(4)}"
-        with step("branch", execution_date):
-            lake.create_branch(branch, base)
-        with step("land", execution_date, branch=branch):
-            stale = keys_of_date(lake, base, execution_date) - {page.key for page in pages}
-            metadata = {"execution_date": execution_date, "base": base}
-            commit = land(lake, branch, base, pages, stale, metadata)
-    size = sum(page.bytes for page in pages)
-    report(f"landed {execution_date}: {len(pages)} pages, {size:,} bytes on {branch}")
-    return Landed(execution_date, branch, base, commit, len(pages), size)
-
-
-def keys_of_date(lake: Lake, base: str, execution_date: str) -> frozenset[str]:
-    """The keys that a date has at a commit of `main`: those its receipt lists, and the receipt.
-
-    The gate keeps every key of a date under its receipt, so no listing of prefixes is needed.
-    """
-    receipt = keys.date_receipt(execution_date)
-    body = lake.read(base, receipt)
-    if body is None:
-        return frozenset()
-    try:
-        return frozenset((*json.loads(body)["objects"], receipt))
-    except (ValueError, KeyError, TypeError) as error:
-        raise PlatformFailed(f"{receipt} at {base[:12]} is not a receipt: {error!r}", remedy="elt init") from error
+    date, report = request.execution_date, request.report
+    # Never used again: under one name, one run's raw could meet another's curated.
+    branch = f"etl-{date}-{secrets.token_hex(4)}"
+    with step("branch", date, report):
+        request.lake.create_branch(branch, extracted.base)
+    with step("land", date, report, branch=branch):
+        written = {*outputs, *(page.key for page in extracted.pages)}
+        stale = extracted.former.keys - written if extracted.former else frozenset()
+        metadata = request.metadata(base=extracted.base)
+        commit = land(request.lake, branch, extracted.base, extracted.pages, stale, metadata)
+    return Landed(branch, extracted.base, commit, extracted.pages)
 
 
 def land(

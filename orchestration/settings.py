@@ -7,7 +7,8 @@ Read at call time by `read_settings` and passed on; nothing reads the environmen
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,6 +62,9 @@ class EltSettings(BaseSettings):
     retries: int = Field(3, ge=0, description="Further tries at one page of the source.")
     retry_wait: float = Field(30.0, ge=0, description="Seconds between two tries at one page.")
     retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After, in seconds, we obey.")
+    duckdb_memory: str = Field("2GB", description="DuckDB's memory limit; beyond it, it spills to the state folder.")
+    duckdb_threads: int = Field(2, ge=1, description="DuckDB's threads; the bytes written do not depend on them.")
+    dbt_task_runs: bool = Field(True, description="Show each dbt node of a daily run as a Prefect task run.")
     max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
 
 
@@ -74,6 +78,7 @@ class Settings:
         elt: What is ours alone.
         lake: lakeFS, if one is configured.
         prefect: The Prefect API, if one is configured.
+        sources: The APIs that are set, by the dbt source's name.
     """
 
     project_dir: Path
@@ -81,15 +86,12 @@ class Settings:
     elt: EltSettings
     lake: LakeSettings
     prefect: PrefectSettings
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
 
     @property
     def state_dir(self) -> Path:
         """The absolute folder of local servers' data, logs and pid files, and of spools."""
         return self.project_dir / self.elt.state_dir
-
-    def source(self, name: str) -> SourceSettings:
-        """The API of the dbt source `name`."""
-        return _read(SourceSettings, f"{name.upper()}_API_", self.project_dir)
 
 
 S = TypeVar("S", bound=BaseSettings)
@@ -121,4 +123,13 @@ def read_settings() -> Settings:
         elt=_read(EltSettings, "ELT_", project_dir),
         lake=_read(LakeSettings, "LAKEFS_", project_dir),
         prefect=_read(PrefectSettings, "PREFECT_", project_dir),
+        sources={name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in _sources(project_dir)},
     )
+
+
+def _sources(project_dir: Path) -> set[str]:
+    from dotenv import dotenv_values
+
+    names = {name.upper() for name in (*os.environ, *dotenv_values(project_dir / ".env"))}
+    suffix = "_API_URL"
+    return {name.removesuffix(suffix).lower() for name in names if name.endswith(suffix)} - {"prefect"}

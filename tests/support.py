@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from orchestration.lake import Lake
+from orchestration.progress import silent
+from orchestration.request import Request
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
 needs_retail = pytest.mark.skipif(not RETAIL.exists(), reason="no folder ../shared/retail beside this checkout")
 
 EVENTS = {"path": "/events", "date_parameter": "date", "form": "array"}
+PAGED = {
+    "form": "envelope",
+    "records": "data",
+    "paging": {"style": "page", "parameter": "page", "next": "next_page"},
+}
 PRODUCTS = {"path": "/products", "date_parameter": "date", "form": "array"}
 
 
@@ -38,3 +47,33 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: o
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
     return read_settings()
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the project's own dbt project and gate, to be changed by a test."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.py")
+    for name in ("models", "macros", "profiles", "lake", "tests/data"):
+        shutil.copytree(PROJECT_DIR / name, folder / name, ignore=ignored)
+    for name in ("dbt_project.yml", "selectors.yml"):
+        shutil.copy(PROJECT_DIR / name, folder / name)
+    return folder
+
+
+def fetched_in_pages(project: Path, source: str = "shop") -> Path:
+    """Makes the source's tables be fetched as envelopes, by page number."""
+    file = project / "models" / "staging" / source / f"_{source}__sources.yml"
+    described = yaml.safe_load(file.read_text())
+    for table in described["sources"][0]["tables"]:
+        table["config"]["meta"]["fetch"] |= PAGED
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
+    return project
+
+
+def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> Request:
+    """A run of a date that says nothing."""
+    return Request(execution_date, lake, settings, further.pop("report", silent), **further)
+
+
+def keys_of(lake: Lake, ref: str, execution_date: str) -> dict[str, str]:
+    """The checksums of a date's objects at a ref, by key; the receipt with them."""
+    return {found.key: found.checksum for found in lake.objects(ref) if f"date={execution_date}" in found.key}

@@ -2,6 +2,7 @@
 
 local       up, down, status, and what the other commands ask: where lakeFS and Prefect are
 background  one local server: start it, wait until it answers, stop it
+model       what these modules pass to each other
 lakefs      how lakeFS is run, and its credentials
 prefect     how Prefect is run, and which API it is configured to use
 build       the lakeFS program: found, or built once per machine

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed
 from orchestration.servers import ports, process
 from orchestration.servers.files import last_lines
 from orchestration.servers.health import Answers, health_checks
+from orchestration.servers.model import Kind, Server, State
 
 if TYPE_CHECKING:
     from orchestration.progress import Report
@@ -23,59 +22,6 @@ _TELL_EVERY = 5.0
 _CHECK_TIMEOUT = 2.0
 _STOP_WAIT = 15.0
 _PORT_TRIES = 3
-
-State = Literal["running", "stopped", "configured", "unhealthy"]
-
-
-@dataclass(frozen=True)
-class Server:
-    """What is known of one server.
-
-    Attributes:
-        name: `lakefs` or `prefect`.
-        url: Its endpoint: lakeFS's root, Prefect's API; of a stopped one the last it had, None if it never ran.
-        state: `running` and `stopped` for ours, `configured` for one that the settings name and that answers,
-            `unhealthy` for either if it is there, or should be, and does not answer.
-        pid: The process id of ours while it runs.
-        log: The log of ours, if there is one.
-    """
-
-    name: str
-    url: str | None
-    state: State
-    pid: int | None = None
-    log: Path | None = None
-
-
-@dataclass(frozen=True)
-class Launch:
-    """A command and its whole environment."""
-
-    command: tuple[str, ...]
-    env: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What differs between the servers.
-
-    Attributes:
-        name: In file names.
-        title: For people.
-        port: The port it usually has.
-        path: What its endpoint has after the port.
-        health: The health page, after its endpoint.
-        limit: How long it may take to answer, in seconds.
-        prepare: Given the settings, the folder of its data and a report: how to run it on a given port.
-    """
-
-    name: str
-    title: str
-    port: int
-    path: str
-    health: str
-    limit: float
-    prepare: Callable[[Settings, Path, Report], Callable[[int], Launch]]
 
 
 class LocalServer:
@@ -118,14 +64,14 @@ class LocalServer:
             return
         launch = self.kind.prepare(self.settings, self.data, report)
         last = process.read(self.pid_file)
-        port = ports.free_port((*((last.port,) if last else ()), self.kind.port))
+        port = ports.free_port([last.port, self.kind.port] if last else [self.kind.port])
         url = f"http://{ports.HOST}:{port}{self.kind.path}"
         report(f"starting {self.kind.title} at {url}")
         how = launch(port)
         process.start(how.command, env=how.env, cwd=self.data, log=self.log, pid_file=self.pid_file, port=port, url=url)
 
     def wait(self, report: Report) -> Server:
-        """Wait until it answers; start it again on another port if somebody else took the one it was given.
+        """Wait until it answers; start it again if somebody else took its port, or if its kind knows a repair.
 
         Raises:
             ServerFailed: It ended, or did not answer in time; in the latter case it is left running.
@@ -178,6 +124,10 @@ class LocalServer:
         last = process.read(self.pid_file)
         if tries and last and not ports.is_free(last.port):
             report(f"port {last.port} was taken meanwhile")
+            self.start(report)
+            return
+        if tries and self.kind.repair(self.data, self.log):
+            report(f"{self.kind.title} was interrupted in its very first start, and begins again")
             self.start(report)
             return
         raise ServerFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -130,3 +131,20 @@ def _is_wanted(binary: Path) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return answer.stdout.split()[-1:] == [LAKEFS_VERSION]
+
+
+def main() -> int:
+    """`make setup`: have the server before anything needs it, and say what takes so long."""
+    from orchestration.errors import IngestCleanError
+    from orchestration.settings import read_settings
+
+    try:
+        print(f"lakeFS {LAKEFS_VERSION}: {lakefs_binary(read_settings(), lambda line: print(line, flush=True))}")
+    except IngestCleanError as error:
+        print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

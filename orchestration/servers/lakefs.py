@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed
-from orchestration.servers.background import Kind, Launch
 from orchestration.servers.build import lakefs_binary
-from orchestration.servers.files import write_private
+from orchestration.servers.files import last_lines, write_private
+from orchestration.servers.model import Kind, Launch
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
@@ -86,6 +87,19 @@ def configuration(data: Path, port: int) -> dict[str, object]:
     }
 
 
+def repair(data: Path, log: Path) -> bool:
+    """Remove the metadata of a lakeFS that was interrupted while it set itself up; true if it was.
+
+    It creates its administrator first and notes that it is set up last; in between it refuses to start for ever. It has
+    never served anybody then, so nothing is lost.
+    """
+    said = last_lines(log)
+    if "create initial admin user" not in said or "already exists" not in said:
+        return False
+    shutil.rmtree(data / _METADATA)
+    return True
+
+
 def _environment(credentials: Credentials) -> dict[str, str]:
     # LAKEFS_… of the user's environment are our own settings, or meant for another server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKEFS_")}
@@ -108,4 +122,4 @@ def _credentials_file(data: Path) -> Path:
     return data / "credentials.json"
 
 
-KIND = Kind(name="lakefs", title="lakeFS", port=8000, path="", health="/_health", limit=60, prepare=prepare)
+KIND = Kind("lakefs", "lakeFS", port=8000, path="", health="/_health", limit=60, prepare=prepare, repair=repair)

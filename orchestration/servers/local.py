@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed, UsageError
 from orchestration.servers import lakefs, prefect
-from orchestration.servers.background import Kind, LocalServer, Server
+from orchestration.servers.background import LocalServer
 from orchestration.servers.files import disk_errors, locked
 from orchestration.servers.health import health_checks
+from orchestration.servers.model import Kind, Server
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import UsageError
-from orchestration.servers.background import Kind, Launch
+from orchestration.servers.model import Kind, Launch
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
@@ -65,4 +65,4 @@ def _profile_api() -> str | None:
         ) from error
 
 
-KIND = Kind(name="prefect", title="Prefect", port=4200, path=_PATH, health="/health", limit=120, prepare=prepare)
+KIND = Kind("prefect", "Prefect", port=4200, path=_PATH, health="/health", limit=120, prepare=prepare)

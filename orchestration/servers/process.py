@@ -37,11 +37,20 @@ class Process:
 
 
 def read(pid_file: Path) -> Process | None:
-    """The process the pid file tells of, alive or not; None without a (readable) one."""
+    """The process the pid file tells of, alive or not; None without one, or with one that is no pid file.
+
+    Raises:
+        ServerFailed: It may not be read.
+    """
     try:
         return Process(**json.loads(pid_file.read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
+    except OSError as error:
+        raise ServerFailed(
+            f"cannot read {pid_file}: {error}",
+            remedy="set ELT_STATE_DIR to a folder of your own, or correct the rights",
+        ) from error
 
 
 def running(pid_file: Path) -> Process | None:

@@ -1,18 +1,15 @@
 """The command line as a person meets it: real processes, their output and their exit codes."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from examples.events_api import Options, create_app, serving
 from orchestration.cli import app
-from orchestration.lake import MAIN, Lake
+from orchestration.lake import Lake
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
 
@@ -73,10 +70,10 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["land", "2010-13-01"], "'2010-13-01' is not a date"),
-        (["land", "2999-01-01"], "2999-01-01 is in the future"),
-        (["land"], "Missing argument 'DATE'"),
-        (["land", "2010-12-01", "--no-such-option"], "No such option: --no-such-option"),
+        (["run", "2010-13-01"], "'2010-13-01' is not a date"),
+        (["run", "2999-01-01"], "2999-01-01 is in the future"),
+        (["rejects"], "Missing argument 'DATE'"),
+        (["run", "2010-12-01", "--no-such-option"], "No such option: --no-such-option"),
         (["no-such-command"], "No such command 'no-such-command'"),
         ([], "Missing command"),
     ],
@@ -92,52 +89,21 @@ def test_a_wrong_call_is_one_line_and_exit_2(elt: Elt, tmp_path: Path, arguments
 
 
 def test_a_wrong_setting_names_its_variable(elt: Elt) -> None:
-    done = elt("land", "2010-12-01", ELT_MAX_PAGES="many")
+    done = elt("run", "2010-12-01", ELT_MAX_PAGES="many")
 
     assert done.returncode == 2
     assert done.stderr.startswith("UsageError: ELT_MAX_PAGES='many': ")
 
 
-def test_a_date_lands_with_its_result_on_stdout(
-    elt: Elt, lake: Lake, lake_environment: dict[str, str], execution_date: str
-) -> None:
-    with serving(create_app(Options(rows=100))) as url:
-        done = elt("land", execution_date, "--json", SHOP_API_URL=url, **lake_environment)
-
-    assert done.returncode == 0, done.stderr
-    landed = json.loads(done.stdout)
-    assert landed["execution_date"] == execution_date
-    assert landed["pages"] == 2
-    assert lake.head(landed["branch"]) == landed["commit"]
-    assert "fetched shop.events: 1 pages" in done.stderr
-
-
-def test_a_source_that_fails_is_exit_4_with_the_next_command(
-    elt: Elt, lake: Lake, lake_environment: dict[str, str], execution_date: str
-) -> None:
-    before = lake.head(MAIN)
-    with serving(create_app(Options(fault="500"))) as url:
-        done = elt("land", execution_date, "--json", SHOP_API_URL=url, **lake_environment)
-
-    failure: dict[str, Any] = json.loads(done.stdout)
-    assert done.returncode == failure["exit_code"] == 4
-    assert failure["outcome"] == "SourceFailed"
-    assert failure["step"] == "fetch"
-    assert failure["main"] == "untouched"
-    assert f"next: elt land {execution_date}" in done.stderr
-    assert list(lake.branches(f"etl-{execution_date}")) == []
-    assert lake.head(MAIN) == before
-
-
 def test_a_lake_out_of_reach_is_exit_5(elt: Elt, lake_environment: dict[str, str]) -> None:
-    done = elt("land", "2010-12-01", **{**lake_environment, "LAKEFS_ENDPOINT": "http://127.0.0.1:9"})
+    done = elt("log", **{**lake_environment, "LAKEFS_ENDPOINT": "http://127.0.0.1:9"})
 
     assert done.returncode == 5
     assert "no answer from http://127.0.0.1:9" in done.stderr
 
 
 def test_wrong_keys_are_exit_5_and_not_told(elt: Elt, lake_environment: dict[str, str]) -> None:
-    done = elt("land", "2010-12-01", **{**lake_environment, "LAKEFS_SECRET_KEY": "sesamsesam"})
+    done = elt("log", **{**lake_environment, "LAKEFS_SECRET_KEY": "sesamsesam"})
 
     assert done.returncode == 5
     assert "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY" in done.stderr
@@ -145,7 +111,7 @@ def test_wrong_keys_are_exit_5_and_not_told(elt: Elt, lake_environment: dict[str
 
 
 def test_no_lake_at_all_says_how_to_have_one(elt: Elt) -> None:
-    done = elt("land", "2010-12-01")
+    done = elt("log")
 
     assert done.returncode == 5
     assert "elt up" in done.stderr

@@ -13,19 +13,27 @@ import pytest
 from examples.events_api import Options, create_app, serving
 from orchestration import keys
 from orchestration.errors import GateMissing, LakeError, LakeRefused, SourceFailed, UsageError
+from orchestration.extract import extract_raw
 from orchestration.fetch import Page
 from orchestration.lake import MAIN, Lake, LakeObject
 from orchestration.lake_setup import _ensure_repository
-from orchestration.land import Landed, keys_of_date, land, land_date
-from orchestration.settings import PROJECT_DIR
+from orchestration.land import Landed, commit_raw, land
+from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.source import read_tables
-from tests.support import EVENTS, PRODUCTS, RETAIL, needs_retail, settings_of, write_sources
+from orchestration.spool import spool
+from tests.support import (
+    EVENTS,
+    PAGED,
+    PRODUCTS,
+    RETAIL,
+    keys_of,
+    needs_retail,
+    request_for,
+    settings_of,
+    write_sources,
+)
 
-PAGED = {
-    "form": "envelope",
-    "records": "data",
-    "paging": {"style": "page", "parameter": "page", "next": "next_page"},
-}
+LandFrom = Callable[..., Landed]
 
 
 @pytest.fixture
@@ -43,16 +51,22 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def land_from(
-    lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch, execution_date: str
-) -> Iterator[Callable[..., Landed]]:
+def land_from(lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch, execution_date: str) -> Iterator[LandFrom]:
+    """Runs a date as far as raw on its branch, from a sample API made for it."""
     with ExitStack() as stack:
 
         def run(options: Options, onto: Lake = lake) -> Landed:
             url = stack.enter_context(serving(create_app(options)))
-            return land_date(onto, settings_of(monkeypatch, project, SHOP_API_URL=url), execution_date, print)
+            return land_date(onto, settings_of(monkeypatch, project, SHOP_API_URL=url), execution_date)
 
         yield run
+
+
+def land_date(lake: Lake, settings: Settings, execution_date: str) -> Landed:
+    # Forced: with only sources, the project has no models whose code could be compared.
+    request = request_for(lake, settings, execution_date, force=True)
+    with spool(settings.state_dir, execution_date) as folder:
+        return commit_raw(request, extract_raw(request, folder), frozenset())
 
 
 def paged(rows: int, **options: Any) -> Options:
@@ -60,7 +74,7 @@ def paged(rows: int, **options: Any) -> Options:
 
 
 def test_every_page_of_every_table_lands_byte_for_byte(
-    lake: Lake, land_from: Callable[..., Landed], execution_date: str, project: Path
+    lake: Lake, land_from: LandFrom, execution_date: str, project: Path
 ) -> None:
     with serving(create_app(paged(250))) as url:
         sent = {
@@ -76,34 +90,32 @@ def test_every_page_of_every_table_lands_byte_for_byte(
     stored = {found.key: lake.read(landed.commit, found.key) for found in lake.objects(landed.commit, "raw/")}
     own = {key: body for key, body in stored.items() if f"date={execution_date}" in key}
     assert own == sent
-    assert (landed.pages, landed.bytes) == (len(sent), sum(map(len, sent.values())))
+    assert [page.key for page in landed.pages] == sorted(sent)
     assert landed.base == lake.head(MAIN)
     commit = lake.commit_of(landed.commit)
     assert commit.parents == (landed.base,)
-    assert commit.metadata == {"execution_date": execution_date, "base": landed.base}
+    assert commit.metadata == {"execution_date": execution_date, "run_type": "daily", "base": landed.base}
     assert lake.head(landed.branch) == landed.commit
     assert lake.uncommitted(landed.branch) == ()
     assert not list((project / ".elt" / "spool").iterdir())
 
 
-def test_two_runs_of_a_date_have_branches_of_their_own(land_from: Callable[..., Landed]) -> None:
+def test_two_runs_of_a_date_have_branches_of_their_own(land_from: LandFrom) -> None:
     first, second = land_from(paged(10)), land_from(paged(10))
 
     assert first.branch != second.branch
 
 
 def test_keys_of_the_date_that_the_run_does_not_write_are_deleted(
-    lake: Lake, land_from: Callable[..., Landed], execution_date: str
+    lake: Lake, land_from: LandFrom, execution_date: str
 ) -> None:
     publish(lake, land_from(paged(250)), execution_date)
-    other = "1998-01-01"
-    assert len(keys_of_date(lake, MAIN, execution_date)) == 6
-    assert keys_of_date(lake, MAIN, other) == frozenset()
+    assert len(keys_of(lake, MAIN, execution_date)) == 6
 
     landed = land_from(paged(100))
 
-    left = {found.key for found in lake.objects(landed.commit) if f"date={execution_date}" in found.key}
-    assert left == {keys.raw_page("shop", table, execution_date, 1) for table in ("events", "products")}
+    left = {keys.raw_page("shop", table, execution_date, 1) for table in ("events", "products")}
+    assert keys_of(lake, landed.commit, execution_date).keys() == left
 
 
 def test_the_same_raw_again_is_the_base_itself(lake: Lake, execution_date: str, tmp_path: Path) -> None:
@@ -136,7 +148,7 @@ def test_bytes_that_arrive_changed_are_an_error(
 
 @pytest.mark.parametrize("fault", ["500", "429", "truncated", "wrong-content-type", "not-json", "html"])
 def test_a_source_that_fails_leaves_no_branch(
-    lake: Lake, land_from: Callable[..., Landed], execution_date: str, fault: str, project: Path
+    lake: Lake, land_from: LandFrom, execution_date: str, fault: str, project: Path
 ) -> None:
     before = lake.head(MAIN)
 
@@ -152,9 +164,7 @@ def test_a_source_that_fails_leaves_no_branch(
     assert lines[2].startswith("next: ")
 
 
-def test_a_wrong_source_description_is_found_before_anything_is_fetched(
-    land_from: Callable[..., Landed], project: Path
-) -> None:
+def test_a_wrong_source_description_is_found_before_anything_is_fetched(land_from: LandFrom, project: Path) -> None:
     file = write_sources(project, {"events": {"key": ["event_id"], "fetch": {"path": "/events"}}})
 
     with pytest.raises(UsageError, match="missing required field `date_parameter`") as error:
@@ -164,7 +174,7 @@ def test_a_wrong_source_description_is_found_before_anything_is_fetched(
 
 
 def test_a_lake_without_its_gate_is_refused_before_the_fetch(
-    open_repository: Callable[..., Lake], land_from: Callable[..., Landed], execution_date: str
+    open_repository: Callable[..., Lake], land_from: LandFrom, execution_date: str
 ) -> None:
     bare = open_repository("no-gate")
     _ensure_repository(bare, "lakefs", print)
@@ -174,13 +184,13 @@ def test_a_lake_without_its_gate_is_refused_before_the_fetch(
 
     assert error.value.describe().splitlines()[1:] == [
         "main: untouched",
-        f"next: elt init, then elt land {execution_date}",
+        f"next: elt init, then elt run {execution_date}",
     ]
     assert error.value.step == "pin"
 
 
 def test_a_lake_that_refuses_a_page_keeps_the_branch_and_names_it(
-    lake: Lake, land_from: Callable[..., Landed], execution_date: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, land_from: LandFrom, execution_date: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise LakeRefused("put: lakeFS answered 403")
@@ -191,7 +201,7 @@ def test_a_lake_that_refuses_a_page_keeps_the_branch_and_names_it(
 
     (kept,) = lake.branches(f"etl-{execution_date}")
     assert f"kept: branch {kept}" in error.value.describe()
-    assert error.value.describe().endswith(f"next: elt land {execution_date}")
+    assert error.value.describe().endswith(f"next: elt run {execution_date}")
 
 
 @needs_retail
@@ -214,9 +224,9 @@ def test_the_december_days_of_the_retail_shop_land_byte_for_byte(
     tables = {table.name: table for table in read_tables(project)}
 
     for day in days:
-        landed = land_date(lake, settings, day, lambda _: None)
+        landed = land_date(lake, settings, day)
         found = [entry for name in tables for entry in lake.objects(landed.commit, f"raw/shop/{name}/date={day}/")]
-        assert len(found) == landed.pages
+        assert len(found) == len(landed.pages)
         for entry in found:
             _, _, table, _, page = entry.key.split("/")
             params = {"date": day} | ({"page": str(int(page[5:10]))} if page_size else {})
@@ -241,11 +251,6 @@ def page_of(body: Path, execution_date: str) -> Page:
 
 def publish(lake: Lake, landed: Landed, execution_date: str) -> None:
     """Vouches for what landed and merges it."""
-    objects = {
-        found.key: found.checksum
-        for found in lake.objects(landed.commit, "raw/")
-        if f"date={execution_date}" in found.key
-    }
-    body = json.dumps({"status": "pass", "objects": objects}).encode()
+    body = json.dumps({"status": "pass", "objects": keys_of(lake, landed.commit, execution_date)}).encode()
     lake.put(landed.branch, keys.date_receipt(execution_date), body, keys.JSON_CONTENT_TYPE)
     lake.merge(lake.commit(landed.branch, "curated", {}), "publish", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -88,6 +88,13 @@ def kill(server: local.Server) -> None:
     psutil.wait_procs([psutil.Process(server.pid)], timeout=10)
 
 
+def lives(server: local.Server) -> bool:
+    try:
+        return psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def states(servers: tuple[local.Server, ...]) -> list[str]:
     return [server.state for server in servers]
 
@@ -127,15 +134,13 @@ def test_the_life_of_the_local_servers(settings: Settings) -> None:
     local.down(settings, said.append, purge=False)
     assert [line.split(" (")[0] for line in said] == ["stopped lakeFS", "stopped Prefect"]
     assert states(local.status(settings)) == ["stopped", "stopped"]
-    assert not any(psutil.pid_exists(server.pid) for server in healed if server.pid)
+    assert not any(lives(server) for server in healed)
     local.down(settings, said.append, purge=False)
     assert said[2:] == ["lakeFS is not running", "Prefect is not running"]
 
     local.down(settings, silent, purge=True)
-    assert [str(path.relative_to(settings.state_dir)) for path in settings.state_dir.rglob("*") if path.is_file()] == [
-        "spool/page.json",
-        "run/lock",
-    ] or other.read_text() == "{}"
+    left = {str(path.relative_to(settings.state_dir)) for path in settings.state_dir.rglob("*") if path.is_file()}
+    assert left == {"spool/page.json", "run/lock"}
 
 
 def test_a_taken_port_is_avoided_and_the_one_found_is_kept(lake: LocalServer, usual_port_taken: int) -> None:
@@ -197,10 +202,15 @@ def test_two_ups_at_once_start_one_server(
     assert lake.status() == both[0][0]
 
 
-def test_a_first_start_that_was_killed_is_done_by_the_next(lake: LocalServer, settings: Settings) -> None:
-    lake.start(silent)
-    time.sleep(0.05)
-    kill(lake.status())
-    lake.start(silent)
-    lake.wait(silent)
+def test_a_lakefs_killed_while_it_set_itself_up_is_begun_again(lake: LocalServer, settings: Settings) -> None:
+    # What a kill leaves between its two last writes: the administrator, but no note that the setup is done.
+    half = LAKEFS.prepare(settings, lake.data, silent)(LAKEFS.port)
+    program, _, *config = half.command
+    subprocess.run(
+        [program, "superuser", *config, "--user-name", "admin"], env=half.env, check=True, capture_output=True
+    )
+    said: list[str] = []
+    lake.start(said.append)
+    assert lake.wait(said.append).state == "running"
+    assert "lakeFS was interrupted in its very first start, and begins again" in said
     assert repositories(settings) == []

@@ -181,6 +181,11 @@ def test_an_unreadable_pid_file_tells_of_no_process(tmp_path: Path, content: str
     assert process.read(tmp_path / "server.json") is None
 
 
+def test_a_pid_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServerFailed, match=re.escape(f"cannot read {tmp_path}")):
+        process.read(tmp_path)
+
+
 def test_stopping_includes_children(tmp_path: Path) -> None:
     started = start(["sh", "-c", "sleep 60 & wait"], tmp_path)
     deadline = time.monotonic() + 10

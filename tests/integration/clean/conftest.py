@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from orchestration.clean import CleanRun, Engine, Gateway, build, environment
+from orchestration.clean import CleanRun, Engine, build, environment
 from orchestration.dbt_manifest import load_manifest
 from orchestration.dbt_results import BuildResult
 from orchestration.dbt_session import Project
+from orchestration.gateway import Gateway
 from orchestration.progress import Report, silent
 from orchestration.settings import PROJECT_DIR
 

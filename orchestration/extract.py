@@ -1,0 +1,54 @@
+"""Pin, fetch, decide: nothing on the lake is touched yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration import keys
+from orchestration.fetch import Page, fetch_date
+from orchestration.lake_setup import require_lake
+from orchestration.receipt import Receipt, read_receipt
+from orchestration.request import Request
+from orchestration.source import read_tables
+from orchestration.steps import step
+from orchestration.transform import current_code
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A date's raw on the spool, and what `main` had of the date when it was pinned.
+
+    Attributes:
+        base: The commit of `main` that was pinned before the fetch.
+        pages: The raw pages.
+        former: The date's receipt at `base`, if it was published before.
+        unchanged: Whether that receipt vouches for the same raw under the same code.
+    """
+
+    base: str
+    pages: tuple[Page, ...]
+    former: Receipt | None
+    unchanged: bool
+
+
+def extract_raw(request: Request, spool: Path) -> Extracted:
+    """Pins `main`'s head, fetches the date's pages, and decides whether there is anything to do.
+
+    `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer.
+
+    Raises:
+        UsageError: A source's YAML lacks what fetching needs.
+        SourceFailed: The API gave no usable answer.
+        PlatformFailed: The lake is out of reach or lacks its gate, or the spool could not be written.
+    """
+    settings, date, report = request.settings, request.execution_date, request.report
+    with step("pin", date, report):
+        tables = read_tables(settings.project_dir)
+        base = require_lake(request.lake, settings.elt.bucket, settings.project_dir)
+    with step("fetch", date, report):
+        pages = fetch_date(tables, settings, date, spool, report)
+    with step("decide", date, report):
+        former = read_receipt(request.lake, base, keys.date_receipt(date))
+        unchanged = former is not None and not request.force and former.is_of(pages, current_code(request))
+    return Extracted(base, pages, former, unchanged)

@@ -1,0 +1,1 @@
+"""Prefect flows: thin decorators over the plain functions of the run protocol."""

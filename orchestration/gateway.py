@@ -1,0 +1,37 @@
+"""lakeFS's S3 gateway: where DuckDB reads and writes the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from orchestration.lake import Lake
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway and who we are there.
+
+    Attributes:
+        endpoint: `host:port`, without a scheme.
+        use_ssl: Whether it speaks TLS.
+        access_key: Ours there.
+        secret_key: Ours there; in no representation, log or manifest.
+    """
+
+    endpoint: str
+    use_ssl: bool
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+def gateway_of(lake: Lake) -> Gateway:
+    """The gateway of a lake; lakeFS serves it at the address of its API."""
+    access = lake.connection.access
+    endpoint = urlsplit(access.endpoint)
+    return Gateway(
+        endpoint.netloc,
+        endpoint.scheme == "https",
+        access.access_key.get_secret_value(),
+        access.secret_key.get_secret_value(),
+    )

@@ -1,0 +1,63 @@
+"""Run the flow in this process against the Prefect API that is configured, else the local one of `elt up`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import Cancelled, PlatformFailed, exit_code_of
+from orchestration.servers.local import prefect_api_url
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.publish import Published
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a flow run ended.
+
+    Attributes:
+        outcome: The name of its final state.
+        message: The same for a person.
+        exit_code: 0 where the date is published or unchanged.
+        published: What `main` has of the date then.
+    """
+
+    outcome: str
+    message: str
+    exit_code: int
+    published: Published | None
+
+
+def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> Ended:
+    """One flow run of `ingest-clean`, in this process.
+
+    Raises:
+        PlatformFailed: No Prefect API is configured and none runs here.
+    """
+    url = prefect_api_url(settings)
+    if url is None:
+        raise PlatformFailed("no Prefect API is configured and the local one is not running", remedy="elt up")
+    # By the environment, not by Prefect's context of settings: prefect-dbt's threads see only the process's own.
+    os.environ["PREFECT_API_URL"] = url
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()
+    from orchestration.flows.ingest import ingest_clean
+
+    state: Any = ingest_clean(
+        execution_date=execution_date,
+        run_type=run_type,
+        repo=settings.elt.repository,
+        bucket=settings.elt.bucket,
+        force=force,
+        return_state=True,
+    )
+    name, message = state.name or "", state.message or ""
+    if state.is_completed():
+        return Ended(name, message, 0, state.result())
+    if state.is_cancelled() or state.is_cancelling():
+        return Ended(Cancelled.outcome, message, Cancelled.exit_code, None)
+    return Ended(name, message, exit_code_of(name), None)

@@ -1,0 +1,169 @@
+"""Reading what is published, with DuckDB, at one pinned commit: `elt sql` and `elt rejects`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration import keys
+from orchestration.clean import httpfs_extension
+from orchestration.errors import IngestCleanError, PlatformFailed, UsageError
+from orchestration.gateway import Gateway, gateway_of
+from orchestration.lake import Lake
+from orchestration.receipt import read_receipt
+from orchestration.settings import Settings
+from orchestration.source import read_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
+_READS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave, and the commit of `main` that it was asked of."""
+
+    commit: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rows of one table and date that were rejected for one reason.
+
+    Attributes:
+        table: The table.
+        reason: Why.
+        count: How many there are.
+        examples: Some of them, as page and original record.
+    """
+
+    table: str
+    reason: str
+    count: int
+    examples: tuple[tuple[str, str], ...]
+
+
+def query(lake: Lake, sql: str) -> Answer:
+    """The answer to SQL over all published tables, at `main`'s head as it is now; `date` is a column of each.
+
+    Raises:
+        UsageError: DuckDB does not take the SQL; its message is the cause.
+    """
+    commit = lake.head("main")
+    with _duckdb(lake) as connection:
+        for table, files in published_files(lake, commit).items():
+            uris = ", ".join(f"'s3://{lake.repository}/{commit}/{key}'" for key in files)
+            connection.execute(
+                f'create view "{table}" as select * from read_parquet([{uris}], hive_partitioning = true)'  # noqa: S608
+            )
+        return Answer(commit, *_ask(connection, sql))
+
+
+def published_files(lake: Lake, commit: str) -> dict[str, list[str]]:
+    """The keys of each published table's Parquet, from the receipts of a commit: no listing could tell more."""
+    receipts = [found.key for found in lake.objects(commit, keys.RECEIPTS)]
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        read = pool.map(lambda key: read_receipt(lake, commit, key), receipts)
+        listed = sorted(key for receipt in read if receipt for key in receipt.objects if key.endswith(".parquet"))
+    files: dict[str, list[str]] = {}
+    for key in listed:
+        files.setdefault(key.split("/")[1], []).append(key)
+    return files
+
+
+def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examples: int) -> tuple[Rejects, ...]:
+    """What was rejected of a date, by table and reason, as the Parquet at `ref` has it.
+
+    Args:
+        lake: The repository.
+        settings: Where the dbt project is, whose sources name the tables.
+        execution_date: The date.
+        ref: `main`, or the branch that a failed run left.
+        examples: The most rows to show of a reason.
+
+    Raises:
+        UsageError: The date has no rejects at this ref, not even an empty table of them.
+    """
+    tables = [table.name for table in read_tables(settings.project_dir)]
+    files = {table: keys.rejected(table, execution_date) for table in tables}
+    there = {table: key for table, key in files.items() if lake.stat(ref, key)}
+    if not there:
+        kept = sorted(lake.branches(f"etl-{execution_date}-"))
+        raise UsageError(
+            f"{ref} has nothing of {execution_date}",
+            remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
+        )
+    found: list[Rejects] = []
+    with _duckdb(lake) as connection:
+        for table, key in there.items():
+            _, rows = _ask(
+                connection,
+                f"""
+                select reason, count(*), list({{'page': page, 'record': record}} order by page, record)[:{examples}]
+                from read_parquet('s3://{lake.repository}/{ref}/{key}', hive_partitioning = false)
+                group by reason
+                order by reason
+                """,  # noqa: S608
+            )
+            for reason, count, some in rows:
+                found.append(Rejects(table, reason, count, tuple((row["page"], row["record"]) for row in some)))
+    return tuple(found)
+
+
+@contextmanager
+def _duckdb(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
+    gateway: Gateway = gateway_of(lake)
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"load '{httpfs_extension()}'")
+        # A secret can't be a parameter of the statement; its quotes are doubled instead.
+        connection.execute(
+            f"create secret (type s3, key_id {_text(gateway.access_key)}, secret {_text(gateway.secret_key)}, "
+            f"endpoint {_text(gateway.endpoint)}, use_ssl {str(gateway.use_ssl).lower()}, url_style 'path', "
+            "region 'us-east-1')"
+        )
+        yield connection
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+    import duckdb
+
+    try:
+        cursor = connection.execute(sql)
+        columns = tuple(str(column[0]) for column in cursor.description or ())
+        return columns, tuple(cursor.fetchall())
+    except duckdb.Error as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> IngestCleanError:
+    import duckdb
+
+    if isinstance(error, duckdb.IOException):
+        return PlatformFailed(f"DuckDB cannot read the lake: {error}")
+    return UsageError(" ".join(str(error).split()))
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table for a person: columns as wide as their widest value."""
+    cells = [[str(name) for name in columns], *([_shown(value) for value in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,320 @@
+"""The run protocol on the real lakeFS, without Prefect: what is published, and what a failure leaves."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.events_api import Options, accounting, create_app, serving
+from orchestration import keys
+from orchestration.dbt_results import BuildResult
+from orchestration.errors import Conflict, DataFailed, PlatformFailed, SourceBodyInvalid
+from orchestration.extract import extract_raw
+from orchestration.history import publications
+from orchestration.lake import MAIN, Lake
+from orchestration.land import Landed
+from orchestration.publish import Curated, Published, merge_to_main
+from orchestration.reader import query, rejects
+from orchestration.receipt import read_receipt
+from orchestration.request import Request
+from orchestration.run import TRIES, Stages, run_date
+from orchestration.settings import Settings
+from orchestration.transform import clean
+from tests.support import copy_project, fetched_in_pages, keys_of, request_for, settings_of
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dbt project, fetched in pages, shared by the tests that change nothing in it."""
+    return fetched_in_pages(copy_project(tmp_path_factory.mktemp("project")))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    with ExitStack() as stack:
+
+        def start(rows: int = 1_000, **options: Any) -> str:
+            app = create_app(Options(rows=rows, form="envelope", paging="page", page_size=500, **options))
+            return stack.enter_context(serving(app))
+
+        yield start
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, project: Path, serve: Callable[..., str]) -> Callable[..., Settings]:
+    def make(rows: int = 1_000, folder: Path = project, **options: Any) -> Settings:
+        return settings_of(monkeypatch, folder, SHOP_API_URL=serve(rows, **options))
+
+    return make
+
+
+MakeSettings = Callable[..., Settings]
+
+
+def test_a_date_is_published_whole_and_vouched_for(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    before = lake.head(MAIN)
+
+    published = run_date(request_for(lake, settings(), execution_date, origin={"code_version": "abc"}))
+
+    expected = accounting(1_000)
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(execution_date))
+    assert receipt is not None
+    assert (published.outcome, published.replaced) == ("published", False)
+    assert published.rows["events"] == expected.curated
+    assert receipt.content["accounting"]["events"] == {
+        "raw": expected.raw,
+        "curated": expected.curated,
+        "identical": expected.identical,
+        "conflicting": expected.conflicting,
+        "rejected": expected.reasons,
+        "drift": {},
+    }
+    assert receipt.objects == {
+        key: checksum for key, checksum in keys_of(lake, MAIN, execution_date).items() if key != receipt.key
+    }
+    assert {key.split("/")[1] for key in receipt.objects if key.startswith("curated/")} == {
+        "events",
+        "events_rejected",
+        "products",
+        "products_rejected",
+    }
+    assert all(test["status"] == "pass" for test in receipt.content["tests"].values())
+    merge, former = lake.log(MAIN), before
+    newest = next(merge)
+    assert (newest.id, newest.parents[0]) == (published.commit, former)
+    assert newest.metadata["execution_date"] == execution_date
+    assert list(lake.branches(f"etl-{execution_date}")) == []
+
+
+def test_the_receipt_holds_no_clock_and_no_run(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    published = run_date(request_for(lake, settings(), execution_date, origin={"flow_run_id": "run-4711"}))
+
+    body = lake.read(MAIN, keys.date_receipt(execution_date))
+
+    assert body is not None
+    assert b"run-4711" not in body
+    assert published.commit.encode() not in body
+    assert re.search(rb"20[0-9]{2}-[0-9]{2}-[0-9]{2}T", body) is None
+    assert body == json.dumps(json.loads(body), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def test_again_is_unchanged_and_force_gives_the_same_bytes(
+    lake: Lake, settings: MakeSettings, execution_date: str
+) -> None:
+    same = settings()
+    first = run_date(request_for(lake, same, execution_date))
+    head, tree = lake.head(MAIN), keys_of(lake, MAIN, execution_date)
+
+    again = run_date(request_for(lake, same, execution_date))
+    forced = run_date(request_for(lake, same, execution_date, force=True))
+
+    assert (again.outcome, forced.outcome) == ("unchanged", "unchanged")
+    assert again.rows == forced.rows == first.rows
+    assert lake.head(MAIN) == head
+    assert keys_of(lake, MAIN, execution_date) == tree
+    assert list(lake.branches(f"etl-{execution_date}")) == []
+
+
+def test_fewer_pages_supersede_the_date_in_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    run_date(request_for(lake, settings(1_000), execution_date))
+    before = lake.head(MAIN)
+
+    published = run_date(request_for(lake, settings(400), execution_date))
+
+    assert published.outcome == "superseded"
+    assert lake.commit_of(MAIN).parents[0] == before
+    pages = [key for key in keys_of(lake, MAIN, execution_date) if key.startswith("raw/shop/events/")]
+    assert pages == [keys.raw_page("shop", "events", execution_date, 1)]
+    told = [entry for entry in publications(lake) if entry.execution_date == execution_date]
+    assert [(entry.outcome, entry.rows["events"]) for entry in told] == [
+        ("superseded", accounting(400).curated),
+        ("published", accounting(1_000).curated),
+    ]
+
+
+def test_changed_code_builds_again_although_raw_is_the_same(
+    lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
+) -> None:
+    own = fetched_in_pages(copy_project(tmp_path))
+    first = run_date(request_for(lake, settings(100, own), execution_date))
+    model = own / "models" / "curated" / "events.sql"
+    model.write_text(model.read_text().replace("order by event_id", "-- as before\norder by event_id"))
+
+    again = run_date(request_for(lake, settings(100, own), execution_date))
+
+    assert (first.outcome, again.outcome) == ("published", "superseded")
+    assert again.rows == first.rows
+
+
+def test_a_bad_day_fails_with_its_reasons_and_leaves_main_alone(
+    lake: Lake, settings: MakeSettings, execution_date: str
+) -> None:
+    before = lake.head(MAIN)
+    bad = settings(fault="bad-day")
+
+    with pytest.raises(DataFailed) as error:
+        run_date(request_for(lake, bad, execution_date))
+
+    (kept,) = lake.branches(f"etl-{execution_date}")
+    told = error.value.describe()
+    assert error.value.exit_code == 3
+    assert "events_reject_share_within_limit" in told
+    unusable = accounting(1_000, bad_prices=True).reasons["price_not_numeric"]
+    assert f"events rejected for price_not_numeric: {unusable} of 1000 rows" in told
+    assert told.count(f"raw/shop/events/date={execution_date}/page-0000") >= 5
+    assert told.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt run {execution_date}")
+    assert lake.head(MAIN) == before
+    found = {(entry.table, entry.reason): entry.count for entry in rejects(lake, bad, execution_date, kept, 5)}
+    assert found["events", "price_not_numeric"] == unusable
+
+
+@pytest.mark.parametrize(
+    ("fault", "failing"), [("renamed-field", "events_declared_fields_present"), ("empty-day", "events_has_rows")]
+)
+def test_a_gone_field_and_an_empty_day_are_failed_data(
+    lake: Lake, settings: MakeSettings, execution_date: str, fault: str, failing: str
+) -> None:
+    with pytest.raises(DataFailed, match=failing):
+        run_date(request_for(lake, settings(100, fault=fault), execution_date))
+
+    assert keys_of(lake, MAIN, execution_date) == {}
+
+
+def test_a_new_field_is_told_and_published(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    run_date(request_for(lake, settings(100, fault="new-field"), execution_date))
+
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(execution_date))
+    assert receipt is not None
+    assert receipt.content["accounting"]["events"]["drift"] == {"Channel": 100}
+
+
+def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
+    lake: Lake, settings: MakeSettings, execution_date: str
+) -> None:
+    def spoil(request: Request, spool: Path) -> Any:
+        extracted = extract_raw(request, spool)
+        page = extracted.pages[0]
+        body = page.path.read_bytes()
+        broken = body.replace(b'"Event Type":', b'"Event Type" ', 1)
+        page.path.write_bytes(broken)
+        spoilt = replace(page, bytes=len(broken), md5=hashlib.md5(broken).hexdigest())
+        return replace(extracted, pages=(spoilt, *extracted.pages[1:]))
+
+    with pytest.raises(SourceBodyInvalid) as error:
+        run_date(request_for(lake, settings(100), execution_date), Stages(extract_raw=spoil))
+
+    assert error.value.exit_code == 4
+    assert keys.raw_page("shop", "events", execution_date, 1) in error.value.cause
+    assert error.value.branch in list(lake.branches())
+    assert keys_of(lake, MAIN, execution_date) == {}
+
+
+# races
+
+
+def publishing_meanwhile(other: Callable[[], Published], times: int) -> Callable[[Request, Curated], Published]:
+    """A merge that finds another run has just published the date, `times` times."""
+    left = iter(range(times))
+
+    def merge(request: Request, curated: Curated) -> Published:
+        if next(left, None) is not None:
+            other()
+        return merge_to_main(request, curated)
+
+    return merge
+
+
+def test_newer_data_wins_and_the_slow_run_begins_anew(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    old, new = settings(100), settings(200)
+    slow = publishing_meanwhile(lambda: run_date(request_for(lake, new, execution_date)), times=1)
+    said: list[str] = []
+
+    published = run_date(request_for(lake, old, execution_date, report=said.append), Stages(merge_to_main=slow))
+
+    assert any("beginning anew" in line for line in said)
+    assert published.outcome == "superseded"
+    assert published.rows["events"] == accounting(100).curated
+    assert list(lake.branches(f"etl-{execution_date}")) == []
+
+
+def test_a_date_that_moves_every_time_is_a_conflict(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    rows = iter(range(200, 900, 50))
+    slow = publishing_meanwhile(lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=TRIES)
+
+    with pytest.raises(Conflict) as error:
+        run_date(request_for(lake, settings(100), execution_date), Stages(merge_to_main=slow))
+
+    assert error.value.exit_code == 6
+    assert list(lake.branches(f"etl-{execution_date}")) == [error.value.branch]
+
+
+def test_two_equal_runs_at_once_both_publish_the_same_tree(
+    lake: Lake, settings: MakeSettings, execution_date: str
+) -> None:
+    same = settings(100)
+    trees: list[dict[str, str]] = []
+
+    def other() -> Published:
+        done = run_date(request_for(lake, same, execution_date))
+        trees.append(keys_of(lake, MAIN, execution_date))
+        return done
+
+    published = run_date(
+        request_for(lake, same, execution_date), Stages(merge_to_main=publishing_meanwhile(other, times=1))
+    )
+
+    assert published.outcome == "published"
+    assert keys_of(lake, MAIN, execution_date) == trees[0]
+
+
+# a branch that is not what was fetched and tested
+
+
+def test_raw_that_changed_after_landing_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    def tamper(request: Request, landed: Landed, spool: Path) -> BuildResult:
+        built = clean(request, landed, spool)
+        lake.put(landed.branch, landed.pages[0].key, b"[]", keys.RAW_CONTENT_TYPE)
+        return built
+
+    with pytest.raises(PlatformFailed, match="is not what was fetched") as error:
+        run_date(request_for(lake, settings(100), execution_date), Stages(clean=tamper))
+
+    assert error.value.step == "commit"
+    assert keys_of(lake, MAIN, execution_date) == {}
+
+
+def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    extra = keys.raw_page("shop", "events", execution_date, 99)
+
+    def add(request: Request, landed: Landed, spool: Path) -> BuildResult:
+        built = clean(request, landed, spool)
+        lake.put(landed.branch, extra, b"[]", keys.RAW_CONTENT_TYPE)
+        return built
+
+    with pytest.raises(PlatformFailed, match=extra):
+        run_date(request_for(lake, settings(100), execution_date), Stages(clean=add))
+
+
+def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    def lose(request: Request, landed: Landed, spool: Path) -> BuildResult:
+        built = clean(request, landed, spool)
+        lake.delete(landed.branch, [keys.rejected("events", execution_date)])
+        return built
+
+    with pytest.raises(PlatformFailed, match=f"{keys.rejected('events', execution_date)} is not on"):
+        run_date(request_for(lake, settings(100), execution_date), Stages(clean=lose))
+
+
+def test_what_is_published_can_be_asked_at_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    published = run_date(request_for(lake, settings(100), execution_date))
+
+    answer = query(lake, f"select count(*), min(price) >= 0 from events where date = '{execution_date}'")
+
+    assert answer.commit == lake.head(MAIN)
+    assert answer.rows == ((published.rows["events"], True),)
