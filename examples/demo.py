@@ -68,8 +68,8 @@ def elt(*arguments: str) -> None:
 def typed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs one `elt` command; what it does meanwhile is shown as it comes."""
     print(f"\n$ elt {' '.join(arguments)}", flush=True)
-    # Plain lines of what Prefect logs are enough here; all of them are on its pages.
-    environment = {"PREFECT_LOGGING_LEVEL": "ERROR", **os.environ, **environment}
+    # What Prefect logs is on its pages; prefect-dbt sets its own level, so the console is told apart.
+    environment = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR", **os.environ, **environment}
     return subprocess.run(
         [sys.executable, "-m", "orchestration", *arguments], env=environment, stdout=subprocess.PIPE, text=True
     )

@@ -1,0 +1,274 @@
+"""The gate on the real lakeFS: what no receipt vouches for is refused, and `main` stays as it was."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from orchestration import keys
+from orchestration.errors import GateMissing, GateRefused
+from orchestration.gate import require_gate
+from orchestration.lake import MAIN, Lake
+from orchestration.settings import PROJECT_DIR
+
+OTHER_ACTION = b"""
+name: other
+on:
+  post-merge:
+    branches: ["elsewhere"]
+hooks:
+  - id: nothing
+    type: lua
+    properties:
+      script: print("nothing")
+"""
+
+Writes = Mapping[str, bytes | None]
+"""What a branch writes, by key; None deletes."""
+
+
+def md5(body: bytes) -> str:
+    return hashlib.md5(body).hexdigest()
+
+
+def receipt(objects: Any, status: str = "pass", **further: Any) -> bytes:
+    return json.dumps({"status": status, "objects": objects, **further}).encode()
+
+
+def page(date: str, number: int = 1) -> str:
+    return keys.raw_page("shop", "events", date, number)
+
+
+def vouched(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | None]:
+    objects = {page(date, number): body for number, body in pages.items()}
+    return {**objects, keys.date_receipt(date): receipt({key: md5(body) for key, body in objects.items()})}
+
+
+def commit(lake: Lake, name: str, writes: Writes, base: str | None = None) -> str:
+    lake.create_branch(name, base or lake.head(MAIN))
+    lake.delete(name, [key for key, body in writes.items() if body is None])
+    for key, body in writes.items():
+        if body is not None:
+            lake.put(name, key, body, keys.RAW_CONTENT_TYPE)
+    return lake.commit(name, "test", {})
+
+
+@pytest.fixture
+def merge(lake: Lake, execution_date: str) -> Callable[..., str]:
+    """Merges what a new branch writes, from `main`'s head or a base."""
+    numbers = iter(range(100))
+
+    def run(writes: Writes, base: str | None = None, **metadata: str) -> str:
+        name = f"gate-test-{execution_date}-{next(numbers)}"
+        return lake.merge(commit(lake, name, writes, base), "test", metadata)
+
+    return run
+
+
+def refused(lake: Lake, merge: Callable[..., str], writes: Writes, says: str, **further: Any) -> None:
+    before = lake.head(MAIN)
+    with pytest.raises(GateRefused, match=says):
+        merge(writes, **further)
+    assert lake.head(MAIN) == before
+
+
+def test_a_vouched_date_passes_and_a_second_from_an_old_base_too(
+    lake: Lake, merge: Callable[..., str], execution_date: str
+) -> None:
+    base = lake.head(MAIN)
+    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+
+    other = f"19{execution_date[2:]}"
+    assert merge(vouched(other, {1: b"[3]"}), base) == lake.head(MAIN)
+
+
+CASES: list[tuple[str, Callable[[str], Writes], str]] = [
+    ("no receipt", lambda date: {page(date): b"[]"}, "is not vouched for by"),
+    ("not listed", lambda date: {**vouched(date, {1: b"[]"}), page(date, 2): b"[]"}, "is not vouched for by"),
+    (
+        "another checksum",
+        lambda date: {page(date): b"[1]", keys.date_receipt(date): receipt({page(date): md5(b"[2]")})},
+        "not there as it was tested",
+    ),
+    (
+        "a checksum that is no text",
+        lambda date: {page(date): b"[1]", keys.date_receipt(date): receipt({page(date): 5})},
+        "not there as it was tested",
+    ),
+    (
+        "a failing receipt",
+        lambda date: {page(date): b"[]", keys.date_receipt(date): receipt({page(date): md5(b"[]")}, "fail")},
+        "does not pass",
+    ),
+    ("no JSON", lambda date: {page(date): b"[]", keys.date_receipt(date): b"pass"}, "is not a receipt"),
+    ("a list", lambda date: {page(date): b"[]", keys.date_receipt(date): b"[]"}, "is not a receipt"),
+    ("no objects", lambda date: {keys.date_receipt(date): b'{"status": "pass"}'}, "is not a receipt"),
+    ("null for objects", lambda date: {keys.date_receipt(date): receipt(None)}, "is not a receipt"),
+    ("a list of objects", lambda date: {keys.date_receipt(date): receipt([page(date)])}, "which it does not cover"),
+    ("nothing listed", lambda date: {keys.date_receipt(date): receipt({})}, "lists nothing"),
+    ("only nulls listed", lambda date: {keys.date_receipt(date): receipt({page(date): None})}, "lists nothing"),
+    (
+        "what is not there",
+        lambda date: {keys.date_receipt(date): receipt({page(date): md5(b"[]")})},
+        "not there as it was tested",
+    ),
+    (
+        "another date's object",
+        lambda date: {page("1990-01-01"): b"[]", keys.date_receipt(date): receipt({page("1990-01-01"): md5(b"[]")})},
+        "does not cover|not vouched for",
+    ),
+    (
+        "a mart in a date's receipt",
+        lambda date: {
+            "marts/sales/data.parquet": b"x",
+            keys.date_receipt(date): receipt({"marts/sales/data.parquet": md5(b"x")}),
+        },
+        "does not cover|not vouched for",
+    ),
+    (
+        "itself",
+        lambda date: {keys.date_receipt(date): receipt({keys.date_receipt(date): md5(b"")})},
+        "does not cover",
+    ),
+]
+
+
+@pytest.mark.parametrize(("writes", "says"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_what_a_receipt_does_not_vouch_for_is_refused(
+    lake: Lake, merge: Callable[..., str], execution_date: str, writes: Callable[[str], Writes], says: str
+) -> None:
+    refused(lake, merge, writes(execution_date), says)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "foo/x",
+        "raw/x",
+        "raw/shop/events/page-00001.json",
+        "raw/shop/events/date=2025-13-01/page-00001.json",
+        "raw/Shop/events/date=2025-05-20/page-00001.json",
+        "raw/shop/events/date=2025-05-20/deeper/page-00001.json",
+        "raw/shop/events/date=2025-05-20/page 1.json",
+        "curated/events/data.parquet",
+        "marts/x",
+        "_receipts/other.json",
+        "_receipts/date=2025-05-20.txt",
+        "_receipts/date=2025-05-20.json.json",
+    ],
+)
+def test_a_key_outside_the_trees_is_refused(lake: Lake, merge: Callable[..., str], key: str) -> None:
+    refused(lake, merge, {key: b"x"}, "has no place on main")
+
+
+SHRINKING: list[tuple[str, Callable[[str], Writes], str]] = [
+    (
+        "a shrunk receipt whose objects stay",
+        lambda date: {keys.date_receipt(date): receipt({page(date): md5(b"[1]")})},
+        "would stay on main",
+    ),
+    ("a removed receipt whose objects stay", lambda date: {keys.date_receipt(date): None}, "would stay on main"),
+    ("a vouched object removed", lambda date: {page(date, 2): None}, "not there as it was tested"),
+    ("a vouched object changed", lambda date: {page(date, 2): b"[0]"}, "not there as it was tested"),
+    (
+        "a rerun with fewer pages that leaves the old page",
+        lambda date: vouched(date, {1: b"[9]"}),
+        "would stay on main",
+    ),
+]
+
+
+@pytest.mark.parametrize(("writes", "says"), [case[1:] for case in SHRINKING], ids=[case[0] for case in SHRINKING])
+def test_a_published_date_can_not_be_thinned_out(
+    lake: Lake, merge: Callable[..., str], execution_date: str, writes: Callable[[str], Writes], says: str
+) -> None:
+    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+
+    refused(lake, merge, writes(execution_date), says)
+
+
+def test_fewer_pages_and_a_whole_withdrawal_pass(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
+    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+
+    merge({**vouched(execution_date, {1: b"[1]"}), page(execution_date, 2): None})
+    merge({page(execution_date): None, keys.date_receipt(execution_date): None})
+
+    assert lake.read(MAIN, keys.date_receipt(execution_date)) is None
+
+
+def test_a_merge_that_mixes_two_trees_is_refused(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
+    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+    base = lake.head(MAIN)
+    # From one base: the first adds a page, the second takes another away. Each source alone is sound.
+    merge({page(execution_date, 2): None, **vouched(execution_date, {1: b"[1]"})})
+    whole = vouched(execution_date, {1: b"[1]", 2: b"[2]"})
+
+    # The source's receipt is its base's, so the merge keeps main's shrunk one beside the source's new page.
+    refused(lake, merge, {**whole, page(execution_date, 3): b"[3]"}, "is not vouched for", base=base)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"strategy": "source-wins"}, "a merge strategy"),
+        ({"strategy": "dest-wins"}, "a merge strategy"),
+        ({"squash_merge": True}, "a squash"),
+    ],
+)
+def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, options: dict[str, Any], says: str) -> None:
+    import lakefs_sdk
+
+    sound = commit(lake, f"gate-test-{execution_date}", vouched(execution_date, {1: b"[1]"}))
+    before = lake.head(MAIN)
+    api = lakefs_sdk.RefsApi(lake.connection.sdk)
+    with pytest.raises(GateRefused, match=says):
+        lake.connection.once(
+            "merge", api.merge_into_branch, lake.repository, sound, MAIN, lakefs_sdk.Merge(message="x", **options)
+        )
+    assert lake.head(MAIN) == before
+
+
+def test_reverts_and_cherry_picks_on_main_are_refused(
+    lake: Lake, merge: Callable[..., str], execution_date: str
+) -> None:
+    import lakefs_sdk
+
+    published = merge(vouched(execution_date, {1: b"[1]"}))
+    api = lakefs_sdk.BranchesApi(lake.connection.sdk)
+    revert = lakefs_sdk.RevertCreation(ref=published, parent_number=1)
+    pick = lakefs_sdk.CherryPickCreation(
+        ref=commit(lake, f"gate-test-{execution_date}-pick", {page(execution_date, 7): b"[7]"})
+    )
+    for call, creation, says in (
+        (api.revert_branch, revert, "not by pre-revert"),
+        (api.cherry_pick, pick, "not by pre-cherry-pick"),
+    ):
+        with pytest.raises(GateRefused, match=says):
+            lake.connection.once("change main", call, lake.repository, MAIN, creation)
+    assert lake.head(MAIN) == published
+
+
+def test_the_gate_changes_only_with_approval(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
+    other = {"_lakefs_actions/other.yaml": OTHER_ACTION}
+
+    refused(lake, merge, other, "does not say gate_change: approved")
+    refused(lake, merge, {**other, page(execution_date): b"[]"}, "is not vouched for", gate_change="approved")
+
+
+def test_a_branch_without_the_gate_is_refused_by_the_pipeline(lake: Lake, execution_date: str) -> None:
+    bare = commit(lake, f"gate-test-{execution_date}", {keys.GATE: None})
+
+    with pytest.raises(GateMissing, match="is missing in") as error:
+        require_gate(lake, bare, PROJECT_DIR)
+
+    assert error.value.remedy == "elt init"
+
+
+def test_a_receipt_of_another_format_stays_readable(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
+    told = receipt({page(execution_date): md5(b"[1]")}, format=0, whatever=[None, {"x": 1}])
+
+    merge({page(execution_date): b"[1]", keys.date_receipt(execution_date): told})
+
+    assert lake.read(MAIN, keys.date_receipt(execution_date)) == told
