@@ -24,6 +24,7 @@ def result(*nodes: NodeResult, **values: Any) -> BuildResult:
     defaults: dict[str, Any] = {
         "failed_tests": (),
         "accounting": {},
+        "rows": {},
         "versions": {},
         "code_digest": "",
         "raw_root": "s3://project/abc",
