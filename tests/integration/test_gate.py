@@ -61,7 +61,7 @@ def merge(lake: Lake, execution_date: str) -> Callable[..., str]:
     numbers = iter(range(100))
 
     def run(writes: Writes, base: str | None = None, **metadata: str) -> str:
-        name = f"gate-test-{execution_date}-{next(numbers)}"
+        name = f"vouch-{execution_date}-{next(numbers)}"
         return lake.merge(commit(lake, name, writes, base), "test", metadata)
 
     return run
@@ -220,7 +220,7 @@ def test_a_merge_that_mixes_two_trees_is_refused(lake: Lake, merge: Callable[...
 def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, options: dict[str, Any], says: str) -> None:
     import lakefs_sdk
 
-    sound = commit(lake, f"gate-test-{execution_date}", vouched(execution_date, {1: b"[1]"}))
+    sound = commit(lake, f"vouch-{execution_date}", vouched(execution_date, {1: b"[1]"}))
     before = lake.head(MAIN)
     api = lakefs_sdk.RefsApi(lake.connection.sdk)
     with pytest.raises(GateRefused, match=says):
@@ -239,7 +239,7 @@ def test_reverts_and_cherry_picks_on_main_are_refused(
     api = lakefs_sdk.BranchesApi(lake.connection.sdk)
     revert = lakefs_sdk.RevertCreation(ref=published, parent_number=1)
     pick = lakefs_sdk.CherryPickCreation(
-        ref=commit(lake, f"gate-test-{execution_date}-pick", {page(execution_date, 7): b"[7]"})
+        ref=commit(lake, f"vouch-{execution_date}-pick", {page(execution_date, 7): b"[7]"})
     )
     for call, creation, says in (
         (api.revert_branch, revert, "not by pre-revert"),
@@ -258,7 +258,7 @@ def test_the_gate_changes_only_with_approval(lake: Lake, merge: Callable[..., st
 
 
 def test_a_branch_without_the_gate_is_refused_by_the_pipeline(lake: Lake, execution_date: str) -> None:
-    bare = commit(lake, f"gate-test-{execution_date}", {keys.GATE: None})
+    bare = commit(lake, f"vouch-{execution_date}", {keys.GATE: None})
 
     with pytest.raises(GateMissing, match="is missing in") as error:
         require_gate(lake, bare, PROJECT_DIR)
