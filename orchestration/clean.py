@@ -45,7 +45,7 @@ class Engine:
     """What DuckDB may use.
 
     Attributes:
-        directory: Takes its extensions and what it spills.
+        directory: Takes its extensions; what a run spills goes to its work folder.
         memory: Its limit, such as `2GB`.
         threads: How many; the bytes written do not depend on it.
     """
@@ -69,6 +69,8 @@ def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path |
         "DBT_ENV_SECRET_LAKEFS_SECRET_KEY": gateway.secret_key,
         "ELT_HTTPFS_EXTENSION": str(httpfs_extension()),
         "ELT_DUCKDB_DIR": str(engine.directory),
+        # A run's own: two engines would write each other's temporary files.
+        "ELT_DUCKDB_TEMP": str((run_file.parent if run_file else engine.directory) / "temp"),
         "ELT_DUCKDB_MEMORY": engine.memory,
         "ELT_DUCKDB_THREADS": str(engine.threads),
     }

@@ -1,21 +1,15 @@
-{#- Repeated keys are few, so whole rows are compared only under those. -#}
+{#- Repeated keys are few, so whole rows are compared only under those. The arguments are relations and no CTEs: DuckDB
+    copies what a CTE gives when it is read twice, which would be every row of the day. -#}
 {% macro account_rows(raw, checked, curated, rejected, table) %}
     {%- set columns = table.columns | join(', ') -%}
     {%- set key = table.key | join(', ') -%}
     with
 
-    accepted as (
-
-        select {{ columns }}
-        from {{ checked }}
-        where reject_reason is null
-
-    ),
-
     repeated_keys as (
 
         select {{ key }}
-        from accepted
+        from {{ checked }}
+        where reject_reason is null
         group by {{ key }}
         having count(*) > 1
 
@@ -26,8 +20,9 @@
         select
             {{ columns }},
             count(*) as copies
-        from accepted
+        from {{ checked }}
         inner join repeated_keys using ({{ key }})
+        where reject_reason is null
         group by {{ columns }}
 
     ),
@@ -43,27 +38,19 @@
 
     ),
 
-    irregular as (
-
-        select
-            undeclared_fields,
-            missing_fields
-        from {{ checked }}
-        where undeclared_fields is not null
-
-    ),
-
     undeclared as (
 
         select {{ flattened('undeclared_fields') }} as name
-        from irregular
+        from {{ checked }}
+        where undeclared_fields is not null
 
     ),
 
     missing as (
 
         select {{ flattened('missing_fields') }} as name
-        from irregular
+        from {{ checked }}
+        where missing_fields is not null
 
     ),
 

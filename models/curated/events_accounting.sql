@@ -2,37 +2,13 @@
 
 with
 
-raw as (
-
-    select * from {{ ref('stg_shop__events') }}
-
-),
-
-checked as (
-
-    select * from {{ ref('events_checked') }}
-
-),
-
-curated as (
-
-    select * from {{ ref('events') }}
-
-),
-
-rejected as (
-
-    select * from {{ ref('events_rejected') }}
-
-),
-
 accounting as (
 
     {{ account_rows(
-        raw='raw',
-        checked='checked',
-        curated='curated',
-        rejected='rejected',
+        raw=ref('stg_shop__events'),
+        checked=ref('events_checked'),
+        curated=ref('events'),
+        rejected=ref('events_rejected'),
         table=events_table(),
     ) }}
 

@@ -2,37 +2,13 @@
 
 with
 
-raw as (
-
-    select * from {{ ref('stg_shop__products') }}
-
-),
-
-checked as (
-
-    select * from {{ ref('products_checked') }}
-
-),
-
-curated as (
-
-    select * from {{ ref('products') }}
-
-),
-
-rejected as (
-
-    select * from {{ ref('products_rejected') }}
-
-),
-
 accounting as (
 
     {{ account_rows(
-        raw='raw',
-        checked='checked',
-        curated='curated',
-        rejected='rejected',
+        raw=ref('stg_shop__products'),
+        checked=ref('products_checked'),
+        curated=ref('products'),
+        rejected=ref('products_rejected'),
         table=products_table(),
     ) }}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -150,8 +151,6 @@ def test_two_dates_of_one_manifest_write_their_own_files(bench: Bench) -> None:
 
 def test_the_bytes_do_not_depend_on_threads(bench: Bench) -> None:
     """Over two row groups, with repeats, so that threads have something to disagree about."""
-    from dataclasses import replace
-
     key = "raw/shop/events/date=2025-05-20/page-00001.json"
     run = bench.run(["[]"])
     page = Path(run.raw_root) / key
@@ -176,3 +175,21 @@ def test_the_bytes_do_not_depend_on_threads(bench: Bench) -> None:
         at.build_run(run).require_passed()
         written.append([bench.file(name).read_bytes() for name in ("events", "events_rejected")])
     assert written[0] == written[1] == written[2]
+
+
+def test_a_day_of_many_small_pages_needs_no_more_memory(bench: Bench) -> None:
+    """Held in the order of its pages, each would be a part of a table of its own, and 2,000 of them over 400 MB."""
+    small = replace(bench, engine=replace(bench.engine, memory="400MB"))
+    pages = [[event(f"{page}-{row}") for row in range(50)] for page in range(2_000)]
+
+    result = small.build(pages)
+
+    result.require_passed()
+    assert result.accounting["events"].curated == 100_000
+
+
+def test_no_two_runs_share_a_folder_of_temporary_files(bench: Bench) -> None:
+    """Two engines in one folder would write each other's spilled rows."""
+    folders = {environment(bench.engine, run_file=bench.root / run / "run.json")["ELT_DUCKDB_TEMP"] for run in "ab"}
+
+    assert folders == {str(bench.root / run / "temp") for run in "ab"}
