@@ -18,7 +18,7 @@ EXAMPLES = 5
 # DuckDB has no code for these: its wording is the only sign, held by a test.
 _BODY_FAULTS = (
     re.compile(r'(?P<what>Malformed JSON) in file "(?P<uri>[^"]+)", (?P<where>at byte \d+ in \S+ \d+: [^.\n]*)'),
-    re.compile(r'(?P<what>No list "data") in file "(?P<uri>[^"]+)"'),
+    re.compile(r'(?P<what>No list ".+") in file "(?P<uri>[^"]+)"'),
     re.compile(r'JSON transform error in file "(?P<uri>[^"]+)", (?P<where>in \S+ \d+): (?P<what>[^\n]{1,200})'),
     re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
     re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),

@@ -16,20 +16,22 @@
             filename = 'uri'
         )
     {%- elif form == 'envelope' -%}
+        {%- set name = declaration.config.meta.fetch.records -%}
+        {%- set list = adapter.quote(name) -%}
         {#- A page without the list is not an empty page. -#}
         select
             unnest(
                 case
-                    when data is null
-                        then error('No list "data" in file "' || uri || '"')
-                    else data
+                    when {{ list }} is null
+                        then error('No list {{ list | replace("'", "''") }} in file "' || uri || '"')
+                    else {{ list }}
                 end
             ) as record,
             {{ page_key('uri') }} as page
         from read_json(
             {{ pages }},
             format = 'unstructured',
-            columns = {'data': 'JSON[]'},
+            columns = { {{- dbt.string_literal(dbt.escape_single_quotes(name)) -}} : 'JSON[]'},
             filename = 'uri'
         )
     {%- else -%}

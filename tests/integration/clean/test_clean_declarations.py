@@ -41,7 +41,7 @@ def declared_otherwise(copy_project: CopyProject, tmp_path_factory: pytest.TempP
         events["config"]["meta"]["reject_limit"] = 0.34
         country = next(column for column in events["columns"] if column["name"] == "Country")
         country["config"] = {"meta": {"optional": True}}
-        products["config"]["meta"]["fetch"]["form"] = "envelope"
+        products["config"]["meta"]["fetch"] |= {"form": "envelope", "records": "Today's list"}
         products["config"]["meta"]["may_be_empty"] = True
 
     def contract(content: Any) -> None:
@@ -63,7 +63,7 @@ def lines(*records: Any) -> str:
 
 
 def envelope(*records: Any) -> str:
-    return json.dumps({"data": records, "next_page": None})
+    return json.dumps({"Today's list": records, "next_page": None})
 
 
 def test_lines_and_envelopes_are_read_as_declared(other: Bench) -> None:
@@ -95,12 +95,12 @@ def test_a_null_against_the_contract_fails_the_data(other: Bench) -> None:
 @pytest.mark.parametrize(
     ("body", "cause"),
     [
-        ('{"error": "quota"}', f'{PRODUCTS_PAGE}: No list "data"'),
-        ('{"data": null}', f'{PRODUCTS_PAGE}: No list "data"'),
-        ('{"data": {"a": 1}}', f"{PRODUCTS_PAGE}: Expected ARRAY, but got OBJECT"),
-        ('{"data": [{"a": }]}', f"{PRODUCTS_PAGE}: Malformed JSON at byte"),
+        ('{"error": "quota"}', f'{PRODUCTS_PAGE}: No list "Today\'s list"'),
+        ('{"Today\'s list": null}', f'{PRODUCTS_PAGE}: No list "Today\'s list"'),
+        ('{"Today\'s list": {"a": 1}}', f"{PRODUCTS_PAGE}: Expected ARRAY, but got OBJECT"),
+        ('{"Today\'s list": [{"a": }]}', f"{PRODUCTS_PAGE}: Malformed JSON at byte"),
         (
-            '{"data": ["' + "x" * (17 << 20) + '"]}',
+            '{"Today\'s list": ["' + "x" * (17 << 20) + '"]}',
             f'{PRODUCTS_PAGE}: "maximum_object_size" of 16777216 bytes exceeded',
         ),
     ],
