@@ -83,16 +83,18 @@ def published_models(manifest: Manifest, execution_date: str) -> dict[str, str]:
 
 
 def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
-    """SHA-256 of the SQL of `models` (unique ids) and of each macro of ours they use, however indirectly.
+    """SHA-256 of the SQL of `models` (unique ids), of each macro of ours they use, however indirectly, and of what
+    their sources declare: how pages are read, which rows and days are acceptable.
 
     Tool versions and descriptions do not enter: runs with equal digests did the same to their rows.
     """
     ours = manifest.metadata.project_name
-    code: dict[str, str] = {}
+    code: dict[str, Any] = {}
     waiting: list[str] = []
     for unique_id in models:
         node: Any = manifest.nodes[unique_id]
         code[unique_id] = node.raw_code
+        code |= {name: _declared(manifest.sources[name]) for name in node.depends_on.nodes if name in manifest.sources}
         waiting += node.depends_on.macros
         # dbt lists no macro for the materialization itself.
         waiting += [name for name in manifest.macros if name.startswith(_materialization(ours, node))]
@@ -104,6 +106,10 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
         code[name] = macro.macro_sql
         waiting += macro.depends_on.macros
     return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+def _declared(source: Any) -> dict[str, Any]:
+    return {"": source.config.meta, **{name: column.config.meta for name, column in source.columns.items()}}
 
 
 def _materialization(package: str | None, node: Any) -> str:

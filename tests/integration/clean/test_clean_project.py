@@ -94,7 +94,7 @@ def test_nothing_is_undocumented(bench: Bench) -> None:
         assert all(column.description and column.data_type for column in node.columns.values()), node.name
 
 
-def test_the_code_digest_knows_sql_and_macros_only(bench: Bench, engine: Engine) -> None:
+def test_the_code_digest_knows_sql_macros_and_declarations_only(bench: Bench, engine: Engine) -> None:
     models = [node.unique_id for node in bench.manifest.nodes.values() if node.unique_id.startswith("model.")]
     again = load_manifest(
         Project(PROJECT_DIR, "run", bench.root), state_dir=bench.root, environment=environment(engine)
@@ -107,6 +107,12 @@ def test_the_code_digest_knows_sql_and_macros_only(bench: Bench, engine: Engine)
         macro.macro_sql += " "
         assert code_digest(again, models) != before, name
         macro.macro_sql = kept
+    events = again.sources["source.ingest_clean.shop.events"]
+    for meta in (events.config.meta, events.columns["Country"].config.meta):
+        meta["reject_limit"] = 0.5
+        assert code_digest(again, models) != before
+        del meta["reject_limit"]
+    events.description += " "
     again.macros["macro.ingest_clean.test_has_rows"].macro_sql += " "
     again.macros["macro.dbt.statement"].macro_sql += " "
     assert code_digest(again, models) == before
