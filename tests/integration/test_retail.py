@@ -22,10 +22,22 @@ Row = tuple[Any, ...]
 COLUMNS = "event_id, event_type, timestamp, invoice_no, stock_code, description, quantity, price, customer_id, country"
 
 
+def lines_of(day: str) -> list[dict[str, str]]:
+    with (RETAIL / "by-day" / f"{day}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def products_of(day: str) -> dict[str, str | None]:
+    """The products of a day by stock code, each with the last description that an invoice gave."""
+    products: dict[str, str | None] = {}
+    for line in lines_of(day):
+        products[line["StockCode"]] = line["Description"] or products.get(line["StockCode"])
+    return products
+
+
 def expected_of(day: str) -> tuple[dict[str, Row], dict[str, int]]:
     """The curated events of a day by id, and its accounting, from the CSV alone."""
-    with (RETAIL / "by-day" / f"{day}.csv").open(newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
+    lines = lines_of(day)
     rows: dict[str, list[Row]] = defaultdict(list)
     for line in lines:
         at = datetime.fromisoformat(line["InvoiceDate"]).replace(tzinfo=ZoneInfo("Europe/London")).astimezone(UTC)
@@ -80,19 +92,27 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
     settings = settings_of(monkeypatch, project, SHOP_API_URL=retail_api(page_size))
     days = sorted(file.stem for file in (RETAIL / "by-day").glob("*.csv"))
     expected = {day: expected_of(day) for day in days}
+    products = {day: products_of(day) for day in days}
+    nothing_dropped = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}}
 
     for day in days:
         published = run_date(request_for(lake, settings, day))
         receipt = read_receipt(lake, MAIN, keys.date_receipt(day))
         assert published.outcome in ("published", "superseded")
         assert receipt is not None
-        told = receipt.content["accounting"]["events"]
-        assert told == {**expected[day][1], "rejected": {}, "drift": {}}
+        assert receipt.content["accounting"] == {
+            "events": {**expected[day][1], "rejected": {}, "drift": {}},
+            "products": {"raw": len(products[day]), "curated": len(products[day]), **nothing_dropped},
+        }
 
-    answer = query(
-        lake, f"select date::varchar, {COLUMNS} from events where date between '2010-12-01' and '2010-12-31'"
-    )
+    among = f"date between '{days[0]}' and '{days[-1]}'"
     found: dict[str, dict[str, Row]] = defaultdict(dict)
-    for day, *row in answer.rows:
+    for day, *row in query(lake, f"select date::varchar, {COLUMNS} from events where {among}").rows:
         found[day][row[0]] = tuple(row)
     assert found == {day: curated for day, (curated, _) in expected.items()}
+    sold: dict[str, dict[str, str | None]] = defaultdict(dict)
+    for day, code, name in query(
+        lake, f"select date::varchar, stock_code, description from products where {among}"
+    ).rows:
+        sold[day][code] = name
+    assert sold == products
