@@ -226,16 +226,17 @@ class Lake:
             raise stray_writes(self.uncommitted(MAIN)) from error
 
     def merge_of(self, commit: str) -> str | None:
-        """The commit of `main` that merged `commit`, or None where none did.
+        """The commit of `main` that merged `commit`, or None where none did."""
+        if not self.is_on_main(commit):
+            return None
+        return next((merge.id for merge in self.log(MAIN) if commit in (merge.id, *merge.parents[1:])), None)
 
-        lakeFS's merge base of a commit and `main` is that commit exactly when it is merged.
-        """
+    def is_on_main(self, commit: str) -> bool:
+        """Whether `main`'s history holds a commit: lakeFS's merge base of the two is that commit exactly then."""
         base = self.connection.safely(
             f"merge base of {commit[:12]}", self._refs.find_merge_base, self.repository, commit, MAIN
         )
-        if base.base_commit_id != commit:
-            return None
-        return next((merge.id for merge in self.log(MAIN) if commit in (merge.id, *merge.parents[1:])), None)
+        return str(base.base_commit_id) == commit
 
     @cached_property
     def _refs(self) -> lakefs_sdk.RefsApi:

@@ -10,6 +10,7 @@ from orchestration import keys
 from orchestration.dbt_results import BuildResult
 from orchestration.errors import IngestCleanError, LakeNoChanges, PlatformFailed
 from orchestration.extract import Extracted
+from orchestration.gate import require_gate
 from orchestration.lake import MAIN, Lake, LakeObject
 from orchestration.land import Landed
 from orchestration.receipt import Receipt, date_receipt
@@ -72,7 +73,8 @@ def commit_curated(request: Request, extracted: Extracted, landed: Landed, built
     """Holds the branch against what was fetched and tested, writes the receipt and commits.
 
     Raises:
-        PlatformFailed: Raw on the branch is not what was fetched, or an output is missing.
+        PlatformFailed: Raw on the branch is not what was fetched, an output is missing, or `main` lost the base.
+        GateMissing: The commit does not carry the expected gate, so lakeFS would not ask it about the merge.
     """
     lake, date = request.lake, request.execution_date
     with step("commit", date, request.report, branch=landed.branch):
@@ -85,6 +87,9 @@ def commit_curated(request: Request, extracted: Extracted, landed: Landed, built
             commit = landed.commit
         if left := lake.uncommitted(landed.branch):
             raise PlatformFailed(f"{len(left)} keys were written after the commit: {', '.join(left[:5])}")
+        require_gate(lake, commit, request.settings.project_dir)
+        if not lake.is_on_main(landed.base):
+            raise PlatformFailed(f"the run's base {landed.base[:12]} is no commit of {MAIN}: {MAIN} was moved back")
     return Curated(landed.branch, landed.base, commit, receipt, extracted.former is not None)
 
 

@@ -14,8 +14,8 @@ import pytest
 from examples.events_api import Options, accounting, create_app, serving
 from orchestration import keys
 from orchestration.dbt_results import BuildResult
-from orchestration.errors import Conflict, DataFailed, PlatformFailed, SourceBodyInvalid
-from orchestration.extract import extract_raw
+from orchestration.errors import Conflict, DataFailed, GateMissing, PlatformFailed, SourceBodyInvalid
+from orchestration.extract import Extracted, extract_raw
 from orchestration.history import publications
 from orchestration.lake import MAIN, Lake
 from orchestration.land import Landed
@@ -309,6 +309,36 @@ def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSetti
 
     with pytest.raises(PlatformFailed, match=f"{keys.rejected('events', execution_date)} is not on"):
         run_date(request_for(lake, settings(100), execution_date), Stages(clean=lose))
+
+
+def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    """lakeFS takes the gate from the commit that is merged: without it, the merge would not be judged at all."""
+
+    def lose(request: Request, landed: Landed, spool: Path) -> BuildResult:
+        built = clean(request, landed, spool)
+        lake.delete(landed.branch, [keys.GATE])
+        return built
+
+    with pytest.raises(GateMissing, match="is missing in") as error:
+        run_date(request_for(lake, settings(100), execution_date), Stages(clean=lose))
+
+    assert (error.value.step, error.value.main) == ("commit", "untouched")
+    assert keys_of(lake, MAIN, execution_date) == {}
+
+
+def test_a_base_that_is_no_commit_of_main_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    aside = f"aside-{execution_date}"
+    lake.create_branch(aside, lake.head(MAIN))
+    lake.put(aside, "x", b"", keys.RAW_CONTENT_TYPE)
+    elsewhere = lake.commit(aside, "not of main", {})
+
+    def pin_elsewhere(request: Request, spool: Path) -> Extracted:
+        return replace(extract_raw(request, spool), base=elsewhere)
+
+    with pytest.raises(PlatformFailed, match=f"{elsewhere[:12]} is no commit of main"):
+        run_date(request_for(lake, settings(100), execution_date), Stages(extract_raw=pin_elsewhere))
+
+    assert keys_of(lake, MAIN, execution_date) == {}
 
 
 def test_what_is_published_can_be_asked_at_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
