@@ -131,14 +131,23 @@ def _forward(report: Report) -> Callable[[Any], None]:
 
 
 def query(sql: str) -> list[dict[str, Any]]:
-    """The rows of `sql` in the database dbt just used: inside its session, through its adapter."""
+    """The rows of `sql` in the database dbt just used: inside its session, through its adapter.
+
+    Raises:
+        PlatformFailed: DuckDB can't read what it has just written.
+    """
+    import duckdb
     from dbt.adapters.factory import get_adapter_by_type
+    from dbt_common.exceptions import DbtBaseException
 
     adapter: Any = get_adapter_by_type("duckdb")  # type: ignore[no-untyped-call]
-    with adapter.connection_named("after_run"):
-        _, cursor = adapter.connections.add_query(sql, auto_begin=False)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    try:
+        with adapter.connection_named("after_run"):
+            _, cursor = adapter.connections.add_query(sql, auto_begin=False)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except (DbtBaseException, duckdb.Error) as error:
+        raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
 
 
 def _let_go() -> None:
