@@ -65,6 +65,7 @@ def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path |
         "ELT_RUN_FILE": str(run_file or ""),
         "ELT_S3_ENDPOINT": gateway.endpoint,
         "ELT_S3_USE_SSL": str(gateway.use_ssl).lower(),
+        "ELT_S3_TIMEOUT": str(gateway.timeout),
         "LAKEFS_ACCESS_KEY": gateway.access_key,
         "DBT_ENV_SECRET_LAKEFS_SECRET_KEY": gateway.secret_key,
         "ELT_HTTPFS_EXTENSION": str(httpfs_extension()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from urllib.parse import urlsplit
 
 from orchestration.lake import Lake
@@ -17,12 +18,14 @@ class Gateway:
         use_ssl: Whether it speaks TLS.
         access_key: Ours there.
         secret_key: Ours there; in no representation, log or manifest.
+        timeout: Whole seconds without a byte before DuckDB gives a request up; it tries three times more.
     """
 
     endpoint: str
     use_ssl: bool
     access_key: str
     secret_key: str = field(repr=False)
+    timeout: int = 60
 
 
 def gateway_of(lake: Lake) -> Gateway:
@@ -34,4 +37,5 @@ def gateway_of(lake: Lake) -> Gateway:
         endpoint.scheme == "https",
         access.access_key.get_secret_value(),
         access.secret_key.get_secret_value(),
+        ceil(lake.connection.timeout),
     )

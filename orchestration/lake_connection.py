@@ -36,7 +36,8 @@ class LakeConnection:
 
     def __init__(self, access: LakeAccess, timeout: float) -> None:
         self.access = access
-        self._timeout = (min(5.0, timeout), timeout)
+        self.timeout = timeout
+        self._timeouts = (min(5.0, timeout), timeout)
 
     @cached_property
     def sdk(self) -> lakefs_sdk.ApiClient:
@@ -57,7 +58,7 @@ class LakeConnection:
         """For bodies that are streamed, which the SDK can't."""
         import httpx
 
-        connect, read = self._timeout
+        connect, read = self._timeouts
         return httpx.Client(
             base_url=f"{self.access.endpoint}/api/v1",
             auth=(self.access.access_key.get_secret_value(), self.access.secret_key.get_secret_value()),
@@ -67,7 +68,7 @@ class LakeConnection:
     def once(self, action: str, call: Callable[..., T], *args: Any, **options: Any) -> T:
         """One call of the SDK; `action` says what it does in an error's text."""
         with translated(action, self.access.endpoint):
-            return call(*args, **options, _request_timeout=self._timeout)
+            return call(*args, **options, _request_timeout=self._timeouts)
 
     def safely(self, action: str, call: Callable[..., T], *args: Any, **options: Any) -> T:
         """A call of the SDK that does the same however often it is made."""

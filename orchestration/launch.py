@@ -35,7 +35,7 @@ def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool
     """One flow run of `ingest-clean`, in this process.
 
     Raises:
-        PlatformFailed: No Prefect API is configured and none runs here.
+        PlatformFailed: No Prefect API is configured and none runs here, or it does not answer.
     """
     url = prefect_api_url(settings)
     if url is None:
@@ -47,14 +47,18 @@ def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool
     refresh_global_settings_context()
     from orchestration.flows.ingest import ingest_clean
 
-    state: Any = ingest_clean(
-        execution_date=execution_date,
-        run_type=run_type,
-        repo=settings.elt.repository,
-        bucket=settings.elt.bucket,
-        force=force,
-        return_state=True,
-    )
+    try:
+        state: Any = ingest_clean(
+            execution_date=execution_date,
+            run_type=run_type,
+            repo=settings.elt.repository,
+            bucket=settings.elt.bucket,
+            force=force,
+            return_state=True,
+        )
+    except Exception as error:
+        # How the flow ended is in its state; what is raised is Prefect's own.
+        raise PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status, then elt log") from error
     name, message = state.name or "", state.message or ""
     if state.is_completed():
         return Ended(name, message, 0, state.result())

@@ -124,6 +124,7 @@ def _duckdb(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"load '{httpfs_extension()}'")
+        connection.execute(f"set http_timeout = {gateway.timeout}")
         # A secret can't be a parameter of the statement; its quotes are doubled instead.
         connection.execute(
             f"create secret (type s3, key_id {_text(gateway.access_key)}, secret {_text(gateway.secret_key)}, "

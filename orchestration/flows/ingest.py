@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from orchestration.dates import parse_execution_date
-from orchestration.errors import IngestCleanError
+from orchestration.errors import IngestCleanError, PlatformFailed
 from orchestration.lake import open_lake
 from orchestration.request import LINK, Request, RunType, code_version
 from orchestration.run import Stages, run_date
@@ -78,6 +78,10 @@ def ingest_clean(
         published = run_date(request, Stages(**{name: _stage(step) for name, step in vars(Stages()).items()}))
     except IngestCleanError as error:
         return Failed(name=error.outcome, message=error.describe())
+    except Exception as error:
+        # Left to Prefect it would be kept in a file whole, and a request in it has its credentials.
+        logger.exception("not foreseen")
+        return Failed(name=PlatformFailed.outcome, message=f"{execution_date}: {type(error).__name__}: {error}")
     return Completed(name=published.outcome.capitalize(), message=str(published), data=published)
 
 
