@@ -1,0 +1,145 @@
+"""The pipeline as a process of its own that may be killed, and what `main` must hold whatever happened to it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from orchestration import keys
+from orchestration.lake import MAIN, Lake
+
+# Forked from a process that has imported all this already, a run starts in milliseconds.
+_WARM = ("orchestration.run", "dbt.cli.main", "dbt.adapters.duckdb.impl", "duckdb", "httpx", "lakefs_sdk", "tenacity")
+_LIMIT = 120.0
+_TABLES = ("events", "products")
+
+KILLED = "killed"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one run ended.
+
+    Attributes:
+        outcome: `published`, `superseded`, `unchanged`, the name of a failure's outcome; `killed`, `hung`, or `crashed`
+            by an exception that is none of ours.
+        step: The step that failed.
+        told: What the run said of its failure.
+        main: What it said of `main`.
+    """
+
+    outcome: str
+    step: str = ""
+    told: str = ""
+    main: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether the date is on `main` by the run's own word."""
+        return self.outcome in ("published", "superseded", "unchanged")
+
+
+class Pipeline:
+    """Runs dates with an environment, each in a process group of its own."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(_WARM))
+        self._running = 0
+
+    def run(self, execution_date: str, **environment: str) -> Ended:
+        """One run of a date; `environment` comes on top of the usual one."""
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=_run, args=(self.environment | environment, execution_date, theirs), daemon=True
+        )
+        process.start()
+        theirs.close()
+        assert process.pid
+        self._running = process.pid
+        try:
+            ended: Ended = ours.recv() if ours.poll(_LIMIT) else Ended("hung")
+        except EOFError:
+            process.join(10)
+            ended = Ended(KILLED if process.exitcode == -signal.SIGKILL else "crashed")
+        finally:
+            self.kill()
+            process.join()
+            self._running = 0
+            ours.close()
+        return ended
+
+    def kill(self) -> None:
+        """SIGKILL to the process group of the run that is under way."""
+        if self._running:
+            with suppress(ProcessLookupError):
+                os.killpg(self._running, signal.SIGKILL)
+
+
+def _run(environment: Mapping[str, str], execution_date: str, answer: Connection) -> None:
+    os.setpgid(0, 0)
+    os.environ.update(environment)
+    # One of its own, which dies with it: the shared one would report what a killed run leaves.
+    tracker: Any = resource_tracker._resource_tracker
+    tracker._fd = tracker._pid = None
+    from orchestration.errors import IngestCleanError
+    from orchestration.lake import open_lake
+    from orchestration.progress import silent
+    from orchestration.request import Request
+    from orchestration.run import run_date
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    try:
+        published = run_date(Request(execution_date, open_lake(settings), settings, silent))
+        answer.send(Ended(published.outcome))
+    except IngestCleanError as error:
+        answer.send(Ended(error.outcome, error.step, error.describe(), error.main))
+
+
+def objects_of(lake: Lake, execution_date: str) -> dict[str, str]:
+    """The checksums of a date's objects on `main`, by key, the receipt's with them."""
+    folders = [
+        f"{tree}/date={execution_date}/" for table in _TABLES for tree in (f"raw/shop/{table}", *_curated(table))
+    ]
+    prefixes = (*folders, keys.date_receipt(execution_date))
+    return {stored.key: stored.checksum for prefix in prefixes for stored in lake.objects(MAIN, prefix)}
+
+
+def _curated(table: str) -> tuple[str, str]:
+    return f"curated/{table}", f"curated/{table}_rejected"
+
+
+def require_whole(lake: Lake, execution_date: str) -> bool:
+    """Whether `main` has the date; it must have all of it, vouched for, or nothing.
+
+    Raises:
+        AssertionError: It has a part, or what the date's receipt does not list as it is.
+    """
+    there = objects_of(lake, execution_date)
+    if not there:
+        return False
+    receipt = lake.read(MAIN, keys.date_receipt(execution_date))
+    assert receipt is not None, f"{execution_date}: {len(there)} objects on main and no receipt"
+    content = json.loads(receipt)
+    assert content["status"] == "pass"
+    listed = content["objects"]
+    del there[keys.date_receipt(execution_date)]
+    assert there == listed, f"{execution_date}: main and its receipt differ"
+    return True
+
+
+def publications_of(lake: Lake, execution_date: str) -> int:
+    """How many merges of `main` published the date."""
+    return sum(
+        "curated" in merge.metadata and merge.metadata["execution_date"] == execution_date for merge in lake.log(MAIN)
+    )
