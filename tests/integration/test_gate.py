@@ -1,17 +1,14 @@
 """The gate on the real lakeFS: what no receipt vouches for is refused, and `main` stays as it was."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from orchestration import keys
-from orchestration.errors import GateMissing, GateRefused
-from orchestration.gate import require_gate
+from orchestration.errors import GateRefused
 from orchestration.lake import MAIN, Lake
-from orchestration.settings import PROJECT_DIR
+from tests.vouching import Writes, commit, md5, merge, page, receipt, refused, vouched
 
 OTHER_ACTION = b"""
 name: other
@@ -25,63 +22,13 @@ hooks:
       script: print("nothing")
 """
 
-Writes = Mapping[str, bytes | None]
-"""What a branch writes, by key; None deletes."""
 
-
-def md5(body: bytes) -> str:
-    return hashlib.md5(body).hexdigest()
-
-
-def receipt(objects: Any, status: str = "pass", **further: Any) -> bytes:
-    return json.dumps({"status": status, "objects": objects, **further}).encode()
-
-
-def page(date: str, number: int = 1) -> str:
-    return keys.raw_page("shop", "events", date, number)
-
-
-def vouched(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | None]:
-    objects = {page(date, number): body for number, body in pages.items()}
-    return {**objects, keys.date_receipt(date): receipt({key: md5(body) for key, body in objects.items()})}
-
-
-def commit(lake: Lake, name: str, writes: Writes, base: str | None = None) -> str:
-    lake.create_branch(name, base or lake.head(MAIN))
-    lake.delete(name, [key for key, body in writes.items() if body is None])
-    for key, body in writes.items():
-        if body is not None:
-            lake.put(name, key, body, keys.RAW_CONTENT_TYPE)
-    return lake.commit(name, "test", {})
-
-
-@pytest.fixture
-def merge(lake: Lake, execution_date: str) -> Callable[..., str]:
-    """Merges what a new branch writes, from `main`'s head or a base."""
-    numbers = iter(range(100))
-
-    def run(writes: Writes, base: str | None = None, **metadata: str) -> str:
-        name = f"vouch-{execution_date}-{next(numbers)}"
-        return lake.merge(commit(lake, name, writes, base), "test", metadata)
-
-    return run
-
-
-def refused(lake: Lake, merge: Callable[..., str], writes: Writes, says: str, **further: Any) -> None:
-    before = lake.head(MAIN)
-    with pytest.raises(GateRefused, match=says):
-        merge(writes, **further)
-    assert lake.head(MAIN) == before
-
-
-def test_a_vouched_date_passes_and_a_second_from_an_old_base_too(
-    lake: Lake, merge: Callable[..., str], execution_date: str
-) -> None:
+def test_a_vouched_date_passes_and_a_second_from_an_old_base_too(lake: Lake, execution_date: str) -> None:
     base = lake.head(MAIN)
-    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+    merge(lake, vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
 
     other = f"19{execution_date[2:]}"
-    assert merge(vouched(other, {1: b"[3]"}), base) == lake.head(MAIN)
+    assert merge(lake, vouched(other, {1: b"[3]"}), base) == lake.head(MAIN)
 
 
 CASES: list[tuple[str, Callable[[str], Writes], str]] = [
@@ -108,7 +55,15 @@ CASES: list[tuple[str, Callable[[str], Writes], str]] = [
     ("null for objects", lambda date: {keys.date_receipt(date): receipt(None)}, "is not a receipt"),
     ("a list of objects", lambda date: {keys.date_receipt(date): receipt([page(date)])}, "which it does not cover"),
     ("nothing listed", lambda date: {keys.date_receipt(date): receipt({})}, "lists nothing"),
-    ("only nulls listed", lambda date: {keys.date_receipt(date): receipt({page(date): None})}, "lists nothing"),
+    ("a null listed", lambda date: {keys.date_receipt(date): receipt({page(date): None})}, "lists a key as null"),
+    (
+        "a null listed among sound keys",
+        lambda date: {
+            page(date): b"[1]",
+            keys.date_receipt(date): receipt({page(date): md5(b"[1]"), page(date, 2): None}, format=1),
+        },
+        "lists a key as null",
+    ),
     (
         "what is not there",
         lambda date: {keys.date_receipt(date): receipt({page(date): md5(b"[]")})},
@@ -117,7 +72,7 @@ CASES: list[tuple[str, Callable[[str], Writes], str]] = [
     (
         "another date's object",
         lambda date: {page("1990-01-01"): b"[]", keys.date_receipt(date): receipt({page("1990-01-01"): md5(b"[]")})},
-        "does not cover|not vouched for",
+        "which it does not cover",
     ),
     (
         "a mart in a date's receipt",
@@ -125,21 +80,21 @@ CASES: list[tuple[str, Callable[[str], Writes], str]] = [
             "marts/sales/data.parquet": b"x",
             keys.date_receipt(date): receipt({"marts/sales/data.parquet": md5(b"x")}),
         },
-        "does not cover|not vouched for",
+        "which it does not cover",
     ),
     (
         "itself",
         lambda date: {keys.date_receipt(date): receipt({keys.date_receipt(date): md5(b"")})},
-        "does not cover",
+        "which it does not cover",
     ),
 ]
 
 
 @pytest.mark.parametrize(("writes", "says"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_what_a_receipt_does_not_vouch_for_is_refused(
-    lake: Lake, merge: Callable[..., str], execution_date: str, writes: Callable[[str], Writes], says: str
+    lake: Lake, execution_date: str, writes: Callable[[str], Writes], says: str
 ) -> None:
-    refused(lake, merge, writes(execution_date), says)
+    refused(lake, writes(execution_date), says)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +114,8 @@ def test_what_a_receipt_does_not_vouch_for_is_refused(
         "_receipts/date=2025-05-20.json.json",
     ],
 )
-def test_a_key_outside_the_trees_is_refused(lake: Lake, merge: Callable[..., str], key: str) -> None:
-    refused(lake, merge, {key: b"x"}, "has no place on main")
+def test_a_key_outside_the_trees_is_refused(lake: Lake, key: str) -> None:
+    refused(lake, {key: b"x"}, "has no place on main")
 
 
 SHRINKING: list[tuple[str, Callable[[str], Writes], str]] = [
@@ -182,31 +137,30 @@ SHRINKING: list[tuple[str, Callable[[str], Writes], str]] = [
 
 @pytest.mark.parametrize(("writes", "says"), [case[1:] for case in SHRINKING], ids=[case[0] for case in SHRINKING])
 def test_a_published_date_can_not_be_thinned_out(
-    lake: Lake, merge: Callable[..., str], execution_date: str, writes: Callable[[str], Writes], says: str
+    lake: Lake, execution_date: str, writes: Callable[[str], Writes], says: str
 ) -> None:
-    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+    merge(lake, vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
 
-    refused(lake, merge, writes(execution_date), says)
+    refused(lake, writes(execution_date), says)
 
 
-def test_fewer_pages_and_a_whole_withdrawal_pass(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
-    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+def test_fewer_pages_and_a_whole_withdrawal_pass(lake: Lake, execution_date: str) -> None:
+    merge(lake, vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
 
-    merge({**vouched(execution_date, {1: b"[1]"}), page(execution_date, 2): None})
-    merge({page(execution_date): None, keys.date_receipt(execution_date): None})
+    merge(lake, {**vouched(execution_date, {1: b"[1]"}), page(execution_date, 2): None})
+    merge(lake, {page(execution_date): None, keys.date_receipt(execution_date): None})
 
     assert lake.read(MAIN, keys.date_receipt(execution_date)) is None
 
 
-def test_a_merge_that_mixes_two_trees_is_refused(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
-    merge(vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
-    base = lake.head(MAIN)
-    # From one base: the first adds a page, the second takes another away. Each source alone is sound.
-    merge({page(execution_date, 2): None, **vouched(execution_date, {1: b"[1]"})})
-    whole = vouched(execution_date, {1: b"[1]", 2: b"[2]"})
+def test_a_merge_of_sound_trees_that_is_not_sound_itself_is_refused(lake: Lake, execution_date: str) -> None:
+    sound = vouched(execution_date, {1: b"[1]", 2: b"[2]"})
+    pages = {key: body for key, body in sound.items() if key.startswith("raw/")}
+    untested = commit(lake, pages)
+    merge(lake, sound, untested)
 
-    # The source's receipt is its base's, so the merge keeps main's shrunk one beside the source's new page.
-    refused(lake, merge, {**whole, page(execution_date, 3): b"[3]"}, "is not vouched for", base=base)
+    # Nothing of the date is left in the source, but main has got the receipt since their common base.
+    refused(lake, dict.fromkeys(pages), "not there as it was tested", untested)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +174,7 @@ def test_a_merge_that_mixes_two_trees_is_refused(lake: Lake, merge: Callable[...
 def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, options: dict[str, Any], says: str) -> None:
     import lakefs_sdk
 
-    sound = commit(lake, f"vouch-{execution_date}", vouched(execution_date, {1: b"[1]"}))
+    sound = commit(lake, vouched(execution_date, {1: b"[1]"}))
     before = lake.head(MAIN)
     api = lakefs_sdk.RefsApi(lake.connection.sdk)
     with pytest.raises(GateRefused, match=says):
@@ -230,17 +184,13 @@ def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, opti
     assert lake.head(MAIN) == before
 
 
-def test_reverts_and_cherry_picks_on_main_are_refused(
-    lake: Lake, merge: Callable[..., str], execution_date: str
-) -> None:
+def test_reverts_and_cherry_picks_on_main_are_refused(lake: Lake, execution_date: str) -> None:
     import lakefs_sdk
 
-    published = merge(vouched(execution_date, {1: b"[1]"}))
+    published = merge(lake, vouched(execution_date, {1: b"[1]"}))
     api = lakefs_sdk.BranchesApi(lake.connection.sdk)
     revert = lakefs_sdk.RevertCreation(ref=published, parent_number=1)
-    pick = lakefs_sdk.CherryPickCreation(
-        ref=commit(lake, f"vouch-{execution_date}-pick", {page(execution_date, 7): b"[7]"})
-    )
+    pick = lakefs_sdk.CherryPickCreation(ref=commit(lake, {page(execution_date, 7): b"[7]"}))
     for call, creation, says in (
         (api.revert_branch, revert, "not by pre-revert"),
         (api.cherry_pick, pick, "not by pre-cherry-pick"),
@@ -250,25 +200,18 @@ def test_reverts_and_cherry_picks_on_main_are_refused(
     assert lake.head(MAIN) == published
 
 
-def test_the_gate_changes_only_with_approval(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
+def test_the_gate_changes_only_with_approval(lake: Lake, execution_date: str) -> None:
     other = {"_lakefs_actions/other.yaml": OTHER_ACTION}
 
-    refused(lake, merge, other, "does not say gate_change: approved")
-    refused(lake, merge, {**other, page(execution_date): b"[]"}, "is not vouched for", gate_change="approved")
+    refused(lake, other, "does not say gate_change: approved")
+    refused(lake, {**other, page(execution_date): b"[]"}, "is not vouched for", gate_change="approved")
 
 
-def test_a_branch_without_the_gate_is_refused_by_the_pipeline(lake: Lake, execution_date: str) -> None:
-    bare = commit(lake, f"vouch-{execution_date}", {keys.GATE: None})
+def test_a_receipt_of_another_format_stays_readable(lake: Lake, execution_date: str) -> None:
+    key = f"raw/shop/nulls/date={execution_date}/null.json"
+    further = receipt({key: md5(b"[1]")}, note='"objects": {null', whatever=[None, {"objects": 1, "x": None}])
+    told = b'{"format": null, ' + further[1:]
 
-    with pytest.raises(GateMissing, match="is missing in") as error:
-        require_gate(lake, bare, PROJECT_DIR)
-
-    assert error.value.remedy == "elt init"
-
-
-def test_a_receipt_of_another_format_stays_readable(lake: Lake, merge: Callable[..., str], execution_date: str) -> None:
-    told = receipt({page(execution_date): md5(b"[1]")}, format=0, whatever=[None, {"x": 1}])
-
-    merge({page(execution_date): b"[1]", keys.date_receipt(execution_date): told})
+    merge(lake, {key: b"[1]", keys.date_receipt(execution_date): told})
 
     assert lake.read(MAIN, keys.date_receipt(execution_date)) == told

@@ -1,0 +1,168 @@
+"""Ways onto `main` around the gate: what closes each, what lakeFS leaves open, and how a merge puts it right."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestration import keys
+from orchestration.errors import GateMissing, GateRefused, LakeRefused
+from orchestration.gate import gate_file, require_gate
+from orchestration.lake import MAIN, Lake
+from orchestration.lake_setup import _ensure_gate
+from orchestration.settings import PROJECT_DIR
+from tests.vouching import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
+
+DATE = "2025-05-20"
+OTHER = "2025-05-21"
+EMPTY_GATE = b"""
+name: gate main
+on:
+  pre-merge:
+    branches: ["main"]
+hooks:
+  - id: vouched
+    type: lua
+    properties:
+      script: print("all is well")
+"""
+
+
+@pytest.fixture
+def gated(open_repository: Callable[..., Lake], execution_date: str) -> Lake:
+    """A repository of the test's own, whose `main` is not protected."""
+    return install_gate(open_repository(f"gated-{execution_date}"))
+
+
+def before_the_gate(lake: Lake) -> str:
+    *_, first = lake.log(MAIN)
+    return first.id
+
+
+def past_the_gate(lake: Lake, writes: Writes) -> None:
+    """Merges a branch that is older than the gate, which lakeFS does not hold against it."""
+    merge(lake, writes, before_the_gate(lake))
+
+
+def commit_tree(lake: Lake, metarange: str) -> Any:
+    import lakefs_sdk
+
+    api = lakefs_sdk.CommitsApi(lake.connection.sdk)
+    creation = lakefs_sdk.CommitCreation(message="a whole tree")
+    return lake.connection.once("commit", api.commit, lake.repository, MAIN, creation, source_metarange=metarange)
+
+
+def reset_hard(lake: Lake, to: str) -> None:
+    import lakefs_sdk
+
+    api = lakefs_sdk.ExperimentalApi(lake.connection.sdk)
+    lake.connection.once("reset", api.hard_reset_branch, lake.repository, MAIN, to)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda lake, tree: lake.put(MAIN, page(DATE), b"[]", keys.RAW_CONTENT_TYPE), "cannot write to protected"),
+        (lambda lake, tree: lake.delete(MAIN, [keys.GATE]), "cannot write to protected"),
+        (lambda lake, tree: lake.commit(MAIN, "by hand", {}), "cannot commit to protected"),
+        (lambda lake, tree: commit_tree(lake, tree), "cannot commit to protected"),
+        (lambda lake, tree: reset_hard(lake, before_the_gate(lake)), "protected branch"),
+        (lambda lake, tree: lake.delete_branch(MAIN), "cannot delete repository default branch"),
+    ],
+    ids=["put", "delete", "commit", "commit of a tree", "hard reset", "deletion of the branch"],
+)
+def test_protection_forbids(lake: Lake, change: Callable[[Lake, str], object], says: str) -> None:
+    head = lake.commit_of(MAIN)
+
+    with pytest.raises(LakeRefused, match=f"403: {says}"):
+        change(lake, head.metarange)
+
+    assert lake.head(MAIN) == head.id
+    assert lake.uncommitted(MAIN) == ()
+
+
+def test_the_gate_refuses_direct_commits_where_protection_is_lifted(gated: Lake) -> None:
+    before = gated.head(MAIN)
+    tree = gated.commit_of(commit(gated, {page(DATE): b"[]"})).metarange
+
+    with pytest.raises(GateRefused, match="by merges only, not by pre-commit"):
+        commit_tree(gated, tree)
+    gated.put(MAIN, page(DATE), b"[]", keys.RAW_CONTENT_TYPE)
+    with pytest.raises(GateRefused, match="by merges only, not by pre-commit"):
+        gated.commit(MAIN, "by hand", {})
+
+    assert gated.head(MAIN) == before
+
+
+def test_a_changed_gate_judges_its_own_change(gated: Lake) -> None:
+    refused(gated, {keys.GATE: gate_file(PROJECT_DIR) + b"# changed\n"}, "does not say gate_change: approved")
+
+
+@pytest.mark.parametrize(
+    ("writes", "is_older", "says", "init"),
+    [
+        ({}, True, "is missing in", "unchanged"),
+        ({keys.GATE: None}, False, "is missing in", "installed"),
+        ({keys.GATE: EMPTY_GATE}, False, "is not this version's", "replaced"),
+    ],
+    ids=["older than the gate", "without the gate", "with an emptied gate"],
+)
+def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
+    gated: Lake, writes: Writes, is_older: bool, says: str, init: str
+) -> None:
+    bare = commit(gated, {**writes, page(DATE): b"[]"}, before_the_gate(gated) if is_older else None)
+
+    with pytest.raises(GateMissing, match=says) as error:
+        require_gate(gated, bare, PROJECT_DIR)
+    assert error.value.remedy == "elt init"
+
+    assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
+    assert gated.stat(MAIN, page(DATE)) is not None
+    assert _ensure_gate(gated, PROJECT_DIR, print) == init
+    refused(gated, {page(OTHER): b"[]"}, "is not vouched for")
+
+
+# what got past the gate
+
+
+UNSOUND: list[tuple[str, bytes, str]] = [
+    ("no JSON", b"pass", "is not a receipt"),
+    ("a list", b"[]", "is not a receipt"),
+    ("no objects", b'{"status": "pass"}', "is not a receipt"),
+    ("a list of objects", receipt([page(DATE)]), "which it does not cover"),
+    ("a null listed", receipt({page(DATE): None}), "lists a key as null"),
+    ("failing", receipt({page(DATE): md5(b"[1]")}, "fail"), "does not pass"),
+    ("another date's object", receipt({page(OTHER): md5(b"[3]")}), "which it does not cover"),
+]
+
+
+@pytest.mark.parametrize(("body", "says"), [case[1:] for case in UNSOUND], ids=[case[0] for case in UNSOUND])
+def test_an_unsound_receipt_is_put_right_by_a_merge(gated: Lake, body: bytes, says: str) -> None:
+    past_the_gate(gated, {page(DATE): b"[1]", keys.date_receipt(DATE): body, **vouched(OTHER, {1: b"[3]"})})
+    sound = vouched(DATE, {1: b"[1]"})
+
+    refused(gated, {page(DATE): b"[0]"}, says)
+    merge(gated, vouched("2025-05-22", {1: b"[4]"}))
+    merge(gated, sound)
+
+    assert gated.read(MAIN, keys.date_receipt(DATE)) == sound[keys.date_receipt(DATE)]
+
+
+def test_an_object_without_a_receipt_is_vouched_for_or_removed_by_a_merge(gated: Lake) -> None:
+    past_the_gate(gated, {page(DATE): b"[1]", page(OTHER): b"[3]"})
+
+    refused(gated, {page(DATE): b"[0]"}, "is not vouched for")
+    merge(gated, {page(DATE): None})
+    merge(gated, vouched(OTHER, {1: b"[4]"}))
+
+    assert gated.stat(MAIN, page(DATE)) is None
+
+
+def test_a_key_without_a_place_is_removed_by_a_merge_and_never_changed(gated: Lake) -> None:
+    past_the_gate(gated, {"foo/x": b"1", "_receipts/other.json": b"{}"})
+
+    refused(gated, {"foo/x": b"2"}, "foo/x has no place on main")
+    refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json has no place on main")
+    merge(gated, {"foo/x": None, "_receipts/other.json": None})
+
+    assert [found.key for found in gated.objects(MAIN)] == [keys.GATE]

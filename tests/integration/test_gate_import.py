@@ -1,0 +1,98 @@
+"""The gate on a lakeFS that imports files of a folder, as one on S3 always does: thousands of objects in one call."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from orchestration import keys
+from orchestration.lake import MAIN, Lake
+from orchestration.lake_connection import LakeConnection
+from orchestration.lake_setup import _ensure_protection
+from orchestration.servers import lakefs
+from orchestration.servers.background import LocalServer
+from orchestration.servers.local import lake_access
+from orchestration.settings import EltSettings, LakeSettings, read_settings
+from tests.vouching import install_gate, page, receipt, refused
+
+FIRST, SECOND = "2025-05-20", "2025-05-21"
+PAGE_OF_A_DIFF = 1000
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Lake]:
+    """A repository with gate and protection on a lakeFS that may import these files."""
+    settings = replace(
+        read_settings(), elt=EltSettings(state_dir=tmp_path_factory.mktemp("importing")), lake=LakeSettings()
+    )
+    as_shipped = lakefs.configuration
+
+    def importing(data: Path, port: int) -> dict[str, object]:
+        configuration: dict[str, Any] = as_shipped(data, port)
+        configuration["blockstore"]["local"] |= {"import_enabled": True, "allowed_external_prefixes": [str(files)]}
+        return configuration
+
+    server = LocalServer(lakefs.KIND, settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lakefs, "configuration", importing)
+        server.start(print)
+    try:
+        server.wait(print)
+        lake = install_gate(Lake(LakeConnection(lake_access(settings), timeout=30), "imported"))
+        _ensure_protection(lake, print)
+        yield lake
+        lake.connection.close()
+    finally:
+        server.stop(print)
+
+
+def imported(lake: Lake, branch: str, folder: Path, destination: str) -> str:
+    """Imports a folder and gives lakeFS's error, empty where it succeeded."""
+    import lakefs_sdk
+
+    api = lakefs_sdk.ImportApi(lake.connection.sdk)
+    source = lakefs_sdk.ImportLocation(type="common_prefix", path=f"local://{folder}/", destination=destination)
+    creation = lakefs_sdk.ImportCreation(paths=[source], commit=lakefs_sdk.CommitCreation(message="import"))
+    started = lake.connection.once("import", api.import_start, lake.repository, branch, creation)
+    ended = Retrying(
+        retry=retry_if_result(lambda status: not (status.completed or status.error)),
+        wait=wait_fixed(0.05),
+        stop=stop_after_delay(30),
+    )(lake.connection.safely, "import", api.import_status, lake.repository, branch, started.id)
+    return str(ended.error.message) if ended.error else ""
+
+
+def test_an_import_into_main_which_protection_allows_is_refused_by_the_gate(gated: Lake, files: Path) -> None:
+    (files / "one").mkdir()
+    (files / "one" / "page-00001.json").write_bytes(b"[]")
+    before = gated.head(MAIN)
+
+    error = imported(gated, MAIN, files / "one", keys.raw_folder("shop", "events", FIRST))
+
+    assert "main changes by merges only, not by pre-commit" in error
+    assert gated.head(MAIN) == before
+
+
+def test_a_merge_is_judged_beyond_the_first_page_of_its_changes(gated: Lake, files: Path) -> None:
+    (files / "many").mkdir()
+    for number in range(PAGE_OF_A_DIFF):
+        (files / "many" / f"{number}.json").touch()
+    base = gated.head(MAIN)
+    gated.create_branch("many", base)
+    folder = keys.raw_folder("shop", "events", FIRST)
+    assert imported(gated, "many", files / "many", folder) == ""
+    sound = receipt({found.key: found.checksum for found in gated.objects("many", folder)})
+    gated.put("many", keys.date_receipt(FIRST), sound, keys.JSON_CONTENT_TYPE)
+    vouched = gated.commit("many", "vouched", {})
+
+    refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not vouched for", vouched)
+    assert gated.merge(vouched, "vouched", {}) == gated.head(MAIN)
+    assert len(list(gated.objects(MAIN, folder))) == PAGE_OF_A_DIFF

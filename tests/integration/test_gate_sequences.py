@@ -1,0 +1,213 @@
+"""Random branches, merged in any order through the real gate: it lets pass exactly what keeps `main`'s invariant."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import pytest
+
+from orchestration import keys
+from orchestration.errors import Conflict, GateRefused, LakeNoChanges
+from orchestration.lake import MAIN, Lake
+from tests.invariant import MARTS, Tree, violations
+from tests.vouching import commit, install_gate, md5, merge, page, receipt, vouched
+
+SEED = 20250520
+SEQUENCES = 40
+COVERED = {
+    keys.date_receipt(date): (page(date, 1), page(date, 2), f"curated/events/date={date}/data.parquet")
+    for date in ("2025-05-20", "2025-05-21")
+} | {MARTS: ("marts/sales/data.parquet",)}
+RECEIPTS = {"sound": 60, "kept": 8, "removed": 8, "shrunk": 8, "wrong": 8, "another's": 8, "failing": 4}
+"""What a branch does about the receipt of the keys that it changed, and how often."""
+
+Ending = Tree | type[Conflict | GateRefused]
+"""How a merge ends: with the tree of `main`, or refused."""
+
+
+# the invariant's own proof
+
+PAGE, RECEIPT = COVERED[keys.date_receipt("2025-05-20")][0], keys.date_receipt("2025-05-20")
+UNVOUCHED = f"{PAGE} is not vouched for"
+
+
+@pytest.mark.parametrize(
+    ("tree", "body", "found"),
+    [
+        ({PAGE: "a", RECEIPT: "r", keys.GATE: "g"}, receipt({PAGE: "a"}), []),
+        ({PAGE: "a"}, b"", [UNVOUCHED]),
+        ({PAGE: "a", MARTS: "r"}, receipt({PAGE: "a"}), [f"{MARTS} lists {PAGE} of another", UNVOUCHED]),
+        ({PAGE: "a", RECEIPT: "r"}, receipt({PAGE: "b"}), [f"{RECEIPT} lists {PAGE} otherwise than it is", UNVOUCHED]),
+        ({RECEIPT: "r"}, receipt({PAGE: "a"}), [f"{RECEIPT} lists {PAGE} otherwise than it is"]),
+        ({RECEIPT: "r"}, receipt({PAGE: None}), [f"{RECEIPT} lists {PAGE} otherwise than it is"]),
+        ({RECEIPT: "r"}, receipt({}), [f"{RECEIPT} lists nothing"]),
+        ({PAGE: "a", RECEIPT: "r"}, receipt({PAGE: "a"}, "fail"), [f"{RECEIPT} does not pass"]),
+        ({"raw/x": "a", "_receipts/x": "b"}, b"", ["_receipts/x has no place", "raw/x has no place"]),
+    ],
+)
+def test_the_proof_names_each_kind_of_violation(tree: Tree, body: bytes, found: list[str]) -> None:
+    assert list(violations(tree, lambda _: body)) == found
+
+
+# what lakeFS and the gate should make of it
+
+
+def three_way(base: Tree, main: Tree, source: Tree) -> dict[str, str] | None:
+    """The merged tree, or None where both sides changed a key and not alike."""
+    merged = {}
+    for key in base.keys() | main.keys() | source.keys():
+        was, here, there = base.get(key), main.get(key), source.get(key)
+        if was != here != there != was:
+            return None
+        if checksum := there if here == was else here:
+            merged[key] = checksum
+    return merged
+
+
+def expected(bodies: Mapping[str, bytes], base: Tree, main: Tree, source: Tree) -> Ending:
+    """How a merge should end; `bodies` are all that was ever written, by checksum."""
+    merged = three_way(base, main, source)
+    if merged is None:
+        return Conflict
+    return GateRefused if any(violations(merged, lambda key: bodies[merged[key]])) else merged
+
+
+# random work
+
+
+def random_receipt(name: str, tree: Tree, kind: str, chance: random.Random) -> bytes | None:
+    objects = {key: tree[key] for key in COVERED[name] if key in tree}
+    if kind == "removed" or (kind == "sound" and not objects):
+        return None
+    if kind == "shrunk":
+        objects = dict(list(objects.items())[1:])
+    if kind == "wrong":
+        objects[chance.choice(COVERED[name])] = md5(b"wrong")
+    if kind == "another's":
+        objects |= {key: tree[key] for other in COVERED if other != name for key in COVERED[other] if key in tree}
+    return receipt(objects, "fail" if kind == "failing" else "pass", name=name)
+
+
+def random_writes(tree: Tree, chance: random.Random) -> dict[str, bytes | None]:
+    """Changes to what one receipt covers, mostly with a sound receipt; now and then to a key without a place.
+
+    No two keys have equal contents: what lakeFS then makes of a merge could not be foretold (see the last test).
+    """
+    name = chance.choice(list(COVERED))
+    some = chance.sample(COVERED[name], chance.randint(1, min(2, len(COVERED[name]))))
+    writes = {key: chance.choice((None, b"1" + key.encode(), b"2" + key.encode())) for key in some}
+    if chance.random() < 0.03:
+        writes["raw/stray"] = b"stray"
+    kind = chance.choices(list(RECEIPTS), list(RECEIPTS.values()))[0]
+    if kind != "kept":
+        writes[name] = random_receipt(name, written(tree, writes), kind, chance)
+    return writes
+
+
+def written(tree: Tree, writes: Mapping[str, bytes | None]) -> dict[str, str]:
+    kept = {key: checksum for key, checksum in tree.items() if key not in writes}
+    return kept | {key: md5(body) for key, body in writes.items() if body is not None}
+
+
+class Play:
+    """One repository under random work; `endings` counts how the merges ended."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.chance = random.Random(SEED)
+        self.endings: Counter[str] = Counter()
+        self.bodies: dict[str, bytes] = {}
+        self.commits = [lake.head(MAIN)]
+
+    def sequence(self, number: int) -> None:
+        """Three branches, changed and merged in turns."""
+        story = [f"sequence {number} of seed {SEED}"]
+        branches = [self.cut(f"{letter}-{number}") for letter in "abc"]
+        turns = branches * 2
+        self.chance.shuffle(turns)
+        for turn, branch in enumerate(turns, 1):
+            story.append(f"{branch} writes {self.change(branch)}")
+            if turn == len(turns) or self.chance.random() < 0.6:
+                story.append(f"{branch} is merged")
+                self.merge(branch, "\n".join(story))
+
+    def cut(self, name: str) -> str:
+        """A branch from `main`, or from a late commit of `main` or of any branch, merged or refused."""
+        base = self.lake.head(MAIN) if self.chance.random() < 0.5 else self.chance.choice(self.commits[-12:])
+        self.lake.create_branch(name, base)
+        return name
+
+    def change(self, branch: str) -> Mapping[str, bytes | None]:
+        writes = random_writes(self.tree_of(branch), self.chance)
+        self.lake.delete(branch, [key for key, body in writes.items() if body is None])
+        for key, body in writes.items():
+            if body is not None:
+                self.lake.put(branch, key, body, keys.RAW_CONTENT_TYPE)
+                self.bodies[md5(body)] = body
+        return writes
+
+    def merge(self, branch: str, story: str) -> None:
+        with suppress(LakeNoChanges):
+            self.commits.append(self.lake.commit(branch, "random", {}))
+        source, before = self.lake.head(branch), self.lake.head(MAIN)
+        trees = [self.tree_of(ref) for ref in (self.base_of(source), before, source)]
+        ending = self.end(source)
+        assert ending == expected(self.bodies, *trees), story
+        if isinstance(ending, type):
+            self.endings[ending.__name__] += 1
+            assert self.lake.head(MAIN) == before, story
+        else:
+            self.endings["merged"] += 1
+            assert list(violations(ending, self.read_main)) == [], story
+            self.commits.append(self.lake.head(MAIN))
+
+    def end(self, source: str) -> Ending:
+        try:
+            self.lake.merge(source, "random", {})
+        except (Conflict, GateRefused) as error:
+            return type(error)
+        except LakeNoChanges:
+            pass
+        return self.tree_of(MAIN)
+
+    def base_of(self, source: str) -> str:
+        import lakefs_sdk
+
+        api = lakefs_sdk.RefsApi(self.lake.connection.sdk)
+        found = self.lake.connection.safely("merge base", api.find_merge_base, self.lake.repository, source, MAIN)
+        return str(found.base_commit_id)
+
+    def tree_of(self, ref: str) -> Tree:
+        return {found.key: found.checksum for found in self.lake.objects(ref)}
+
+    def read_main(self, key: str) -> bytes:
+        body = self.lake.read(MAIN, key)
+        assert body is not None
+        return body
+
+
+def test_random_merges_pass_exactly_where_main_keeps_its_invariant(open_repository: Callable[..., Lake]) -> None:
+    play = Play(install_gate(open_repository("sequences")))
+
+    for number in range(SEQUENCES):
+        play.sequence(number)
+
+    assert min(play.endings["merged"], play.endings["GateRefused"]) > play.endings.total() / 5, play.endings
+    assert play.endings["Conflict"] > 0
+
+
+def test_a_key_that_lakefs_loses_in_a_merge_is_refused_by_the_gate(open_repository: Callable[..., Lake]) -> None:
+    """lakeFS takes a key that only `main` has for deleted where the next key of the base is so and has its contents."""
+    lake = install_gate(open_repository("losing"))
+    first, second, last = "2025-05-20", "2025-05-21", "2025-05-22"
+    for date in (first, last):
+        merge(lake, vouched(date, {1: b"[]"}))
+    withdrawn = commit(lake, {page(last): None, keys.date_receipt(last): None})
+    merge(lake, vouched(second, {1: b"[]"}))
+    before = lake.head(MAIN)
+
+    with pytest.raises(GateRefused, match=f"lists {page(second)}, which is not there as it was tested"):
+        lake.merge(withdrawn, "withdraw the last date", {})
+
+    assert lake.head(MAIN) == before

@@ -1,0 +1,57 @@
+"""The invariant of `main`, told a second time and in Python: what `lake/_lakefs_actions/gate_main.yaml` has to keep."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from orchestration.lake import MAIN, Lake
+
+Tree = Mapping[str, str]
+"""The checksums of a commit's objects, by key."""
+
+MARTS = "_receipts/marts.json"
+
+
+def receipt_of(key: str) -> str | None:
+    """The receipt that has to list a data key; None for a key outside the data trees."""
+    match key.split("/"):
+        case ["raw", _, _, day, _] | ["curated", _, day, _] if re.fullmatch(r"date=\d{4}-\d{2}-\d{2}", day):
+            return f"_receipts/{day}.json"
+        case ["marts", _, _]:
+            return MARTS
+    return None
+
+
+def violations(tree: Tree, read: Callable[[str], bytes]) -> Iterator[str]:
+    """Where a tree breaks the invariant of `main`; `read` gives the body of a receipt by its key."""
+    unlisted = {key for key in tree if not key.startswith("_lakefs_actions/")}
+    for name in [key for key in unlisted if re.fullmatch(r"_receipts/(date=\d{4}-\d{2}-\d{2}|marts)\.json", key)]:
+        unlisted.remove(name)
+        content = json.loads(read(name))
+        if content["status"] != "pass":
+            yield f"{name} does not pass"
+        if not content["objects"]:
+            yield f"{name} lists nothing"
+        for key, checksum in content["objects"].items():
+            if receipt_of(key) != name:
+                yield f"{name} lists {key} of another"
+            elif checksum is None or tree.get(key) != checksum:
+                yield f"{name} lists {key} otherwise than it is"
+            else:
+                unlisted.discard(key)
+    for key in sorted(unlisted):
+        yield f"{key} is not vouched for" if receipt_of(key) else f"{key} has no place"
+
+
+def require_sound(lake: Lake) -> None:
+    """Proves the invariant over all of `main` as it is now.
+
+    Raises:
+        AssertionError: It does not hold; names each violation.
+    """
+    commit = lake.head(MAIN)
+    tree = {stored.key: stored.checksum for stored in lake.objects(commit)}
+    found = list(violations(tree, lambda key: lake.read(commit, key) or b""))
+    assert not found, f"main at {commit}: {found}"
