@@ -56,17 +56,24 @@ def download(client: httpx.Client, table: Table, url: str, parameters: Mapping[s
         SourceUnreachable: No connection, a time-out, a body shorter than announced, or a passing server error.
         SourceBusy: 429, or 503 with Retry-After.
         SourceRefused: Any other status than 200.
-        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares.
+        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares, or the
+            address of a next page is none.
         SpoolFailed: The disk did not take it.
     """
     import httpx
 
-    request = client.build_request("GET", url, params=parameters or None)
+    try:
+        request = client.build_request("GET", url, params=parameters or None)
+    except httpx.InvalidURL as error:
+        raise SourceBodyInvalid(
+            f"{table.label}: {url[:200]!r} cannot be asked for: {error}",
+            remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
+        ) from error
     asked = f"GET {request.url}"
     try:
         response = client.send(request, stream=True)
         try:
-            _check_status(asked, response)
+            _check_status(asked, response, table)
             _check_headers(asked, response, table)
             found = _spool(asked, response, table, path)
         finally:
@@ -74,14 +81,17 @@ def download(client: httpx.Client, table: Table, url: str, parameters: Mapping[s
     except httpx.RemoteProtocolError as error:
         raise SourceUnreachable(f"{asked}: the answer broke off: {error}") from error
     except httpx.TimeoutException as error:
-        raise SourceUnreachable(f"{asked}: no answer in time ({type(error).__name__})") from error
+        raise SourceUnreachable(
+            f"{asked}: no answer in time ({type(error).__name__})",
+            remedy="raise ELT_SOURCE_TIMEOUT if the API needs longer",
+        ) from error
     except httpx.TransportError as error:
         raise SourceUnreachable(f"{asked}: {error}") from error
     _check_edges(asked, found, table)
     return found
 
 
-def _check_status(asked: str, response: httpx.Response) -> None:
+def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     status = response.status_code
     if status == 200:
         return
@@ -91,26 +101,37 @@ def _check_status(asked: str, response: httpx.Response) -> None:
         raise SourceBusy(said, retry_after=after)
     if status in _PASSING:
         raise SourceUnreachable(said)
+    variable = f"{table.source.upper()}_API"
+    address = f"correct {variable}_URL, or path of {table.label} in the source's YAML"
     if 300 <= status < 400:
-        raise SourceRefused(f"{said} to {response.headers.get('Location', 'nowhere')}: redirects are not followed")
-    raise SourceRefused(f"{said}: {_beginning(response)!r}")
+        raise SourceRefused(
+            f"{said} to {response.headers.get('Location', 'nowhere')}: redirects are not followed", remedy=address
+        )
+    remedies = {401: f"check {variable}_TOKEN", 403: f"check {variable}_TOKEN", 404: address, 410: address}
+    raise SourceRefused(f"{said}: {_beginning(response)}", remedy=remedies.get(status, ""))
 
 
 def _beginning(response: httpx.Response) -> str:
-    for chunk in response.iter_bytes(200):
-        return chunk.decode(errors="replace")
-    return ""
+    """What the body of an error begins with; the status stands even where the body cannot be read."""
+    import httpx
+
+    try:
+        for chunk in response.iter_bytes(200):
+            return repr(chunk.decode(errors="replace"))
+    except httpx.RequestError as error:
+        return f"its body cannot be read: {error}"
+    return "''"
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
     """The seconds a Retry-After header asks for, given as seconds or as a date; None where it says nothing usable."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
 
@@ -118,7 +139,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
     given = response.headers.get("Content-Type", "")
     kind = given.split(";")[0].strip().lower()
-    if kind not in (*_JSON_TYPES, *table.fetch.content_types) and not kind.endswith("+json"):
+    declared = (declared.lower() for declared in table.fetch.content_types)
+    if kind not in (*_JSON_TYPES, *declared) and not kind.endswith("+json"):
         raise SourceBodyInvalid(
             f"{asked}: content type {given!r} is not JSON",
             remedy=f"if the API is right, list it as content_types of {table.label} in the source's YAML",
@@ -126,7 +148,10 @@ def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         # Raw is kept as sent, and a compressed body is not what the models read.
-        raise SourceBodyInvalid(f"{asked}: content encoding {encoding!r}, though only identity was asked for")
+        raise SourceBodyInvalid(
+            f"{asked}: content encoding {encoding!r}, though only identity was asked for",
+            remedy="correct the API, or what stands before it",
+        )
 
 
 def _spool(asked: str, response: httpx.Response, table: Table, path: Path) -> Download:
@@ -176,13 +201,18 @@ def envelope_fields(page: Download, table: Table) -> Mapping[str, msgspec.Raw]:
         SourceBodyInvalid: The page is not JSON, or has no such list.
     """
     records = table.fetch.records or ""
+    where = f"{page.path.name} of {table.label}"
     try:
         fields = msgspec.json.decode(page.path.read_bytes(), type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SourceBodyInvalid(f"{page.path.name} of {table.label} is not JSON: {error}") from error
-    if records not in fields or not bytes(fields[records]).lstrip(_BLANK).startswith(b"["):
+        raise SourceBodyInvalid(f"{where} is not JSON: {error}", remedy="correct the API") from error
+    except RecursionError as error:
+        raise SourceBodyInvalid(f"{where} is nested too deeply: {error}", remedy="correct the API") from error
+    found = bytes(fields[records]).strip(_BLANK) if records in fields else b""
+    if not found.startswith(b"["):
+        instead = f"it is {found[:80]!r}" if found else f"only {', '.join(sorted(fields)) or 'nothing'}"
         raise SourceBodyInvalid(
-            f"{page.path.name} of {table.label} has no list {records!r}, only {', '.join(sorted(fields)) or 'nothing'}",
+            f"{where} has no list {records!r}, {instead}",
             remedy=f"correct the API, or records of {table.label} in the source's YAML",
         )
     return fields

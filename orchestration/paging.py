@@ -75,7 +75,7 @@ def _text(table: Table, page: Download, path: str, fields: Mapping[str, msgspec.
     for name in outer:
         try:
             fields = msgspec.json.decode(fields[name], type=dict[str, msgspec.Raw])
-        except (KeyError, msgspec.DecodeError):
+        except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
             raise SourceBodyInvalid(f"{where} has no object {name!r} on the way to {path!r}") from None
     if last not in fields:
         raise SourceBodyInvalid(
@@ -84,8 +84,11 @@ def _text(table: Table, page: Download, path: str, fields: Mapping[str, msgspec.
         )
     try:
         value = msgspec.json.decode(fields[last], type=str | int | None)
-    except msgspec.ValidationError:
-        raise SourceBodyInvalid(f"{where}: {path} is {bytes(fields[last])[:80]!r}, no text or number") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise SourceBodyInvalid(
+            f"{where}: {path} is {bytes(fields[last])[:80]!r}, no text or number",
+            remedy=f"correct the API, or paging.next of {table.label} in the source's YAML",
+        ) from None
     return "" if value is None else str(value)
 
 
@@ -93,14 +96,22 @@ def _link(header: str) -> str:
     """The target of `rel="next"` in a Link header (RFC 8288)."""
     import httpx
 
-    links = httpx.Response(200, headers={"Link": header}).links
+    links = httpx.Response(200, headers=[(b"Link", header.encode())]).links
     return str(links.get("next", {}).get("url", ""))
 
 
 def _same_origin(table: Table, asked: str, link: str) -> str:
-    target = urljoin(asked, link)
-    old, new = urlsplit(asked), urlsplit(target)
+    remedy = f"correct the API, or {table.source.upper()}_API_URL"
+    try:
+        target = urljoin(asked, link)
+        old, new = urlsplit(asked), urlsplit(target)
+    except ValueError as error:
+        raise SourceBodyInvalid(
+            f"{table.label}: the next link {link!r} is no address: {error}", remedy=remedy
+        ) from error
     if (old.scheme, old.netloc) != (new.scheme, new.netloc):
         # The token must not travel to another host.
-        raise SourceBodyInvalid(f"{table.label}: the next link {target} leads away from {old.scheme}://{old.netloc}")
+        raise SourceBodyInvalid(
+            f"{table.label}: the next link {target} leads away from {old.scheme}://{old.netloc}", remedy=remedy
+        )
     return target

@@ -8,7 +8,7 @@ from typing import Literal
 
 from orchestration import keys
 from orchestration.dbt_results import BuildResult
-from orchestration.errors import IngestCleanError, LakeNoChanges, PlatformFailed
+from orchestration.errors import Conflict, GateRefused, IngestCleanError, LakeNoChanges, PlatformFailed
 from orchestration.extract import Extracted
 from orchestration.gate import require_gate
 from orchestration.lake import MAIN, Lake, LakeObject
@@ -120,7 +120,7 @@ def merge_to_main(request: Request, curated: Curated) -> Published:
     """Merges the curated commit, not the branch, into `main`, through the gate.
 
     Raises:
-        Conflict: `main` changed this date since the run pinned it.
+        Conflict: `main` changed this date since the run pinned it, or moved, and the gate refused what came of both.
         GateRefused: The gate's message is the cause.
         PlatformFailed: lakeFS gave no clear answer.
     """
@@ -133,6 +133,11 @@ def merge_to_main(request: Request, curated: Curated) -> Published:
             merge = lake.merge(curated.commit, f"{date} {outcome}", _merge_metadata(request, curated, outcome))
         except LakeNoChanges:
             merge, outcome = curated.base, "unchanged"
+        except GateRefused as refused:
+            if lake.head(MAIN) == curated.base:
+                raise
+            # lakeFS 1.86.0 may drop a key where both sides changed; the gate sees it, and a new base mends it.
+            raise Conflict(f"{refused.cause}, and {MAIN} has moved since the run pinned it") from refused
         published = lake.read(MAIN, receipt.key)
     return Published(date, outcome, merge, receipt.rows, replaced=published != receipt.to_bytes())
 
