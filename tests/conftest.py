@@ -13,14 +13,16 @@ from itertools import count
 
 import pytest
 
+from examples.events_api import Options, create_app, serving
 from orchestration.lake import Lake
 from orchestration.lake_connection import LakeConnection
 from orchestration.lake_setup import init_lake
-from orchestration.servers import lakefs
+from orchestration.servers import lakefs, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess, lake_access
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
-from tests.support import RETAIL
+from tests.matrix import Bench, open_bench
+from tests.support import RETAIL, copy_project, fetched_in_pages
 
 _OURS = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
@@ -69,6 +71,33 @@ def lake(open_repository: Callable[..., Lake]) -> Lake:
     shared = open_repository("project")
     init_lake(shared, "lakefs", PROJECT_DIR, print)
     return shared
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A real Prefect server for the whole session, started by the first test that wants it."""
+    state = tmp_path_factory.mktemp("prefect")
+    settings = replace(read_settings(), elt=EltSettings(state_dir=state))
+    server = LocalServer(prefect.KIND, settings)
+    server.start(print)
+    try:
+        server.wait(print)
+        yield server
+    finally:
+        server.stop(print)
+
+
+@pytest.fixture(scope="session")
+def benches(
+    open_repository: Callable[..., Lake], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Bench, ...]]:
+    """Two pipelines that run dates of one repository side by side, each through a proxy of its own."""
+    lake = open_repository("faults")
+    init_lake(lake, "lakefs", PROJECT_DIR, print)
+    project = fetched_in_pages(copy_project(tmp_path_factory.mktemp("benches")))
+    api = create_app(Options(rows=200, form="envelope", paging="page", page_size=100))
+    with serving(api) as shop, ExitStack() as stack:
+        yield tuple(stack.enter_context(open_bench(lake, project, shop, date(year, 1, 1))) for year in (2001, 2006))
 
 
 @pytest.fixture

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 
 from orchestration.lake import Lake
-from orchestration.lake_connection import LakeConnection
-from orchestration.lake_setup import init_lake
-from orchestration.progress import silent
-from orchestration.servers.local import LakeAccess
-from orchestration.settings import PROJECT_DIR
 from tests.pipeline import KILLED, Pipeline, publications_of, require_whole
 from tests.proxy import Proxy, Spoil, kind_of, proxied
+
+PATIENT = {"ELT_LAKE_TIMEOUT": "60"}
+"""For a run that is held up on purpose: the benches' own give a request up after a second."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,20 @@ class Bench:
     proxy: Proxy
     pipeline: Pipeline
     dates: Iterator[str]
+
+    def elsewhere(self, lake: Lake, **environment: str) -> Bench:
+        """The bench on another repository, with a pipeline that has other settings."""
+        return replace(self, lake=lake, pipeline=Pipeline(self.pipeline.environment | environment))
+
+    @contextmanager
+    def when(self, method: str, part: str, happens: Callable[[], object]) -> Iterator[None]:
+        """Lets something happen before the first request of a method whose path contains `part`; it has to come."""
+        self.proxy.reset()
+        self.proxy.call = happens
+        self.proxy.spoil(method, part, "call")
+        yield
+        assert self.proxy.struck, f"no {method} {part} among {len(self.proxy.requests)} requests"
+        self.proxy.reset()
 
     def requests_of_a_run(self) -> int:
         """How many requests an undisturbed run makes."""
@@ -187,26 +199,20 @@ def run_cells(cells: Sequence[Cell], benches: Sequence[Bench], told: Callable[[S
 
 
 @contextmanager
-def open_bench(access: LakeAccess, repository: str, project: Path, shop: str) -> Iterator[Bench]:
-    """A bench on a repository of its own; `project` holds the dbt project and takes the pipeline's state."""
+def open_bench(lake: Lake, project: Path, shop: str, first: date) -> Iterator[Bench]:
+    """A bench of one repository; `project` holds the dbt project and takes the pipeline's state."""
+    access = lake.connection.access
     with proxied(access.endpoint) as proxy:
-        lake = Lake(LakeConnection(access, timeout=30), repository)
-        try:
-            init_lake(lake, "lakefs", PROJECT_DIR, silent)
-            pipeline = Pipeline(
-                {
-                    "ELT_PROJECT_DIR": str(project),
-                    "ELT_STATE_DIR": str(project / ".elt" / repository),
-                    "ELT_REPOSITORY": repository,
-                    # A stalled request is given up after so many seconds.
-                    "ELT_LAKE_TIMEOUT": "1",
-                    "LAKEFS_ENDPOINT": proxy.url,
-                    "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-                    "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
-                    "SHOP_API_URL": shop,
-                }
-            )
-            days = (str(date(2001, 1, 1) + timedelta(days=number)) for number in count())
-            yield Bench(lake, proxy, pipeline, days)
-        finally:
-            lake.connection.close()
+        pipeline = Pipeline(
+            {
+                "ELT_PROJECT_DIR": str(project),
+                "ELT_REPOSITORY": lake.repository,
+                # So that a stalled request is soon given up.
+                "ELT_LAKE_TIMEOUT": "1",
+                "LAKEFS_ENDPOINT": proxy.url,
+                "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
+                "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+                "SHOP_API_URL": shop,
+            }
+        )
+        yield Bench(lake, proxy, pipeline, (str(first + timedelta(days=number)) for number in count()))

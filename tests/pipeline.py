@@ -14,7 +14,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from orchestration import keys
-from orchestration.lake import MAIN, Lake
+from orchestration.errors import IngestCleanError
+from orchestration.lake import MAIN, Lake, open_lake
+from orchestration.progress import silent
+from orchestration.request import Request
+from orchestration.run import Stages, run_date
+from orchestration.settings import read_settings
 
 # Forked from a process that has imported all this already, a run starts in milliseconds.
 _WARM = ("orchestration.run", "dbt.cli.main", "dbt.adapters.duckdb.impl", "duckdb", "httpx", "lakefs_sdk", "tenacity")
@@ -56,11 +61,11 @@ class Pipeline:
         self._context.set_forkserver_preload(list(_WARM))
         self._running = 0
 
-    def run(self, execution_date: str, **environment: str) -> Ended:
-        """One run of a date; `environment` comes on top of the usual one."""
+    def run(self, execution_date: str, stages: Stages | None = None, /, **environment: str) -> Ended:
+        """One run of a date; `stages` put other steps in the place of some, `environment` adds to the usual one."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_run, args=(self.environment | environment, execution_date, theirs), daemon=True
+            target=_run, args=(self.environment | environment, execution_date, stages, theirs), daemon=True
         )
         process.start()
         theirs.close()
@@ -85,22 +90,15 @@ class Pipeline:
                 os.killpg(self._running, signal.SIGKILL)
 
 
-def _run(environment: Mapping[str, str], execution_date: str, answer: Connection) -> None:
+def _run(environment: Mapping[str, str], execution_date: str, stages: Stages | None, answer: Connection) -> None:
     os.setpgid(0, 0)
     os.environ.update(environment)
     # One of its own, which dies with it: the shared one would report what a killed run leaves.
     tracker: Any = resource_tracker._resource_tracker
     tracker._fd = tracker._pid = None
-    from orchestration.errors import IngestCleanError
-    from orchestration.lake import open_lake
-    from orchestration.progress import silent
-    from orchestration.request import Request
-    from orchestration.run import run_date
-    from orchestration.settings import read_settings
-
     settings = read_settings()
     try:
-        published = run_date(Request(execution_date, open_lake(settings), settings, silent))
+        published = run_date(Request(execution_date, open_lake(settings), settings, silent), stages)
         answer.send(Ended(published.outcome))
     except IngestCleanError as error:
         answer.send(Ended(error.outcome, error.step, error.describe(), error.main))

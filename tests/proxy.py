@@ -45,7 +45,7 @@ class Proxy:
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
-    call: Callable[[], None] = lambda: None
+    call: Callable[[], object] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def spoil(

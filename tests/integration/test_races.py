@@ -1,0 +1,262 @@
+"""Runs that meet on the lake: newer data wins, equal runs agree, and whatever else happens on `main` is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import lakefs_sdk
+import pytest
+import yaml
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from examples.events_api import Options, accounting, create_app, serving
+from orchestration import keys
+from orchestration.gate import gate_file
+from orchestration.lake import MAIN, Lake
+from orchestration.lake_setup import init_lake
+from orchestration.progress import silent
+from orchestration.receipt import read_receipt
+from orchestration.run import Stages
+from orchestration.settings import PROJECT_DIR
+from tests.matrix import PATIENT, Bench
+from tests.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
+
+STALE, USUAL, NEWER = 400, 200, 300
+"""Rows of a date: as a slow run fetched it, as the benches' own shop has it, and as another has it."""
+
+
+def shop_of(rows: int) -> ASGIApp:
+    return create_app(Options(rows=rows, form="envelope", paging="page", page_size=100))
+
+
+@pytest.fixture(scope="module")
+def newer() -> Iterator[str]:
+    """The shop with more events of each date."""
+    with serving(shop_of(NEWER)) as url:
+        yield url
+
+
+@contextmanager
+def slow_shop(meanwhile: Callable[[], object]) -> Iterator[str]:
+    """A shop that runs `meanwhile` when it has given out a date's stale events, and has the new ones from then on."""
+    now, new = shop_of(STALE), shop_of(NEWER)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal now
+        # Products are asked for last.
+        if scope["path"] == "/products" and now is not new:
+            await asyncio.to_thread(meanwhile)
+            now = new
+        await now(scope, receive, send)
+
+    with serving(app) as url:
+        yield url
+
+
+def events_on_main(lake: Lake, date: str) -> int | None:
+    """The curated events of a date, by its receipt; None where `main` has nothing of it."""
+    assert require_whole(lake, date) == bool(objects_of(lake, date))
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(date))
+    return receipt.rows["events"] if receipt else None
+
+
+def fast_overtakes_slow(benches: tuple[Bench, ...], newer: str, stages: Stages | None = None) -> Ended:
+    """A slow run fetches old data; a fast one publishes newer before it goes on. How the slow one ended.
+
+    Raises:
+        AssertionError: `main` does not end with the newer data.
+    """
+    slow, fast = benches
+    date = next(slow.dates)
+    first: list[Ended] = []
+    with slow_shop(lambda: first.append(fast.pipeline.run(date, SHOP_API_URL=newer))) as url:
+        ended = slow.pipeline.run(date, stages, SHOP_API_URL=url)
+    assert [run.outcome for run in first] == ["published"]
+    assert events_on_main(slow.lake, date) == accounting(NEWER).curated, "old data is over newer"
+    return ended
+
+
+def during_a_run(bench: Bench, date: str, happens: Callable[[], object]) -> Ended:
+    """A run of a date, during which something happens after its rows are tested and before they are merged."""
+    with bench.when("POST", "/merge/main", happens):
+        return bench.pipeline.run(date, **PATIENT)
+
+
+def roll_back(lake: Lake, commit: str) -> str:
+    """Gives `main` the tree of one of its former commits, as one merge through the gate; its id."""
+    branch = f"rollback-{secrets.token_hex(4)}"
+    lake.create_branch(branch, lake.head(MAIN))
+    wanted = lake.commit_of(commit).metarange
+    creation = lakefs_sdk.CommitCreation(message="roll back", metadata={"rollback_to": commit}, allow_empty=True)
+    commits = lakefs_sdk.CommitsApi(lake.connection.sdk)
+    made = lake.connection.once("roll back", commits.commit, lake.repository, branch, creation, source_metarange=wanted)
+    merge = lake.merge(str(made.id), "roll back", {"rollback_to": commit})
+    lake.delete_branch(branch)
+    return merge
+
+
+@pytest.fixture
+def bench(benches: tuple[Bench, ...]) -> Bench:
+    return benches[0]
+
+
+@pytest.fixture
+def date(bench: Bench) -> str:
+    return next(bench.dates)
+
+
+# runs of one date
+
+
+def test_newer_data_wins_over_a_slow_run_with_old_data(benches: tuple[Bench, ...], newer: str) -> None:
+    ended = fast_overtakes_slow(benches, newer)
+
+    # It met a conflict, began anew and found what the other had published.
+    assert ended.outcome == "unchanged"
+
+
+def test_equal_runs_at_once_agree_and_none_fails(benches: tuple[Bench, ...], date: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(lambda bench: bench.pipeline.run(date), benches))
+
+    lake = benches[0].lake
+    assert all(run.well for run in ended), ended
+    assert events_on_main(lake, date) == accounting(USUAL).curated
+    trees = [set(lake.objects(merge.id)) for merge in lake.log(MAIN) if merge.metadata.get("execution_date") == date]
+    # The second of two that both publish is a merge that changes nothing.
+    assert trees == trees[:1] * len(trees)
+
+
+def test_the_later_of_two_fetches_is_what_main_has(benches: tuple[Bench, ...], date: str, newer: str) -> None:
+    first, second = benches
+    assert first.pipeline.run(date).outcome == "published"
+
+    assert second.pipeline.run(date, SHOP_API_URL=newer).outcome == "superseded"
+    assert events_on_main(first.lake, date) == accounting(NEWER).curated
+    assert first.pipeline.run(date).outcome == "superseded"
+    assert events_on_main(first.lake, date) == accounting(USUAL).curated
+
+
+def test_eight_dates_at_once_are_all_published(benches: tuple[Bench, ...]) -> None:
+    lake, environment = benches[0].lake, benches[0].pipeline.environment
+    dates = list(islice(benches[0].dates, 8))
+    # Eight builds on two cores are slow.
+    directly = PATIENT | {"LAKEFS_ENDPOINT": lake.connection.access.endpoint}
+
+    with ThreadPoolExecutor(len(dates)) as pool:
+        ended = list(pool.map(lambda day: Pipeline(environment | directly).run(day), dates))
+
+    assert [run.outcome for run in ended] == ["published"] * len(dates), ended
+    assert {events_on_main(lake, day) for day in dates} == {accounting(USUAL).curated}
+    assert [publications_of(lake, day) for day in dates] == [1] * len(dates)
+
+
+# what else happens on the lake
+
+
+def test_a_rollback_of_other_dates_during_a_run_is_kept(bench: Bench) -> None:
+    before = bench.lake.head(MAIN)
+    other, date = islice(bench.dates, 2)
+    assert bench.pipeline.run(other).outcome == "published"
+
+    ended = during_a_run(bench, date, lambda: roll_back(bench.lake, before))
+
+    assert ended.outcome == "published"
+    assert events_on_main(bench.lake, other) is None
+    assert events_on_main(bench.lake, date) == accounting(USUAL).curated
+
+
+def test_a_rollback_of_the_date_itself_during_its_superseding_begins_it_anew(
+    bench: Bench, date: str, newer: str
+) -> None:
+    before = bench.lake.head(MAIN)
+    assert bench.pipeline.run(date, SHOP_API_URL=newer).outcome == "published"
+
+    ended = during_a_run(bench, date, lambda: roll_back(bench.lake, before))
+
+    assert ended.outcome == "published"
+    assert events_on_main(bench.lake, date) == accounting(USUAL).curated
+
+
+def test_a_rolled_back_date_is_published_again_with_the_same_bytes(bench: Bench, date: str) -> None:
+    before = bench.lake.head(MAIN)
+    assert bench.pipeline.run(date).outcome == "published"
+    tree = objects_of(bench.lake, date)
+
+    roll_back(bench.lake, before)
+
+    assert bench.lake.commit_of(MAIN).metarange == bench.lake.commit_of(before).metarange
+    assert events_on_main(bench.lake, date) is None
+    assert bench.pipeline.run(date).outcome == "published"
+    assert objects_of(bench.lake, date) == tree
+
+
+def test_writes_to_a_sandbox_during_a_run_stay_there(bench: Bench, date: str) -> None:
+    sandbox = f"sandbox-{date}"
+
+    def write() -> None:
+        bench.lake.create_branch(sandbox, bench.lake.head(MAIN))
+        bench.lake.put(sandbox, f"curated/events/date={date}/data.parquet", b"mine", keys.RAW_CONTENT_TYPE)
+        bench.lake.commit(sandbox, "mine", {})
+
+    assert during_a_run(bench, date, write).outcome == "published"
+    assert events_on_main(bench.lake, date) == accounting(USUAL).curated
+
+
+def test_a_new_gate_during_a_run_stands_and_is_asked_by_the_next(
+    bench: Bench, open_repository: Callable[..., Lake], tmp_path: Path
+) -> None:
+    """In a repository of its own, whose gate no other test needs."""
+    lake = open_repository("newgate")
+    init_lake(lake, "lakefs", PROJECT_DIR, silent)
+    next_version = tmp_path / "lake" / keys.GATE
+    next_version.parent.mkdir(parents=True)
+    next_version.write_bytes(gate_file(PROJECT_DIR) + b"# the next version\n")
+    during, after = islice(bench.dates, 2)
+    there = bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
+
+    ended = during_a_run(there, during, lambda: init_lake(lake, "lakefs", tmp_path, silent))
+
+    assert ended.outcome == "published"
+    assert require_whole(lake, during)
+    assert lake.read(MAIN, keys.GATE) == next_version.read_bytes()
+    refused = there.pipeline.run(after)
+    assert refused.outcome == "PlatformFailed"
+    assert "is not this version's" in refused.told
+    assert not require_whole(lake, after)
+
+
+def test_a_table_that_is_gone_goes_from_its_date_when_that_is_superseded(
+    bench: Bench, date: str, tmp_path: Path
+) -> None:
+    assert bench.pipeline.run(date).outcome == "published"
+    before = objects_of(bench.lake, date)
+    without = without_products(Path(bench.pipeline.environment["ELT_PROJECT_DIR"]), tmp_path / "project")
+
+    ended = bench.pipeline.run(date, ELT_PROJECT_DIR=str(without))
+
+    after = objects_of(bench.lake, date)
+    assert ended.outcome == "superseded"
+    assert require_whole(bench.lake, date)
+    assert set(after) == {key for key in before if "/products" not in key}
+
+
+def without_products(project: Path, copy: Path) -> Path:
+    """The project with the table `events` alone."""
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".elt"))
+    for file in copy.glob("models/**/*products*"):
+        file.unlink()
+    sources = copy / "models" / "staging" / "shop" / "_shop__sources.yml"
+    described = yaml.safe_load(sources.read_text())
+    described["sources"][0]["tables"] = [
+        table for table in described["sources"][0]["tables"] if table["name"] != "products"
+    ]
+    sources.write_text(yaml.safe_dump(described))
+    return copy
