@@ -1,0 +1,185 @@
+"""`elt run` as real processes, and what Prefect's API shows of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from orchestration.lake import Lake
+
+CLOSED = "http://127.0.0.1:9"
+"""Nobody answers there."""
+
+LIMIT = 180.0
+ELT = "from orchestration.cli import main; main()"
+REMOVING_NOTHING = f"import shutil; shutil.rmtree = lambda *a, **k: None; {ELT}"
+"""Leaves spool and temporary files where they are, so that they can be read afterwards."""
+
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T], holds: Callable[[T], bool] = bool) -> T:
+    """Asks until the answer holds, at most 60 s, and gives the last one."""
+    end = time.monotonic() + 60
+    while not holds(answer := ask()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run to be made.
+
+    Attributes:
+        date: Its date.
+        shop: The name of the sample API it asks.
+        run_type: Its type.
+        environment: What it has besides.
+        code: What Python runs.
+        after: The cases that have to end first; they stand before it.
+        meanwhile: What happens to the lake while it runs.
+    """
+
+    date: str
+    shop: str = "good"
+    run_type: str = "backfill"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    code: str = ELT
+    after: tuple[str, ...] = ()
+    meanwhile: Callable[[Lake, str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run's process ended."""
+
+    date: str
+    name: str
+    code: int
+    out: str
+    err: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What it printed as JSON."""
+        told: dict[str, Any] = json.loads(self.out)
+        return told
+
+
+class Runs:
+    """Starts all cases at once, two at a time; `folder` takes everything that they write."""
+
+    def __init__(
+        self,
+        cases: Mapping[str, Case],
+        folder: Path,
+        environment: Mapping[str, str],
+        shops: Mapping[str, str],
+        lake: Lake,
+    ) -> None:
+        self.folder, self.environment = folder, environment
+        self._shops, self._lake = shops, lake
+        self._pool = ThreadPoolExecutor(2)
+        self._futures: dict[str, Future[Ended]] = {}
+        for name, case in cases.items():
+            self._futures[name] = self._pool.submit(self._run, case)
+
+    def __getitem__(self, name: str) -> Ended:
+        return self._futures[name].result()
+
+    def all(self) -> dict[str, Ended]:
+        """All runs by the names of their cases."""
+        return {name: future.result() for name, future in self._futures.items()}
+
+    def elt(self, *arguments: str) -> Any:
+        """The JSON that another `elt` command prints."""
+        command = [sys.executable, "-c", ELT, *arguments, "--json"]
+        return json.loads(subprocess.check_output(command, env=self.environment, cwd=self.folder))
+
+    def close(self) -> None:
+        """Begins no more cases, and waits for those under way."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _run(self, case: Case) -> Ended:
+        for name in case.after:
+            self._futures[name].result()
+        # A run removes the spool of dead ones, so those that leave theirs have a state folder to themselves.
+        state = self.folder / ("kept" if case.code == REMOVING_NOTHING else "state")
+        with subprocess.Popen(
+            [sys.executable, "-c", case.code, "run", case.date, "--run-type", case.run_type, "--json"],
+            env={
+                **self.environment,
+                "ELT_STATE_DIR": str(state),
+                "SHOP_API_URL": self._shops[case.shop],
+                **case.environment,
+            },
+            cwd=self.folder,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                if case.meanwhile:
+                    case.meanwhile(self._lake, case.date)
+                out, err = process.communicate(timeout=LIMIT)
+            except BaseException:
+                process.kill()
+                raise
+        return Ended(case.date, f"{case.date} {case.run_type}", process.returncode, out, err)
+
+
+class Shown:
+    """What the API of a Prefect server shows."""
+
+    def __init__(self, url: str) -> None:
+        self._api = httpx.Client(base_url=url, trust_env=False)
+
+    def close(self) -> None:
+        """Gives back the connections."""
+        self._api.close()
+
+    def all(self, what: str, **asked: Any) -> list[dict[str, Any]]:
+        """Everything of a kind."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._api.post(f"/{what}/filter", json={"limit": 200, "offset": len(found), **asked})
+            page.raise_for_status()
+            found += page.json()
+            if len(page.json()) < 200:
+                return found
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event."""
+        page = self._api.post("/events/filter", json={"limit": 50}).raise_for_status().json()
+        found: list[dict[str, Any]] = page["events"]
+        while page["next_page"]:
+            page = self._api.get(page["next_page"]).raise_for_status().json()
+            found += page["events"]
+        return found
+
+    def flow_runs(self, name: str) -> list[dict[str, Any]]:
+        """The flow runs of a name, oldest first."""
+        return self.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_ASC")
+
+    def task_runs(self, flow_run: Mapping[str, Any]) -> dict[str, str]:
+        """The state of each task run of a flow run by its name, once all have a final one: the server is told later."""
+
+        def ask() -> list[dict[str, Any]]:
+            return self.all("task_runs", flow_runs={"id": {"any_": [flow_run["id"]]}})
+
+        def are_final(found: list[dict[str, Any]]) -> bool:
+            return all(run["state_type"] in ("COMPLETED", "FAILED", "CRASHED") for run in found)
+
+        found = eventually(ask, are_final)
+        assert len({run["name"] for run in found}) == len(found)
+        return {run["name"]: f"{run['state_type']} {run['state_name']}" for run in found}

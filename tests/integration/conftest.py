@@ -1,0 +1,125 @@
+"""Runs of the whole pipeline as processes, shared by the tests of what Prefect shows and of what they leave."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from examples.events_api import Options, create_app, serving
+from orchestration import keys
+from orchestration.lake import Lake
+from orchestration.servers.background import LocalServer
+from orchestration.servers.local import LakeAccess
+from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, eventually
+
+TOKEN = f"shop+{secrets.token_hex(12)}/=="
+
+WRONG_KEY_IN_DUCKDB = f"""
+from dataclasses import replace
+from orchestration import transform
+right = transform.gateway_of
+transform.gateway_of = lambda lake: replace(right(lake), secret_key="sesamsesam")
+{ELT}
+"""
+THE_FLOW_ITSELF = """
+import sys
+from orchestration.launch import run_flow
+from orchestration.settings import read_settings
+sys.exit(run_flow(read_settings(), sys.argv[2], "daily", force=False).exit_code)
+"""
+
+
+def write_a_stray_object(lake: Lake, date: str) -> None:
+    branch = eventually(lambda: next(lake.branches(f"etl-{date}-"), ""))
+    lake.put(branch, f"curated/events/date={date}/stray.parquet", b"stray", keys.RAW_CONTENT_TYPE)
+
+
+CASES = {
+    "daily": Case("2015-03-01", run_type="daily", code=REMOVING_NOTHING),
+    "bad day": Case("2015-03-02", "bad day", "daily", code=REMOVING_NOTHING),
+    "backfill": Case("2015-03-03", code=REMOVING_NOTHING, environment={"PREFECT_LOGGING_LEVEL": "DEBUG"}),
+    "undecodable": Case("2015-03-04", "undecodable", code=REMOVING_NOTHING),
+    "malformed": Case("2015-03-05", "malformed", "daily", {"ELT_DBT_TASK_RUNS": "false"}),
+    # A refusal is the last word only where main has not moved meanwhile.
+    "stray object": Case("2015-03-06", after=("daily", "backfill"), meanwhile=write_a_stray_object),
+    "wrong key in DuckDB": Case("2015-03-07", code=WRONG_KEY_IN_DUCKDB),
+    "dbt refuses": Case("2015-03-08", run_type="daily", environment={"ELT_DUCKDB_MEMORY": "nonsense"}),
+    "shop down": Case("2015-03-09", environment={"SHOP_API_URL": CLOSED}),
+    "lake down": Case("2015-03-10", environment={"LAKEFS_ENDPOINT": CLOSED}),
+    "other bucket": Case("2015-03-11", environment={"ELT_BUCKET": "other"}),
+    "wrong key": Case("2015-03-12", environment={"LAKEFS_SECRET_KEY": "sesamsesam"}),
+    "Prefect down": Case("2015-03-13", environment={"PREFECT_API_URL": f"{CLOSED}/api"}),
+    "no date": Case("2015-13-01", run_type="daily", code=THE_FLOW_ITSELF),
+    "again": Case("2015-03-01", run_type="daily", after=("daily",)),
+}
+
+
+def malformed(app: ASGIApp) -> ASGIApp:
+    """An API whose first event has lost a colon, which only a full parse finds."""
+
+    async def spoilt(scope: Scope, receive: Receive, send: Send) -> None:
+        async def altered(message: Message) -> None:
+            if "body" in message:
+                message = {**message, "body": message["body"].replace(b'"Event Type":', b'"Event Type" ', 1)}
+            await send(message)
+
+        await app(scope, receive, altered)
+
+    return spoilt
+
+
+async def undecodable(request: Request) -> Response:
+    return Response(b"not what it says", 404, {"Content-Encoding": "gzip"})
+
+
+@pytest.fixture(scope="session")
+def runs(
+    lake: Lake, access: LakeAccess, prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runs]:
+    """Runs of `elt run` that end in every way; begun with the first test that wants one."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
+    good = create_app(Options(token=TOKEN))
+    shops: dict[str, ASGIApp] = {
+        "good": good,
+        "bad day": create_app(Options(token=TOKEN, fault="bad-day")),
+        "malformed": malformed(good),
+        "undecodable": Starlette(routes=[Route("/{path}", undecodable)]),
+    }
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder / "home"),
+        "GIT_CONFIG_GLOBAL": str(Path.home() / ".gitconfig"),
+        "TMPDIR": str(folder / "tmp"),
+        "DO_NOT_TRACK": "1",
+        "PREFECT_API_URL": str(prefect_server.running_url),
+        "LAKEFS_ENDPOINT": access.endpoint,
+        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
+        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        "SHOP_API_TOKEN": TOKEN,
+        "ELT_RETRIES": "0",
+    }
+    with ExitStack() as stack:
+        urls = {name: stack.enter_context(serving(app)) for name, app in shops.items()}
+        started = Runs(CASES, folder, environment, urls, lake)
+        stack.callback(started.close)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shown(prefect_server: LocalServer) -> Iterator[Shown]:
+    """What the session's Prefect server shows."""
+    view = Shown(str(prefect_server.running_url))
+    yield view
+    view.close()

@@ -1,0 +1,186 @@
+"""The flow as Prefect shows it: how each run ended, step by step, and what it says of that."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from examples.events_api import accounting
+from orchestration import keys
+from orchestration.history import publications
+from orchestration.lake import MAIN, Lake
+from orchestration.receipt import read_receipt
+from orchestration.request import LINK, code_version
+from orchestration.settings import PROJECT_DIR
+from tests.elt_runs import CLOSED, Runs, Shown
+from tests.support import keys_of
+
+STEPS = ("extract_raw", "commit_raw", "clean", "commit_curated", "merge_to_main")
+
+
+def steps_of(task_runs: dict[str, str]) -> dict[str, str]:
+    """The states of the protocol's steps; Prefect appends to their names."""
+    return {name.rpartition("-")[0]: state for name, state in task_runs.items() if " " not in name}
+
+
+def nodes_of(task_runs: dict[str, str]) -> dict[str, str]:
+    """The states of dbt's nodes, whose task runs are named `model …` and `test …`."""
+    return {name: state for name, state in task_runs.items() if " " in name}
+
+
+def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["daily"]
+
+    flow_run = shown.flow_runs(ended.name)[0]
+    task_runs = shown.task_runs(flow_run)
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(ended.date))
+    assert (ended.code, ended.told["outcome"]) == (0, "published")
+    assert ended.told["rows"]["events"] == accounting(1_000).curated
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Published")
+    assert flow_run["state"]["message"].startswith(f"{ended.date} published: events ")
+    assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
+    assert receipt is not None
+    models = {path.stem for part in ("staging", "curated") for path in (PROJECT_DIR / "models" / part).rglob("*.sql")}
+    nodes = {f"model {name}" for name in models} | {f"test {name}" for name in receipt.content["tests"]}
+    assert nodes_of(task_runs) == dict.fromkeys(nodes, "COMPLETED Completed")
+    assert list(lake.branches(f"etl-{ended.date}-")) == []
+
+
+def test_the_merge_leads_back_to_its_flow_run_and_code(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["daily"]
+
+    flow_run = shown.flow_runs(ended.name)[0]
+    merge = lake.commit_of(ended.told["commit"])
+    (told,) = (entry for entry in runs.elt("log")["publications"] if entry["execution_date"] == ended.date)
+    assert merge.metadata["flow_run_id"] == flow_run["id"]
+    assert merge.metadata["code_version"].removesuffix("-dirty") == code_version(PROJECT_DIR).removesuffix("-dirty")
+    assert merge.metadata[LINK].endswith(f"/flow-run/{flow_run['id']}")
+    assert httpx.get(merge.metadata[LINK], headers={"Accept": "text/html"}, trust_env=False).status_code == 200
+    assert (told["commit"], told["link"]) == (merge.id, merge.metadata[LINK])
+    assert told["code_version"] == merge.metadata["code_version"]
+
+
+def test_the_same_date_again_is_unchanged(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["again"]
+
+    flow_run = shown.flow_runs(ended.name)[1]
+    assert (ended.code, ended.told["outcome"]) == (0, "unchanged")
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Unchanged")
+    assert steps_of(shown.task_runs(flow_run)) == {"extract_raw": "COMPLETED Completed"}
+    assert [entry.commit for entry in publications(lake) if entry.execution_date == ended.date] == [
+        runs["daily"].told["commit"]
+    ]
+
+
+def test_a_backfill_shows_no_nodes(runs: Runs, shown: Shown) -> None:
+    ended = runs["backfill"]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    task_runs = shown.task_runs(flow_run)
+    assert (ended.code, flow_run["state"]["name"]) == (0, "Published")
+    assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
+    assert nodes_of(task_runs) == {}
+
+
+def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["bad day"]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    task_runs = shown.task_runs(flow_run)
+    (kept,) = lake.branches(f"etl-{ended.date}-")
+    message = flow_run["state"]["message"]
+    assert (ended.code, ended.told["outcome"]) == (3, "DataFailed")
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "DataFailed")
+    assert message.startswith(f"{ended.date} clean: events_reject_share_within_limit: ")
+    assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt run {ended.date}")
+    assert message in ended.err
+    assert ended.told["cause"] == message
+    assert steps_of(task_runs)["clean"] == "FAILED DataFailed"
+    failed = {name for name, state in nodes_of(task_runs).items() if state != "COMPLETED Completed"}
+    assert failed == {"test events_reject_share_within_limit"}
+    assert keys_of(lake, MAIN, ended.date) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "outcome", "begins", "says"),
+    [
+        ("malformed", 4, "SourceFailed", "clean: raw/shop/events/date=2015-03-05/page-00001.json: ", "at byte"),
+        ("stray object", 5, "GateRefused", "merge: ", "curated/events/date=2015-03-06/stray.parquet"),
+        ("wrong key in DuckDB", 5, "PlatformFailed", "clean: ", "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
+    runs: Runs, shown: Shown, lake: Lake, name: str, code: int, outcome: str, begins: str, says: str
+) -> None:
+    ended = runs[name]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    (kept,) = lake.branches(f"etl-{ended.date}-")
+    message = flow_run["state"]["message"]
+    assert (ended.code, ended.told["outcome"]) == (code, outcome)
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
+    assert message.startswith(f"{ended.date} {begins}")
+    assert says in message
+    assert "\nmain: untouched" in message
+    assert message.endswith(f"\nkept: branch {kept}\nnext: elt run {ended.date}")
+    assert message in ended.err
+    assert nodes_of(shown.task_runs(flow_run)) == {}
+    assert keys_of(lake, MAIN, ended.date) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "outcome", "begins", "says"),
+    [
+        ("shop down", 4, "SourceFailed", "fetch: ", f"GET {CLOSED}/events?date=2015-03-09: "),
+        ("lake down", 5, "PlatformFailed", "pin: ", f"no answer from {CLOSED}: "),
+        ("other bucket", 5, "PlatformFailed", "pin: ", "lives in local://lakefs/project, not in the bucket other"),
+        ("wrong key", 5, "PlatformFailed", "pin: ", "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"),
+    ],
+)
+def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
+    runs: Runs, shown: Shown, lake: Lake, name: str, code: int, outcome: str, begins: str, says: str
+) -> None:
+    ended = runs[name]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    message = flow_run["state"]["message"]
+    assert (ended.code, ended.told["outcome"]) == (code, outcome)
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
+    assert steps_of(shown.task_runs(flow_run)) == {"extract_raw": f"FAILED {outcome}"}
+    assert message.startswith(f"{ended.date} {begins}")
+    assert says in message
+    assert "\nmain: untouched\nnext: " in message
+    assert message.endswith(f"elt run {ended.date}")
+    assert message in ended.err
+    assert keys_of(lake, MAIN, ended.date) == {}
+    assert list(lake.branches(f"etl-{ended.date}-")) == []
+
+
+def test_a_date_that_is_none_fails_in_the_flow_too_and_touches_nothing(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["no date"]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    assert ended.code == 2
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "UsageError")
+    assert flow_run["state"]["message"].startswith("'2015-13-01' is not a date: ")
+    assert shown.task_runs(flow_run) == {}
+    assert list(lake.branches("etl-2015-13-01")) == []
+
+
+def test_what_dbt_itself_refuses_is_the_platforms_fault(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["dbt refuses"]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "PlatformFailed")
+    assert flow_run["state"]["message"].startswith(ended.date)
+    assert "Memory must have a number" in flow_run["state"]["message"]
+    assert keys_of(lake, MAIN, ended.date) == {}
+
+
+def test_a_prefect_out_of_reach_is_the_platforms_fault(runs: Runs, lake: Lake) -> None:
+    ended = runs["Prefect down"]
+
+    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert f"Prefect at {CLOSED}/api: " in ended.err
+    assert list(lake.branches(f"etl-{ended.date}-")) == []
