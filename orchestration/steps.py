@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestration.errors import IngestCleanError
+from orchestration.errors import Conflict, GateRefused, IngestCleanError
 from orchestration.progress import Report
 
 UNTOUCHED = "untouched"
@@ -22,7 +22,8 @@ def step(name: str, execution_date: str, report: Report, *, main: str = UNTOUCHE
     except IngestCleanError as error:
         error.execution_date = execution_date
         error.step = error.step or name
-        error.main = error.main or main
+        # Refused or in conflict is a clear answer.
+        error.main = error.main or (UNTOUCHED if isinstance(error, (GateRefused, Conflict)) else main)
         error.branch = error.branch or branch
         error.command = error.command or f"elt run {execution_date}"
         raise
