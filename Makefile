@@ -5,10 +5,10 @@ SHELL := /bin/sh
 export UV_COMPILE_BYTECODE := 1
 UV := tools/uv
 
-.PHONY: help setup demo test check format
+.PHONY: help setup demo test test-faults check format
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## Install the locked packages and have a lakeFS server, built once per machine
 	@echo "setting up the locked packages in .venv"
@@ -20,6 +20,9 @@ demo: setup ## Show the pipeline at work on sample data, on real servers
 
 test: setup ## Run the whole test suite
 	@$(UV) run --no-sync pytest
+
+test-faults: setup ## Spoil every request of a run in every way, and print the matrix (about 20 minutes)
+	@$(UV) run --no-sync pytest tests/faults -s
 
 check: ## Check lock file, format, lint of Python and SQL, types
 	$(UV) lock --check
