@@ -185,7 +185,9 @@ def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:
             page = parts["uri"].removeprefix(raw_root.rstrip("/") + "/")
             cause = f"{page}: {' '.join(filter(None, (parts['what'], parts.get('where'))))}".rstrip()
             remedy = (
-                "ask the source for smaller pages: page_size in its config.meta.fetch" if _TOO_LARGE in cause else ""
+                "ask for smaller records or envelope pages: the page size goes under parameters in config.meta.fetch"
+                if _TOO_LARGE in cause
+                else "correct the API; the page is kept on the branch"
             )
             return SourceBodyInvalid(cause, remedy=remedy)
     return None

@@ -139,7 +139,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
     given = response.headers.get("Content-Type", "")
     kind = given.split(";")[0].strip().lower()
-    declared = (declared.lower() for declared in table.fetch.content_types)
+    declared = (name.lower() for name in table.fetch.content_types)
     if kind not in (*_JSON_TYPES, *declared) and not kind.endswith("+json"):
         raise SourceBodyInvalid(
             f"{asked}: content type {given!r} is not JSON",

@@ -32,7 +32,7 @@ def _pinned_after_the_fetch(request: Request, spool: Path) -> Extracted:
 
 def _without_the_raw_comparison(request: Request, extracted: Extracted, landed: Landed, built: BuildResult) -> Curated:
     # In a process of its own, which ends with this run.
-    publish._require_raw = lambda *_: None  # type: ignore[assignment]
+    publish._require_raw = lambda *_: None
     return commit_curated(request, extracted, landed, built)
 
 

@@ -18,14 +18,17 @@
     {%- elif form == 'envelope' -%}
         {%- set name = declaration.config.meta.fetch.records -%}
         {%- set list = adapter.quote(name) -%}
-        {#- A page without the list is not an empty page. -#}
+        {#- A page without the list is not an empty page, and a null in it, which DuckDB gives as none, is a record. -#}
         select
-            unnest(
-                case
-                    when {{ list }} is null
-                        then error('No list {{ list | replace("'", "''") }} in file "' || uri || '"')
-                    else {{ list }}
-                end
+            coalesce(
+                unnest(
+                    case
+                        when {{ list }} is null
+                            then error('No list {{ list | replace("'", "''") }} in file "' || uri || '"')
+                        else {{ list }}
+                    end
+                ),
+                'null'
             ) as record,
             {{ page_key('uri') }} as page
         from read_json(

@@ -110,7 +110,7 @@ def test_an_envelope_that_is_none_is_the_sources_fault(other: Bench, body: str, 
     with pytest.raises(SourceBodyInvalid) as failed:
         result.require_passed()
     assert failed.value.cause.startswith(cause)
-    assert ("page_size" in failed.value.remedy) == ("maximum_object_size" in cause)
+    assert ("page size" in failed.value.remedy) == ("maximum_object_size" in cause)
 
 
 def test_a_line_that_is_no_json_is_the_sources_fault(other: Bench) -> None:

@@ -1,0 +1,191 @@
+"""Bodies that are not the JSON, the form or the encoding they should be, and some that only look so."""
+
+from __future__ import annotations
+
+from orchestration.errors import DataFailed, SourceBodyInvalid
+from tests.bad_answers.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
+
+A, B, C = event("a"), event("b"), event("c")
+TWO = Counts(raw=2, curated=2)
+NO_LIST = "next: correct the API, or records of shop.events in the source's YAML"
+
+
+def fine(name: str, body: bytes | str, counts: Counts = TWO, source: str = "array") -> Case:
+    return Case(name, (answer(body),), counts=counts, source=source)
+
+
+def no_form(name: str, body: bytes | str, source: str = "array") -> Case:
+    """A body whose first or last bytes are not those of its form, which the fetch sees."""
+    size = len(body.encode() if isinstance(body, str) else body)
+    article = "" if source == "ndjson" else "an "
+    says = (
+        f"a body of {size:,} bytes that begins ",
+        f"is not {article}{source}",
+        "next: correct the API, or the form of shop.events in the source's YAML",
+    )
+    return Case(name, (answer(body),), SourceBodyInvalid, says, source=source)
+
+
+def malformed(name: str, body: bytes | str, where: str, source: str = "array") -> Case:
+    """A body that only its full parse finds broken; the message says where."""
+    says = ("clean: raw/shop/events/date=", "page-00001.json: Malformed JSON at byte ", where, "kept: branch etl-")
+    return Case(name, (answer(body),), SourceBodyInvalid, says, source=source)
+
+
+def no_envelope(name: str, body: bytes | str, *says: str) -> Case:
+    return Case(name, (answer(body),), SourceBodyInvalid, ("page-00001.json of shop.events", *says), source="envelope")
+
+
+def _with(record: str, old: str, new: bytes) -> bytes:
+    return array(record, C).replace(old.encode(), new, 1)
+
+
+ARRAYS = (
+    no_form("empty", b""),
+    no_form("blanks only", b" \r\n\t"),
+    no_form("`null`", "null"),
+    no_form("`5`", "5"),
+    no_form('`"text"`', '"text"'),
+    no_form("one object", A),
+    no_form("an HTML page under a JSON content type", "<!doctype html><title>Sign in</title>"),
+    no_form("a function call around the array", b"callback(" + array(A) + b")"),
+    no_form("a guard before the array", b")]}',\n" + array(A)),
+    no_form("NDJSON where an array is declared", ndjson(A, B)),
+    no_form("cut in the middle of a record", array(A, B)[:-50]),
+    no_form("cut after a record", array(A, B)[:-1]),
+    malformed("cut in a record, the end put on", array(A, B)[:-50] + b"]", "in record/value 3"),
+    malformed("a comma after the last record", f"[{A},{B},]", "input length is 0"),
+    malformed("a comma too few", f"[{A} {B}]", "in record/value 3: unexpected character"),
+    malformed("two arrays", array(A) + b"\n" + array(B), "unexpected character"),
+    malformed("an array closed twice", array(A) + b"]", "in record/value 3"),
+    malformed("single quotes", f"[{A}]".replace('"', "'"), "unexpected character"),
+    malformed("a comment", f"[{A}, /* the next */ {B}]", "unexpected character"),
+    malformed("`undefined` among the records", f"[{A}, undefined]", "unexpected character"),
+    malformed("a number with a leading zero", array(A, event("b", Quantity="02")), "leading zero is not allowed"),
+    malformed("half a surrogate pair", array(A, event("b", Country=r'"\ud83d"')), "no low surrogate in string"),
+    malformed("an escape that is none", array(A, event("b", Country=r'"\x41"')), "invalid escaped character"),
+    malformed("bytes that are no UTF-8", _with(A, "France", b"Fran\xe7a"), "invalid UTF-8 encoding in string"),
+    Case(
+        "Latin-1, as its charset says",
+        (answer(_with(A, "France", b"Fran\xe7a"), content_type="application/json; charset=iso-8859-1"),),
+        SourceBodyInvalid,
+        ("Malformed JSON at byte ", "invalid UTF-8 encoding in string"),
+    ),
+    malformed("a surrogate in UTF-8", _with(A, "France", b"\xed\xa0\x80"), "invalid UTF-8 encoding in string"),
+    malformed("a NUL byte in a string", _with(A, "France", b"Fr\x00nce"), "unexpected control character in string"),
+    malformed("a line feed in a string", _with(A, "France", b"Fr\nnce"), "unexpected control character in string"),
+    no_form("a byte order mark before UTF-8", b"\xef\xbb\xbf" + array(A)),
+    no_form("UTF-16", array(A).decode().encode("utf-16")),
+    no_form("NUL bytes after the array", array(A) + b"\x00\x00"),
+    Case(
+        "a record of 33 MiB",
+        (lambda: answer(array(event(Description=f'"{"x" * 33 * MIB}"'))),),
+        SourceBodyInvalid,
+        ('page-00001.json: "maximum_object_size" of 16777216 bytes exceeded', "next: "),
+    ),
+)
+
+LINES = (
+    no_form("an array where NDJSON is declared", array(A, B), "ndjson"),
+    no_form("cut in the last line", ndjson(A, B)[:-50], "ndjson"),
+    malformed("cut in another line", ndjson(A, B[:50], C), "in line 3: unexpected end of data", "ndjson"),
+    malformed("a record over several lines", A.replace(",", ",\n") + "\n", "in line 2", "ndjson"),
+    malformed("two records on a line", f"{A}{B}\n", "unexpected content after document", "ndjson"),
+    malformed("commas between the lines", f"{A},\n{B}\n", "unexpected content after document", "ndjson"),
+    malformed("a line of NUL bytes", ndjson(A, "\0\0\0", B), "in line 3: unexpected character", "ndjson"),
+    malformed("a byte order mark in between", ndjson(A, f"\ufeff{B}"), "byte order mark", "ndjson"),
+    malformed("lines that end with CR only", f"{A}\r{B}\r", "unexpected content after document", "ndjson"),
+    fine("lines that end with CRLF, some blank", f"\r\n{A}\r\n\r\n  \r\n{B}\r\n", source="ndjson"),
+    fine("the last line without an end", f"{A}\n{B}", source="ndjson"),
+)
+
+ENVELOPES = (
+    no_form("an array where an envelope is declared", array(A), "envelope"),
+    no_envelope(
+        "an envelope without its list", '{"rows":[],"next":null}', "has no list 'data', only next, rows", NO_LIST
+    ),
+    no_envelope(
+        "an envelope whose list is null", '{"data":null,"next":null}', "has no list 'data', it is b'null'", NO_LIST
+    ),
+    no_envelope(
+        "an envelope whose list is an object", '{"data":{"a":1}}', "has no list 'data', it is b'{\"a\":1}'", NO_LIST
+    ),
+    no_envelope("an envelope whose list is text", '{"data":"[]"}', "has no list 'data', it is b'\"[]\"'", NO_LIST),
+    no_envelope("an envelope with an error instead", '{"error":"late"}', "has no list 'data', only error", NO_LIST),
+    no_envelope(
+        "an envelope with a comma too many",
+        '{"data":[],"next":null,}',
+        "is not JSON: ",
+        "trailing comma",
+        "correct the API",
+    ),
+    no_envelope(
+        "an envelope with a NaN", envelope(event(Price="NaN")), "is not JSON: ", "invalid character", "correct the API"
+    ),
+    no_envelope("two envelopes", envelope(A) + envelope(B), "is not JSON: ", "trailing characters", "correct the API"),
+    no_envelope(
+        f"an envelope nested {DEEP:,} deep",
+        envelope(event(Description="[" * DEEP + "]" * DEEP)),
+        "is nested too deeply",
+        "next: correct the API",
+    ),
+    Case(
+        "an envelope that holds its list twice",
+        (answer(b'{"data":[],' + envelope(A, B)[1:]),),
+        SourceBodyInvalid,
+        ("page-00001.json: Object", 'has duplicate key "data" in record/value 1'),
+        source="envelope",
+    ),
+    Case(
+        "an envelope over 16 MiB",
+        (lambda: answer(envelope(event(Description=f'"{"x" * 16 * MIB}"'))),),
+        SourceBodyInvalid,
+        ("an envelope page over 16,777,216 bytes", "next: ask for smaller pages"),
+        source="envelope",
+    ),
+    fine(
+        "an envelope with a null and a number among 200 records",
+        envelope(*good(198), "null", "5"),
+        Counts(raw=200, curated=198, rejected={"record_not_object": 2}),
+        "envelope",
+    ),
+    fine(
+        "an envelope with a list in another letter case beside its own",
+        b'{"Data":[5],' + envelope(A, B)[1:],
+        source="envelope",
+    ),
+)
+
+
+def _sized(name: str, bad: int, sent: int, *, fails: bool = False) -> Case:
+    records = [event(f"bad-{number}", Price='"n/a"') for number in range(bad)]
+    counts = Counts(sent, sent - bad, rejected={"price_not_numeric": bad} if bad else {})
+    says = (
+        "clean: events_reject_share_within_limit: 1 failing rows",
+        f"raw_rows={sent}, rejected_rows={bad}, limit_share=0.01",
+        f"events rejected for price_not_numeric: {bad} of {sent} rows",
+        '"Price":"n/a"',
+        "kept: branch etl-",
+    )
+    body = answer(array(*records, *good(sent - bad)))
+    return Case(name, (body,), DataFailed, says, counts) if fails else Case(name, (body,), counts=counts)
+
+
+_NOTHING = ("clean: events_has_rows: 1 failing rows", "raw_rows=0", "kept: branch etl-")
+
+SIZES = (
+    Case("no record, where a day may not be empty", (answer(array()),), DataFailed, _NOTHING, Counts(0, 0)),
+    Case("NDJSON of no line", (answer(b"", length=0),), DataFailed, _NOTHING, Counts(0, 0), source="ndjson"),
+    Case("an envelope of no record", (answer(envelope()),), DataFailed, _NOTHING, Counts(0, 0), source="envelope"),
+    _sized("one record", 0, 1),
+    _sized("exactly 1 % rejected", 2, 200),
+    _sized("one row over 1 % rejected", 3, 299, fails=True),
+    _sized("all rejected", 20, 20, fails=True),
+    Case(
+        "an array of arrays",
+        (answer(f"[[{A}],[{B}]]"),),
+        DataFailed,
+        ("events rejected for record_not_object: 2 of 2 rows", f"[{A}]"),
+        Counts(2, 0, rejected={"record_not_object": 2}),
+    ),
+)

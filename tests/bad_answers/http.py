@@ -1,0 +1,151 @@
+"""Statuses and headers that are wrong or broken, around a body that is fine."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping
+
+from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
+from tests.bad_answers.case import Case, Counts, answer, array, chunked, event, ndjson
+
+BODY = array(event())
+SAID = b'{"error": "so it is"}'
+WHERE = "next: correct SHOP_API_URL, or path of shop.events in the source's YAML"
+BROKE_OFF = "the answer broke off"
+
+
+def _fails(name: str, sent: bytes, fails: type[IngestCleanError], *says: str) -> Case:
+    return Case(name, (sent,), fails, says)
+
+
+def _refused() -> Iterator[Case]:
+    for status in (
+        "201 Created", "202 Accepted", "203 Non-Authoritative Information", "206 Partial Content", "400 Bad Request",
+        "405 Method Not Allowed", "406 Not Acceptable", "409 Conflict", "418 I'm a Teapot", "422 Unprocessable Content",
+        "451 Unavailable For Legal Reasons", "501 Not Implemented", "511 Network Authentication Required", "999 Odd",
+    ):  # fmt: skip
+        yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: '{SAID.decode()}'")
+    for status in ("401 Unauthorized", "403 Forbidden"):
+        yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: ", "next: check SHOP_API_TOKEN")
+    for status in ("404 Not Found", "410 Gone"):
+        yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: ", WHERE)
+    for status in ("301 Moved Permanently", "302 Found", "307 Temporary Redirect"):
+        sent = answer(b"", status, "Location: https://elsewhere.example/events")
+        says = f"answered {status} to https://elsewhere.example/events: redirects are not followed"
+        yield _fails(status, sent, SourceRefused, says, WHERE)
+
+
+def _busy() -> Iterator[Case]:
+    told = "answered 429 Too Many Requests"
+    limit = "next: run again by then, or raise ELT_RETRY_AFTER_LIMIT"
+    yield _fails("429 without Retry-After", answer(SAID, "429 Too Many Requests"), SourceBusy, told)
+    retry_after: Mapping[str, tuple[str, ...]] = {
+        "0": (told,),
+        "3600": (f"{told} and asks to wait 3600 s", limit),
+        "Fri, 31 Dec 9999 23:59:59 GMT": (f"{told} and asks to wait ", limit),
+        "Wed, 21 Oct 2015 07:28:00 GMT": (told,),
+        "Wed, 21 Oct 99999999999999999999 07:28:00 GMT": (told,),
+        "soon": (told,),
+        "²": (told,),
+        "-5": (told,),
+    }
+    for value, says in retry_after.items():
+        sent = answer(SAID, "429 Too Many Requests", f"Retry-After: {value}")
+        yield _fails(f"429 with Retry-After `{value}`", sent, SourceBusy, *says)
+    sent = answer(SAID, "503 Service Unavailable", "Retry-After: 0")
+    yield _fails("503 with Retry-After `0`", sent, SourceBusy, "answered 503 Service Unavailable")
+
+
+def _passing() -> Iterator[Case]:
+    for status in (
+        "408 Request Timeout", "425 Too Early", "500 Internal Server Error", "502 Bad Gateway",
+        "503 Service Unavailable", "504 Gateway Timeout",
+    ):  # fmt: skip
+        yield _fails(status, answer(SAID, status), SourceUnreachable, f"answered {status}")
+
+
+def _unreadable() -> Iterator[Case]:
+    told = "answered 404 Not Found: its body cannot be read: "
+    zipped = answer(SAID, "404 Not Found", "Content-Encoding: gzip")
+    yield _fails("404 with a body that is not the gzip it claims", zipped, SourceRefused, told + "Error -3", WHERE)
+    cut = answer(SAID, "404 Not Found", length=1_000)
+    yield _fails("404 with a body that breaks off", cut, SourceRefused, told + "peer closed connection", WHERE)
+
+
+STATUSES = (
+    _fails("101 Switching Protocols", answer(b"", "101 Switching Protocols"), SourceUnreachable, BROKE_OFF),
+    _fails("103 Early Hints and no more", answer(b"", "103 Early Hints"), SourceUnreachable, BROKE_OFF),
+    _fails("204 No Content", answer(b"", "204 No Content"), SourceRefused, "answered 204 No Content: ''"),
+    _fails("304 Not Modified", answer(b"", "304 Not Modified"), SourceRefused, "304 Not Modified to nowhere", WHERE),
+    *_refused(),
+    *_unreadable(),
+    *_busy(),
+    *_passing(),
+    _fails("a status that is no number", answer(BODY, "fine"), SourceUnreachable, BROKE_OFF, "illegal status line"),
+    _fails("no status line", BODY, SourceUnreachable, BROKE_OFF),
+    _fails("a connection closed without a byte", b"", SourceUnreachable, BROKE_OFF),
+    _fails("headers cut short", b"HTTP/1.1 200 OK\r\nContent-Ty", SourceUnreachable, BROKE_OFF),
+    Case(
+        "headers, then silence",
+        (answer(BODY, length=1_000),),
+        SourceUnreachable,
+        ("no answer in time (ReadTimeout)", "next: raise ELT_SOURCE_TIMEOUT"),
+        stalls=True,
+        environment={"ELT_SOURCE_TIMEOUT": "0.2"},
+    ),
+)
+
+
+def _content_types() -> Iterator[Case]:
+    remedy = "list it as content_types of shop.events in the source's YAML"
+    for name in ("text/html", "text/plain", "application/octet-stream", "application/javascript", "text/csv", ""):
+        sent = answer(BODY, content_type=name)
+        yield _fails(f"content type `{name or ' '}`", sent, SourceBodyInvalid, f"type {name!r} is not JSON", remedy)
+    none = answer(BODY, content_type=None)
+    yield _fails("no content type", none, SourceBodyInvalid, "content type '' is not JSON", remedy)
+    two = answer(BODY, "200 OK", "Content-Type: text/html")
+    says = "content type 'text/html, application/json' is not JSON"
+    yield _fails("two content types", two, SourceBodyInvalid, says, remedy)
+
+
+def _encodings() -> Iterator[Case]:
+    zipped = gzip.compress(BODY, mtime=0)
+    remedy = "next: correct the API, or what stands before it"
+    for name in ("gzip", "br"):
+        sent = answer(zipped, "200 OK", f"Content-Encoding: {name}")
+        says = f"content encoding '{name}', though only identity was asked for"
+        yield _fails(f"content encoding `{name}`, though identity was asked for", sent, SourceBodyInvalid, says, remedy)
+    says = r"begins b'\x1f\x8b"
+    yield _fails("gzip that no header tells of", answer(zipped), SourceBodyInvalid, says, "is not an array")
+
+
+def _lengths() -> Iterator[Case]:
+    long, short = answer(BODY, length=10_000), answer(BODY, length=100)
+    yield _fails("Content-Length longer than the body", long, SourceUnreachable, BROKE_OFF, "expected 10000")
+    yield _fails("Content-Length shorter than the body", short, SourceBodyInvalid, "of 100 bytes", "is not an array")
+    for value in ("many", "-1"):
+        sent = answer(BODY, length=value)
+        yield _fails(f"Content-Length `{value}`", sent, SourceUnreachable, BROKE_OFF, "bad Content-Length")
+    two = answer(BODY, "200 OK", "Content-Length: 5")
+    yield _fails("two lengths that differ", two, SourceUnreachable, BROKE_OFF, "conflicting Content-Length")
+    # HTTP ends the body there, and what is left is whole lines: nothing tells it from a smaller day.
+    lines = ndjson(event("a"), event("b"))
+    sent = answer(lines, length=len(lines) // 2)
+    name = "Content-Length shorter by exactly one line of NDJSON"
+    yield Case(name, (sent,), counts=Counts(1, 1), source="ndjson")
+
+
+def _transfers() -> Iterator[Case]:
+    cut = chunked(BODY, ended=False)
+    yield _fails("chunked, cut after a whole chunk", cut, SourceUnreachable, BROKE_OFF, "incomplete chunked read")
+    sizeless = answer(b"many\r\n" + BODY, "200 OK", "Transfer-Encoding: chunked", length=None)
+    yield _fails("chunks of no size", sizeless, SourceUnreachable, BROKE_OFF, "illegal chunk header")
+    zipped = answer(BODY, "200 OK", "Transfer-Encoding: gzip", length=None)
+    yield _fails("transfer encoding `gzip`", zipped, SourceUnreachable, BROKE_OFF, "Only Transfer-Encoding: chunked")
+    odd = answer(BODY, "200 OK", "nonsense")
+    yield _fails("a header without a colon", odd, SourceUnreachable, BROKE_OFF, "illegal header line")
+    huge = answer(BODY, "200 OK", f"X: {'x' * 200_000}")
+    yield _fails("a header of 200,000 bytes", huge, SourceUnreachable, BROKE_OFF, "Receive buffer too long")
+
+
+HEADERS = (*_content_types(), *_encodings(), *_lengths(), *_transfers())

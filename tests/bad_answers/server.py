@@ -1,0 +1,61 @@
+"""An HTTP server that sends the very bytes it is given: HTTP of any kind, broken or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+
+from tests.bad_answers.case import Case, Wire, answer
+
+PRODUCTS = answer('[{"Stock Code": "22423", "Description": "REGENCY CAKESTAND 3 TIER"}]')
+
+
+class AnswerServer(ThreadingTCPServer):
+    """Answers each path in turn with what is set for it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, Iterator[Wire]] = {}
+        self.stalls = False
+
+    def play(self, case: Case) -> str:
+        """Has the answers of a case ready below the URL it gives."""
+        self.stalls = case.stalls
+        self.answers = {
+            "/events": chain(case.answers, repeat(case.answers[-1])),
+            "/products": repeat(case.products or PRODUCTS),
+        }
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(StreamRequestHandler):
+    server: AnswerServer
+
+    def handle(self) -> None:
+        path = self.rfile.readline().split()[1].split(b"?")[0].decode()
+        while self.rfile.readline().strip():
+            pass
+        sent = next(self.server.answers[path])
+        # Whoever finds an answer unusable hangs up on the rest of it.
+        with suppress(OSError):
+            self.wfile.write(sent if isinstance(sent, bytes) else sent())
+            if self.server.stalls:
+                self.rfile.read()
+
+
+@contextmanager
+def answering() -> Iterator[AnswerServer]:
+    """A running server."""
+    with AnswerServer() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

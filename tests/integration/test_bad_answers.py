@@ -1,0 +1,198 @@
+"""Answers of every kind, sent byte for byte through the run protocol: each comes to its documented outcome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from orchestration import keys
+from orchestration.errors import IngestCleanError
+from orchestration.lake import MAIN, Lake
+from orchestration.receipt import read_receipt
+from orchestration.run import run_date
+from orchestration.settings import Settings
+from tests.bad_answers import CASES
+from tests.bad_answers.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
+from tests.bad_answers.doc import FILE, text
+from tests.bad_answers.fine import PAGES
+from tests.bad_answers.server import AnswerServer, answering
+from tests.bad_answers.values import ROWS
+from tests.support import copy_project, request_for, settings_of
+
+ALL = [case for cases in CASES.values() for case in cases]
+MakeSettings = Callable[[Case], Settings]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[AnswerServer]:
+    with answering() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def project_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The dbt project with `events` declared as told, made once and so parsed once."""
+
+    @cache
+    def make(source: str) -> Path:
+        project = copy_project(tmp_path_factory.mktemp(source))
+        file = project / "models" / "staging" / "shop" / "_shop__sources.yml"
+        described = yaml.safe_load(file.read_text())
+        meta = described["sources"][0]["tables"][0]["config"]["meta"]
+        changed = SOURCES[source]
+        meta |= {**changed, "fetch": meta["fetch"] | changed.get("fetch", {})}
+        file.write_text(yaml.safe_dump(described, sort_keys=False))
+        return project
+
+    return make
+
+
+@pytest.fixture
+def settings(server: AnswerServer, project_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
+    """The settings of a case's run; its answers are ready then."""
+
+    def make(case: Case) -> Settings:
+        project, url = project_of(case.source), server.play(case)
+        tries = {"ELT_RETRIES": 1, "ELT_RETRY_WAIT": 0}
+        return settings_of(monkeypatch, project, SHOP_API_URL=url, **tries, **case.environment)
+
+    return make
+
+
+def rows_of(lake: Lake, ref: str, key: str, folder: Path) -> list[dict[str, Any]]:
+    """The rows of a Parquet file on the lake, read from its bytes by nothing of ours."""
+    body = lake.read(ref, key)
+    assert body is not None
+    file = folder / "data.parquet"
+    file.write_bytes(body)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        found = connection.sql(f"from read_parquet('{file}', hive_partitioning = false)")
+        return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def events_of(lake: Lake, ref: str, date: str, folder: Path) -> list[dict[str, Any]]:
+    return rows_of(lake, ref, f"curated/events/date={date}/data.parquet", folder)
+
+
+def rejects_of(lake: Lake, ref: str, date: str, folder: Path) -> list[dict[str, Any]]:
+    return rows_of(lake, ref, keys.rejected("events", date), folder)
+
+
+def require_written(lake: Lake, ref: str, date: str, counts: Counts, folder: Path) -> None:
+    """The Parquet at a ref is what the accounting, counted by hand, says."""
+    assert counts.closes
+    assert len(events_of(lake, ref, date, folder)) == counts.curated
+    assert Counter(row["reason"] for row in rejects_of(lake, ref, date, folder)) == counts.rejected
+
+
+def require_accounted(lake: Lake, date: str, counts: Counts) -> None:
+    """The receipt on `main` has the accounting as it was counted by hand."""
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(date))
+    assert receipt is not None
+    assert receipt.content["accounting"]["events"] == {
+        "raw": counts.raw,
+        "curated": counts.curated,
+        "identical": counts.identical,
+        "conflicting": counts.conflicting,
+        "rejected": counts.rejected,
+        "drift": counts.drift,
+    }
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fails is None])
+def test_an_answer_that_can_be_used_is_published_and_accounted_for(
+    case: Case, lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
+) -> None:
+    assert case.counts is not None
+
+    published = run_date(request_for(lake, settings(case), execution_date))
+
+    assert published.outcome == "published"
+    require_accounted(lake, execution_date, case.counts)
+    require_written(lake, MAIN, execution_date, case.counts, tmp_path)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fails])
+def test_an_answer_that_cannot_be_used_leaves_main_alone_and_says_why(
+    case: Case, lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
+) -> None:
+    before = lake.head(MAIN)
+
+    with pytest.raises(IngestCleanError) as error:
+        run_date(request_for(lake, settings(case), execution_date))
+
+    told = error.value.describe()
+    assert type(error.value) is case.fails, told
+    assert [part for part in case.says if part not in told] == [], told
+    assert told.startswith(f"{execution_date} {error.value.step}: ")
+    assert "\nmain: untouched\n" in told
+    assert told.endswith(f"elt run {execution_date}")
+    assert ("(tries: 2)" in told) == case.asked_again, told
+    assert lake.head(MAIN) == before
+    kept = list(lake.branches(f"etl-{execution_date}"))
+    assert kept == ([error.value.branch] if error.value.step == "clean" else [])
+    if case.counts:
+        require_written(lake, kept[0], execution_date, case.counts, tmp_path)
+
+
+def test_each_odd_page_gives_its_record(
+    lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
+) -> None:
+    sent = [partial(page.around, event(page.name)) for page in PAGES]
+    counts = Counts(raw=len(PAGES), curated=len(PAGES))
+
+    run_date(request_for(lake, settings(Case("odd pages", (*sent, answer(array())), source="paged")), execution_date))
+
+    require_accounted(lake, execution_date, counts)
+    require_written(lake, MAIN, execution_date, counts, tmp_path)
+    found = {row["event_id"] for row in events_of(lake, MAIN, execution_date, tmp_path)}
+    assert found == {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize(("source", "framed"), [("array", array), ("ndjson", ndjson)])
+def test_each_odd_record_among_good_ones_has_its_own_fate(
+    source: str,
+    framed: Callable[..., bytes],
+    lake: Lake,
+    settings: MakeSettings,
+    execution_date: str,
+    tmp_path: Path,
+) -> None:
+    fine = good(100 * sum(bool(row.rejected) for row in ROWS))
+    odd = [record for row in ROWS for record in (row.record, *row.beside)]
+    body = answer(framed(*fine[:1], *odd, *fine[1:]))
+    counts = counts_of(ROWS, len(fine))
+
+    run_date(request_for(lake, settings(Case("all odd records", (body,), source=source)), execution_date))
+
+    require_accounted(lake, execution_date, counts)
+    require_written(lake, MAIN, execution_date, counts, tmp_path)
+    curated = {row["event_id"]: row for row in events_of(lake, MAIN, execution_date, tmp_path)}
+    expected = {row.name: row.becomes for row in ROWS if not row.rejected}
+    found = {
+        name: {column: curated.get(becomes["event_id"], {}).get(column, "no row") for column in becomes}
+        for name, becomes in expected.items()
+    }
+    assert found == expected
+    rejected = rejects_of(lake, MAIN, execution_date, tmp_path)
+    assert {row["record"]: row["reason"] for row in rejected} == {
+        row.record: row.rejected for row in ROWS if row.rejected
+    }
+    assert {row["page"] for row in rejected} == {keys.raw_page("shop", "events", execution_date, 1)}
+
+
+def test_no_two_kinds_are_called_the_same() -> None:
+    names = Counter([*(case.name for case in ALL), *(page.name for page in PAGES), *(row.name for row in ROWS)])
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_the_documented_outcomes_are_those_of_the_cases() -> None:
+    assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.bad_answers"
