@@ -11,21 +11,11 @@ from orchestration.gate import gate_file, require_gate
 from orchestration.lake import MAIN, Lake
 from orchestration.lake_setup import _ensure_gate
 from orchestration.settings import PROJECT_DIR
+from tests.sabotage import OPEN_GATE
 from tests.vouching import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
 
 DATE = "2025-05-20"
 OTHER = "2025-05-21"
-EMPTY_GATE = b"""
-name: gate main
-on:
-  pre-merge:
-    branches: ["main"]
-hooks:
-  - id: vouched
-    type: lua
-    properties:
-      script: print("all is well")
-"""
 
 
 @pytest.fixture
@@ -103,7 +93,7 @@ def test_a_changed_gate_judges_its_own_change(gated: Lake) -> None:
     [
         ({}, True, "is missing in", "unchanged"),
         ({keys.GATE: None}, False, "is missing in", "installed"),
-        ({keys.GATE: EMPTY_GATE}, False, "is not this version's", "replaced"),
+        ({keys.GATE: OPEN_GATE}, False, "is not this version's", "replaced"),
     ],
     ids=["older than the gate", "without the gate", "with an emptied gate"],
 )

@@ -230,19 +230,6 @@ def publishing_meanwhile(other: Callable[[], Published], times: int) -> Callable
     return merge
 
 
-def test_newer_data_wins_and_the_slow_run_begins_anew(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    old, new = settings(100), settings(200)
-    slow = publishing_meanwhile(lambda: run_date(request_for(lake, new, execution_date)), times=1)
-    said: list[str] = []
-
-    published = run_date(request_for(lake, old, execution_date, report=said.append), Stages(merge_to_main=slow))
-
-    assert any("beginning anew" in line for line in said)
-    assert published.outcome == "superseded"
-    assert published.rows["events"] == accounting(100).curated
-    assert list(lake.branches(f"etl-{execution_date}")) == []
-
-
 def test_a_date_that_moves_every_time_is_a_conflict(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     rows = iter(range(200, 900, 50))
     slow = publishing_meanwhile(lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=TRIES)
@@ -274,19 +261,6 @@ def test_two_equal_runs_at_once_both_publish_the_same_tree(
 
 
 # a branch that is not what was fetched and tested
-
-
-def test_raw_that_changed_after_landing_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    def tamper(request: Request, landed: Landed, spool: Path) -> BuildResult:
-        built = clean(request, landed, spool)
-        lake.put(landed.branch, landed.pages[0].key, b"[]", keys.RAW_CONTENT_TYPE)
-        return built
-
-    with pytest.raises(PlatformFailed, match="is not what was fetched") as error:
-        run_date(request_for(lake, settings(100), execution_date), Stages(clean=tamper))
-
-    assert error.value.step == "commit"
-    assert keys_of(lake, MAIN, execution_date) == {}
 
 
 def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
