@@ -1,0 +1,145 @@
+"""Publish one synthetic day of any size as a person would, by `elt run`: seconds per step, and its peak memory.
+
+    tools/uv run elt up
+    tools/uv run python -m benchmarks.run --rows 2000000 --form ndjson
+
+The day is made before and served from a file, so that the source costs next to nothing; each run publishes it under
+another date into a repository made for the purpose, which `elt down --purge` removes with the rest. The first run
+parses the dbt project; the figures are the medians of the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+
+import yaml
+
+from examples.events_api import records
+from examples.events_api.forms import MEDIA_TYPES, framed
+from examples.events_api.options import Form
+from orchestration.settings import read_settings
+from tests.support import copy_project
+
+DAY = date(2025, 5, 20)
+ELT = (sys.executable, "-m", "orchestration")
+_STEP = re.compile(r"\b(pin|fetch|decide|branch|land|clean|commit|merge): ([0-9.]+) s$", re.MULTILINE)
+
+
+def main() -> None:
+    """Makes the day, publishes it several times, and prints one line a step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=2_000_000, help="events of the day, about 245 bytes each")
+    parser.add_argument("--form", choices=("array", "ndjson"), default="ndjson", help="how the source sends them")
+    parser.add_argument("--run-type", choices=("daily", "backfill"), default="backfill", help="as of elt run")
+    parser.add_argument("--times", type=int, default=4, help="runs; the first is told apart")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        project = _fetched_as(told.form, copy_project(Path(folder)))
+        size = _write_day(told.rows, told.form, project)
+        with _serving(project, MEDIA_TYPES[told.form]) as url:
+            environment = {
+                **os.environ,
+                "ELT_PROJECT_DIR": str(project),
+                "ELT_STATE_DIR": str(read_settings().state_dir),
+                "ELT_REPOSITORY": f"bench-{secrets.token_hex(4)}",
+                "SHOP_API_URL": url,
+            }
+            subprocess.run([*ELT, "init"], env=environment, check=True, capture_output=True)
+            days = (str(DAY + timedelta(days=number)) for number in range(told.times))
+            runs = [_run(environment, day, told.run_type) for day in days]
+    print(f"{told.rows:,} rows, {size / 1e6:,.1f} MB of {told.form}, {told.run_type}: {runs[0]['rows']}")
+    for name in (name for name in runs[-1] if name != "rows"):
+        later = median(float(run[name]) for run in runs[1:] or runs)
+        print(f"{name:<12}{later:>9.2f}   (first run {float(runs[0][name]):.2f})")
+
+
+def _fetched_as(form: Form, project: Path) -> Path:
+    file = project / "models/staging/shop/_shop__sources.yml"
+    described = yaml.safe_load(file.read_text())
+    for table in described["sources"][0]["tables"]:
+        table["config"]["meta"]["fetch"]["form"] = form
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
+    return project
+
+
+def _write_day(rows: int, form: Form, folder: Path) -> int:
+    bodies = {"events": records.events(DAY, 0, rows), "products": iter(records.products(DAY, rows))}
+    for name, lines in bodies.items():
+        with (folder / name).open("wb") as file:
+            file.writelines(framed(form, lines, {}))
+    return (folder / "events").stat().st_size
+
+
+@contextmanager
+def _serving(folder: Path, media_type: str) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = folder / self.path.partition("?")[0].strip("/")
+            self.send_response(200)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.end_headers()
+            self.wfile.flush()
+            with path.open("rb") as file:
+                self.connection.sendfile(file)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _run(environment: dict[str, str], day: str, run_type: str) -> dict[str, float | str]:
+    """One `elt run` in a process of its own: what it says of its steps, its wall time and its peak memory."""
+    command = [*ELT, "run", day, "--run-type", run_type, "--json"]
+    begun = time.monotonic()
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as run,
+    ):
+        assert run.stdout is not None
+        answer = run.stdout.read()
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - begun
+        said.seek(0)
+        log = said.read()
+    if run.returncode:
+        sys.exit(log)
+    steps = {name: float(value) for name, value in _STEP.findall(log)}
+    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    rows = json.loads(answer)["rows"]
+    return {
+        "rows": ", ".join(f"{table} {count:,}" for table, count in rows.items()) + " published",
+        **steps,
+        "steps (s)": sum(steps.values()),
+        "whole (s)": seconds,
+        "peak (MB)": peak / 1e6,
+    }
+
+
+if __name__ == "__main__":
+    main()
