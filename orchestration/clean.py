@@ -16,6 +16,7 @@ from orchestration.dbt_session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.gateway import Gateway
 from orchestration.progress import Report, silent
+from orchestration.spool import writing
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -113,9 +114,10 @@ def build(
     unnamed = {f"{source.source_name}.{source.name}" for source in manifest.sources.values()} - run.raw.keys()
     if unnamed:
         raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
-    project.work_dir.mkdir(parents=True, exist_ok=True)
     run_file = project.work_dir / "run.json"
-    run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
+    with writing(run_file):
+        project.work_dir.mkdir(parents=True, exist_ok=True)
+        run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):
         arguments = project.arguments("build", "--selector", SELECTOR)
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, report=report)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn
@@ -26,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_EXIT_LIMIT = 10.0
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
 
@@ -40,10 +45,15 @@ class RunTypes(StrEnum):
 def main() -> NoReturn:
     """Runs `elt`; an error of ours is told in a few lines and ends with its own exit code."""
     as_json = "--json" in sys.argv
+    # A run that is told to stop ends as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
+        if code == Cancelled.exit_code:
+            # What Typer makes of Ctrl-C, without a word.
+            raise KeyboardInterrupt
     except (typer.Abort, KeyboardInterrupt):
-        _fail(Cancelled.outcome, "interrupted; main is as it was, run again", Cancelled.exit_code, as_json)
+        _fail(Cancelled.outcome, "interrupted; main holds whole dates only, run again", Cancelled.exit_code, as_json)
     except typer.TyperException as error:
         # Typer's own report of a usage error takes several lines.
         _fail(
@@ -54,18 +64,27 @@ def main() -> NoReturn:
         )
     except IngestCleanError as error:
         _fail(error.outcome, error.describe(), error.exit_code, as_json, **_facts(error))
+    _leave(code)
+
+
+def _leave(code: int | None) -> NoReturn:
+    # At the interpreter's exit Prefect sends what it has still to tell, and would try for minutes where it is gone.
+    watch = threading.Timer(_EXIT_LIMIT, os._exit, (code or 0,))
+    watch.daemon = True
+    watch.start()
     sys.exit(code)
 
 
 def _facts(error: IngestCleanError) -> dict[str, str]:
-    return {name: str(value) for name, value in vars(error).items() if value}
+    # Typer adds a name of its own.
+    return {name: str(value) for name, value in vars(error).items() if value and not name.startswith("_")}
 
 
 def _fail(outcome: str, text: str, exit_code: int, as_json: bool, **facts: str) -> NoReturn:
     typer.echo(f"{outcome}: {text}", err=True)
     if as_json:
         typer.echo(json.dumps({"outcome": outcome, "exit_code": exit_code, "cause": text, **facts}))
-    sys.exit(exit_code)
+    _leave(exit_code)
 
 
 def _say(text: str) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.dbt_session import Project, dbt_session, invoke
 from orchestration.errors import UsageError
 from orchestration.progress import Report, silent
+from orchestration.spool import writing
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -41,6 +42,7 @@ def load_manifest(
 
     Raises:
         UsageError: The project does not parse; dbt's message is the cause.
+        SpoolFailed: The disk did not take dbt's files.
     """
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
@@ -56,10 +58,11 @@ def load_manifest(
     if not parsed.success or not isinstance(parsed.result, Manifest):
         raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
     manifest = parsed.result
-    saved.parent.mkdir(parents=True, exist_ok=True)
     unfinished = saved.with_suffix(f".{os.getpid()}")
-    unfinished.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
-    unfinished.replace(saved)
+    with writing(unfinished):
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
+        unfinished.replace(saved)
     return manifest
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +23,35 @@ _BODY_FAULTS = (
     re.compile(r'JSON transform error in file "(?P<uri>[^"]+)", (?P<where>in \S+ \d+): (?P<what>[^\n]{1,200})'),
     re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
     re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),
+)
+# The same of what DuckDB and lakeFS's gateway say: a sign, what it means, and the remedy.
+_PLATFORM_FAULTS = (
+    (
+        re.compile(r"RequestTimeTooSkewed[^\n]*|AccessDenied: Request is not valid yet"),
+        "the clocks of lakeFS and of this machine are more than 15 minutes apart",
+        "set both clocks right",
+    ),
+    (
+        re.compile(r"(SignatureDoesNotMatch|AccessDenied|MissingFields)[^\n]*"),
+        "lakeFS's S3 gateway refuses DuckDB's keys, LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY",
+        "",
+    ),
+    (
+        re.compile(r"failed to offload data block[^\n]*|No space left on device"),
+        "the disk of ELT_STATE_DIR is full, where DuckDB spills to",
+        "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY",
+    ),
+    (re.compile(r"Out of Memory Error[^\n]*"), "DuckDB needs more memory", "raise ELT_DUCKDB_MEMORY"),
+    (
+        re.compile(r"[^\n]*HTTP 5\d\d for HTTP[^\n]*"),
+        "lakeFS's S3 gateway failed",
+        "see lakeFS's log: most often its disk is full",
+    ),
+    (
+        re.compile(r"[^\n]*error for HTTP [A-Z]+ to[^\n]*"),
+        "lakeFS's S3 gateway does not answer",
+        "see elt status",
+    ),
 )
 _TOO_LARGE = "maximum_object_size"
 _CONTRACT = "This model has an enforced contract"
@@ -137,7 +167,7 @@ class BuildResult:
         failed_data = [node for node in broken if _data_failed(node)]
         platform = [node for node in broken if node not in failed_data]
         if platform:
-            return PlatformFailed("\n".join(f"{node.name}: {node.message}" for node in platform))
+            return platform_fault(platform)
         if failed_data:
             return DataFailed("\n".join(self._data_faults(failed_data)))
         return None
@@ -174,6 +204,16 @@ def _data_failed(node: NodeResult) -> bool:
     if node.kind == "test":
         return node.status == "fail"
     return node.kind == "model" and _CONTRACT in node.message
+
+
+def platform_fault(broken: Sequence[NodeResult]) -> PlatformFailed:
+    """The error for nodes that failed though the data was not judged, in one line where the cause is a known one."""
+    for sign, meaning, remedy in _PLATFORM_FAULTS:
+        for node in broken:
+            if match := sign.search(node.message):
+                said = html.unescape(match.group().strip())
+                return PlatformFailed(f"{node.name}: {meaning}: {said}", remedy=remedy)
+    return PlatformFailed("\n".join(f"{node.name}: {node.message}" for node in broken))
 
 
 def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:

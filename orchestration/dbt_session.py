@@ -11,13 +11,15 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed
 from orchestration.progress import Report, silent
+from orchestration.spool import disk_failed
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _ONE_AT_A_TIME = threading.Lock()
 _SPOKEN_LEVELS = ("info", "warn", "error")
+_TRACEBACK = "MainStackTrace"
+"""Of what ended dbt, which we raise or tell ourselves."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,20 @@ def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
             "another dbt run is under way in this process",
             remedy="run dates side by side in processes of their own",
         )
-    before = dict(os.environ)
+    before, loud = dict(os.environ), logging.raiseExceptions
     try:
         os.environ.update(environment)
+        # On a full disk each line of dbt's log would be a traceback on the console.
+        logging.raiseExceptions = False
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
-        _let_go()
-        _ONE_AT_A_TIME.release()
+        try:
+            _let_go()
+        finally:
+            logging.raiseExceptions = loud
+            os.environ.clear()
+            os.environ.update(before)
+            _ONE_AT_A_TIME.release()
 
 
 def invoke(
@@ -95,19 +104,31 @@ def invoke(
         task_runs: Make each node a task run of the Prefect flow run we are in, at 0.18 s a node; Prefect has the log
             lines then, not `report`.
         report: Takes dbt's lines of level info and above.
+
+    Raises:
+        SpoolFailed: The disk did not take dbt's files.
     """
     if task_runs:
-        outcome: dbtRunnerResult = _prefect_runner(project, manifest).invoke(list(arguments))
-        return outcome
-    from dbt.cli.main import dbtRunner
+        outcome = _with_task_runs(project, arguments, manifest)
+    else:
+        from dbt.cli.main import dbtRunner
 
-    # The callback has the lines, at their levels; dbt's own console would say them twice.
-    levels = ("--log-level", "none", "--log-level-file", "debug")
-    return dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke([*arguments, *levels])
+        # The callback has the lines, at their levels; dbt's own console would say them twice.
+        levels = ("--log-level", "none", "--log-level-file", "debug")
+        outcome = dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke([*arguments, *levels])
+    error = outcome.exception
+    if isinstance(error, OSError):
+        raise disk_failed(project.work_dir, error) from error
+    if error is not None and not isinstance(error, Exception):
+        # Ctrl-C and SIGTERM, which dbt holds back like any failure.
+        raise error
+    return outcome
 
 
-def _prefect_runner(project: Project, manifest: Manifest | None) -> Any:
+def _with_task_runs(project: Project, arguments: Sequence[str], manifest: Manifest | None) -> dbtRunnerResult:
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+    from prefect_dbt.core import runner as prefect_dbt_runner
 
     # Without a level prefect-dbt takes Prefect's own, and fails on those dbt does not know, such as WARNING.
     settings = PrefectDbtSettings(
@@ -116,11 +137,27 @@ def _prefect_runner(project: Project, manifest: Manifest | None) -> Any:
         target_path=project.work_dir / "target",
         log_level="info",
     )
-    return PrefectDbtRunner(manifest=manifest, settings=settings, raise_on_failure=False, disable_assets=True)
+    runner = PrefectDbtRunner(manifest=manifest, settings=settings, raise_on_failure=False, disable_assets=True)
+    errors: list[BaseException] = []
+    runner.on_run_end(lambda ended: errors.append(ended.error) if ended.error else None)
+    # prefect-dbt 0.7 takes the manifest for its task runs only, and lets dbt parse the project again: 2 s of each run.
+    theirs, prefect_dbt_runner.dbtRunner = prefect_dbt_runner.dbtRunner, partial(dbtRunner, manifest)
+    try:
+        outcome: dbtRunnerResult = runner.invoke(list(arguments))
+    except ValueError:
+        # Its own, with no more than the words of what ended dbt.
+        if not errors:
+            raise
+        return dbtRunnerResult(success=False, exception=errors[0])
+    finally:
+        prefect_dbt_runner.dbtRunner = theirs
+    return outcome
 
 
 def _forward(report: Report) -> Callable[[Any], None]:
     def on_event(event: Any) -> None:
+        if event.info.name == _TRACEBACK:
+            return
         level = getattr(event.info.level, "value", event.info.level)
         if str(level) in _SPOKEN_LEVELS:
             for line in str(event.info.msg).splitlines():
@@ -163,4 +200,6 @@ def _let_go() -> None:
         log_file = logging.getLogger("file_log")
         for handler in log_file.handlers[:]:
             log_file.removeHandler(handler)
-            handler.close()
+            # On a full disk its last lines are lost, and that is all.
+            with suppress(OSError):
+                handler.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from urllib.parse import urlsplit
 
+from orchestration.errors import UsageError
 from orchestration.lake import Lake
 
 
@@ -26,6 +27,13 @@ class Gateway:
     access_key: str
     secret_key: str = field(repr=False)
     timeout: int = 60
+
+    def __post_init__(self) -> None:
+        if not (self.access_key and self.secret_key):
+            # An unsigned request is answered with lakeFS's page for people, 200.
+            raise UsageError(
+                "DuckDB has no keys for lakeFS's S3 gateway", remedy="set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"
+            )
 
 
 def gateway_of(lake: Lake) -> Gateway:

@@ -58,10 +58,11 @@ def init_lake(
 
 
 def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
-    """Main's head, once the repository lives in its bucket and the expected gate stands there.
+    """Main's head, once the repository lives in its bucket and `main` has its gate, its protection and no stray write.
 
     Raises:
         PlatformFailed: Says what is missing, and the remedy.
+        LakeDirty: Uncommitted writes lie on `main`.
     """
     found = _repository(lake)
     if found is None:
@@ -69,6 +70,9 @@ def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
     _require_bucket(lake, found.storage_namespace, bucket)
     head = lake.head(MAIN)
     require_gate(lake, head, project_dir)
+    if MAIN not in _rules(lake):
+        raise PlatformFailed(f"{MAIN} of {lake.repository} is not protected from writes", remedy="elt init")
+    _require_no_stray(lake)
     return head
 
 
@@ -173,12 +177,18 @@ def _is_protected(lake: Lake) -> bool:
     return False
 
 
+def _require_no_stray(lake: Lake) -> None:
+    if stray := lake.uncommitted(MAIN):
+        raise stray_writes(stray)
+
+
 def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
+    if not discard:
+        _require_no_stray(lake)
+        return
     stray = lake.uncommitted(MAIN)
     if not stray:
         return
-    if not discard:
-        raise stray_writes(stray)
     import lakefs_sdk
 
     report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {', '.join(stray[:5])}")

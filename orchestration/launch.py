@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.errors import Cancelled, PlatformFailed, exit_code_of
 from orchestration.servers.local import prefect_api_url
 from orchestration.settings import Settings
+from orchestration.steps import IN_DOUBT
 
 if TYPE_CHECKING:
     from orchestration.publish import Published
@@ -42,6 +43,9 @@ def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool
         raise PlatformFailed("no Prefect API is configured and the local one is not running", remedy="elt up")
     # By the environment, not by Prefect's context of settings: prefect-dbt's threads see only the process's own.
     os.environ["PREFECT_API_URL"] = url
+    # Each try waits twice as long as the one before, and each request begins anew: of a server that died, Prefect's own
+    # 5 make minutes.
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     from prefect.context import refresh_global_settings_context
 
     refresh_global_settings_context()
@@ -58,7 +62,9 @@ def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool
         )
     except Exception as error:
         # How the flow ended is in its state; what is raised is Prefect's own.
-        raise PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status, then elt log") from error
+        failed = PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status")
+        failed.execution_date, failed.main, failed.command = execution_date, IN_DOUBT, f"elt run {execution_date}"
+        raise failed from error
     name, message = state.name or "", state.message or ""
     if state.is_completed():
         return Ended(name, message, 0, state.result())

@@ -14,6 +14,7 @@ from orchestration.land import Landed, commit_raw
 from orchestration.publish import Curated, Published, commit_curated, merge_to_main, tidy, unchanged
 from orchestration.request import Request
 from orchestration.spool import spool
+from orchestration.steps import step
 from orchestration.transform import clean, outputs_of
 
 TRIES = 3
@@ -55,7 +56,8 @@ def _attempt(request: Request, stages: Stages) -> Published:
         extracted = stages.extract_raw(request, folder)
         if extracted.unchanged:
             return unchanged(request, extracted)
-        will_write = frozenset({*outputs_of(request), keys.date_receipt(request.execution_date)})
+        with step("decide", request.execution_date, request.report):
+            will_write = frozenset({*outputs_of(request), keys.date_receipt(request.execution_date)})
         landed = stages.commit_raw(request, extracted, will_write)
         built = stages.clean(request, landed, folder)
         curated = stages.commit_curated(request, extracted, landed, built)

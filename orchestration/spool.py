@@ -37,7 +37,12 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SpoolFailed(
-            f"cannot write {path}: {error.strerror or error}",
-            remedy="free space there, or set ELT_STATE_DIR to a folder on another disk, and run again",
-        ) from error
+        raise disk_failed(path, error) from error
+
+
+def disk_failed(path: Path, error: OSError) -> SpoolFailed:
+    """The error for a local disk that did not take what was written to `path`."""
+    return SpoolFailed(
+        f"cannot write {path}: {error.strerror or error}",
+        remedy="free space there, or set ELT_STATE_DIR to a folder on another disk",
+    )

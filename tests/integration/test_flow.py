@@ -46,6 +46,16 @@ def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: S
     assert list(lake.branches(f"etl-{ended.date}-")) == []
 
 
+def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
+    """prefect-dbt by itself lets dbt parse the project once more, which leaves a file of its own."""
+    assert runs["daily"].code == 0
+
+    written = {path.name for path in runs.folder.rglob("spool/*/dbt/target/*")}
+
+    assert "run_results.json" in written
+    assert "partial_parse.msgpack" not in written
+
+
 def test_the_merge_leads_back_to_its_flow_run_and_code(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["daily"]
 

@@ -1,0 +1,238 @@
+"""Disks that are really full: small ones, mounted for the spool, for what DuckDB spills, for lakeFS's store.
+
+Each is mounted in a namespace of its own, which takes no rights and goes with its process.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from examples.events_api import Options, create_app, serving
+from orchestration.errors import exit_code_of
+from orchestration.lake import Lake
+from orchestration.progress import Report
+from orchestration.servers import lakefs, process
+from orchestration.servers.background import LocalServer
+from orchestration.servers.model import Launch
+from orchestration.settings import Settings
+from tests.elt_runs import Ended
+from tests.matrix import PATIENT, Bench, open_bench
+from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of, require_published_once
+from tests.pipeline import require_whole
+from tests.support import copy_project, fetched_in_pages
+
+
+def on_a_disk(folder: Path, size: str) -> tuple[str, ...]:
+    """What runs a command that finds an empty disk of this size at `folder`."""
+    mount = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+    return ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", size, str(folder))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _disks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    try:
+        subprocess.run([*on_a_disk(tmp_path_factory.mktemp("disk"), "64k"), "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this kernel lets us mount no disk: {error}")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def spool(project: Path) -> Path:
+    return project / ".elt" / "spool"
+
+
+@contextmanager
+def open_bench_of(lake: Lake, project: Path, options: Options, first: date) -> Iterator[Bench]:
+    with serving(create_app(options)) as shop, open_bench(lake, project, shop, first) as bench:
+        yield bench
+
+
+# the disk of ELT_STATE_DIR
+
+
+def run_on_a_small_disk(
+    bench: Bench, prefect_server: LocalServer, disk: tuple[Path, str], execution_date: str, **environment: str
+) -> Ended:
+    """`elt run` that finds a small disk at a folder."""
+    folder = Path(bench.pipeline.environment["ELT_PROJECT_DIR"])
+    disk[0].mkdir(parents=True, exist_ok=True)
+    environment = {
+        **bench.pipeline.environment,
+        **PATIENT,
+        "PREFECT_API_URL": str(prefect_server.running_url),
+        **environment,
+    }
+    command = ("run", execution_date, "--run-type", "backfill")
+    with elt(*command, folder=folder, environment=environment, within=on_a_disk(*disk)) as running:
+        return end_of(running, execution_date)
+
+
+def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
+    lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
+) -> None:
+    with open_bench_of(lake, project, Options(rows=2_000), date(2016, 1, 1)) as bench:
+        execution_date = next(bench.dates)
+
+        ended = run_on_a_small_disk(bench, prefect_server, (spool, "256k"), execution_date)
+
+        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+        cause, *further = ended.told["cause"].splitlines()
+        assert cause.startswith(f"{execution_date} fetch: cannot write {spool}/")
+        assert cause.endswith("/page-00001.json: No space left on device")
+        assert further == [
+            "main: untouched",
+            f"next: free space there, or set ELT_STATE_DIR to a folder on another disk, then elt run {execution_date}",
+        ]
+        assert list(lake.branches(f"etl-{execution_date}-")) == []
+        require_published_once(bench, execution_date)
+
+
+def test_a_full_temp_folder_of_duckdb_fails_the_build(
+    lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
+) -> None:
+    """200,000 rows are 49 MB of raw, which fit the disk; what DuckDB spills of them, 20 MB or more, doesn't fit too."""
+    with open_bench_of(lake, project, Options(rows=200_000), date(2016, 2, 1)) as bench:
+        execution_date = next(bench.dates)
+        small = {"ELT_DUCKDB_MEMORY": "160MB"}
+
+        ended = run_on_a_small_disk(bench, prefect_server, (spool, "56m"), execution_date, **small)
+
+        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+        cause, main, kept, following = ended.told["cause"].splitlines()
+        assert cause.startswith(f"{execution_date} clean: ")
+        assert "the disk of ELT_STATE_DIR is full, where DuckDB spills to: failed to offload data block" in cause
+        assert main == "main: untouched"
+        assert kept.startswith(f"kept: branch etl-{execution_date}-")
+        assert following.startswith("next: free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
+        assert not require_whole(lake, execution_date)
+        require_published_once(bench.elsewhere(lake, **small), execution_date)
+
+
+@pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "clean"), ("dbt", "256k", "decide")])
+def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
+    lake: Lake, project: Path, prefect_server: LocalServer, name: str, size: str, step: str
+) -> None:
+    folder = project / ".elt" / name
+    with open_bench_of(lake, project, Options(rows=100), date(2016, 3, len(name))) as bench:
+        execution_date = next(bench.dates)
+
+        ended = run_on_a_small_disk(bench, prefect_server, (folder, size), execution_date)
+
+        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+        assert ended.told["cause"].startswith(f"{execution_date} {step}: cannot write {folder}/")
+        assert "No space left on device\nmain: untouched\n" in ended.told["cause"]
+        assert "Logging error" not in ended.err
+        assert not require_whole(lake, execution_date)
+
+
+def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -> None:
+    with open_bench_of(lake, project, Options(rows=100), date(2016, 3, 1)) as bench:
+        execution_date = next(bench.dates)
+
+        ended = bench.pipeline.run(execution_date, ELT_DUCKDB_MEMORY="60MB")
+
+        cause, main, _, following = ended.told.splitlines()
+        assert (ended.step, exit_code_of(ended.outcome), main) == ("clean", 5, "main: untouched")
+        assert ": DuckDB needs more memory: Out of Memory Error: " in cause
+        assert following == f"next: raise ELT_DUCKDB_MEMORY, then elt run {execution_date}"
+
+
+# lakeFS's store
+
+
+class StoreOnADisk:
+    """A lakeFS whose objects lie on a disk of their own; `fill` leaves no room on it, `clear` takes that back."""
+
+    def __init__(self, state: Path) -> None:
+        self.kind = replace(lakefs.KIND, prepare=self._prepare)
+        self._objects = state / "lakefs" / "objects"
+        self._pid_file = state / "run" / "lakefs.json"
+
+    def _prepare(self, settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
+        launch = lakefs.KIND.prepare(settings, data, report)
+        self._objects.mkdir(exist_ok=True)
+
+        def launch_on_a_disk(port: int) -> Launch:
+            how = launch(port)
+            return Launch((*on_a_disk(self._objects, "16m"), *how.command), how.env)
+
+        return launch_on_a_disk
+
+    @property
+    def _ballast(self) -> Path:
+        running = process.running(self._pid_file)
+        assert running
+        return Path(f"/proc/{running.pid}/root{self._objects}/ballast")
+
+    def fill(self) -> None:
+        disk = os.statvfs(self._ballast.parent)
+        self._ballast.write_bytes(bytes(disk.f_bavail * disk.f_frsize))
+
+    def clear(self) -> None:
+        self._ballast.unlink()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreOnADisk, OwnLake]]:
+    state = tmp_path_factory.mktemp("store")
+    store = StoreOnADisk(state)
+    with own_lake(state, store.kind) as own:
+        yield store, own
+
+
+@pytest.fixture(scope="module")
+def stored(store: tuple[StoreOnADisk, OwnLake], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    project = fetched_in_pages(copy_project(tmp_path_factory.mktemp("stored")))
+    options = Options(rows=200, form="envelope", paging="page", page_size=100)
+    with (
+        repository_of(store[1].access, "project") as lake,
+        open_bench_of(lake, project, options, date(2016, 4, 1)) as bench,
+    ):
+        yield bench
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "step", "says", "main", "remedy"),
+    [
+        ("POST", "objects?path=raw", "land", "no space left on device", "untouched", "free space where lakeFS"),
+        ("PUT", "/curated/", "clean", "HTTP 500 for HTTP PUT", "untouched", "see lakeFS's log: most often its disk"),
+        ("POST", "/merge/main", "merge", "no space left on device", "untouched, unless", "free space where lakeFS"),
+    ],
+    ids=["land", "clean", "merge"],
+)
+def test_a_full_store_of_lakefs_fails_the_run_at_any_step(
+    store: tuple[StoreOnADisk, OwnLake],
+    stored: Bench,
+    method: str,
+    part: str,
+    step: str,
+    says: str,
+    main: str,
+    remedy: str,
+) -> None:
+    execution_date = next(stored.dates)
+    with stored.when(method, part, store[0].fill):
+        ended = stored.pipeline.run(execution_date, **PATIENT)
+    store[0].clear()
+
+    cause, told_main, kept, following = ended.told.splitlines()
+    assert (ended.step, exit_code_of(ended.outcome)) == (step, 5)
+    assert says in cause
+    assert told_main.startswith(f"main: {main}")
+    assert kept.startswith(f"kept: branch etl-{execution_date}-")
+    assert following.startswith(f"next: {remedy}")
+    assert not require_whole(stored.lake, execution_date)
+    require_published_once(stored, execution_date)

@@ -1,0 +1,285 @@
+"""A wrong set-up ends in one clear line that names what is wrong and the remedy, and nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from examples.events_api import Options, create_app, serving
+from orchestration import keys, transform
+from orchestration.dbt_results import BuildResult
+from orchestration.errors import exit_code_of
+from orchestration.gate import gate_file
+from orchestration.gateway import gateway_of
+from orchestration.lake import MAIN, Lake
+from orchestration.lake_setup import _ensure_gate, _ensure_repository, _set_rules
+from orchestration.land import Landed
+from orchestration.progress import silent
+from orchestration.request import Request as RunRequest
+from orchestration.run import Stages
+from orchestration.servers.local import LakeAccess
+from orchestration.settings import PROJECT_DIR
+from tests.elt_runs import CLOSED
+from tests.matrix import PATIENT, Bench, open_bench
+from tests.own_lake import repository_of
+from tests.pipeline import Ended, objects_of
+from tests.support import copy_project, keys_of
+
+ANY = "/{path:path}"
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+CHECK_KEYS = "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY against the lakeFS at LAKEFS_ENDPOINT"
+NO_LAKE = "correct LAKEFS_ENDPOINT: no lakeFS answers there"
+
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def bench(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    with (
+        serving(create_app(Options(rows=100))) as shop,
+        repository_of(access, "wrong") as lake,
+        open_bench(lake, project, shop, date(2017, 1, 1)) as bench,
+    ):
+        yield bench
+
+
+def refused_at_pin(bench: Bench, says: str, remedy: str, **environment: str) -> None:
+    """Runs a date with an environment that is wrong: it must fail at pin with these lines and have written nothing."""
+    execution_date = next(bench.dates)
+    head = bench.lake.head(MAIN)
+
+    ended = bench.pipeline.run(execution_date, **environment)
+
+    cause, *further = ended.told.splitlines()
+    assert (ended.step, ended.outcome, exit_code_of(ended.outcome)) == ("pin", "PlatformFailed", 5)
+    assert cause.startswith(f"{execution_date} pin: ")
+    assert says in cause
+    assert further == ["main: untouched", f"next: {remedy}, then elt run {execution_date}"]
+    assert bench.lake.head(MAIN) == head
+    assert list(bench.lake.branches(f"etl-{execution_date}-")) == []
+
+
+# what the settings say
+
+
+def test_wrong_and_swapped_keys_are_named(bench: Bench) -> None:
+    right = bench.pipeline.environment
+    swapped = {"LAKEFS_ACCESS_KEY": right["LAKEFS_SECRET_KEY"], "LAKEFS_SECRET_KEY": right["LAKEFS_ACCESS_KEY"]}
+    for wrong in ({"LAKEFS_SECRET_KEY": "sesam"}, {"LAKEFS_ACCESS_KEY": "NOBODY"}, swapped):
+        refused_at_pin(bench, "lakeFS answered 401: error authenticating request", CHECK_KEYS, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("missing", "given"),
+    [
+        (["LAKEFS_SECRET_KEY"], "LAKEFS_ENDPOINT and LAKEFS_ACCESS_KEY"),
+        (["LAKEFS_ACCESS_KEY", "LAKEFS_SECRET_KEY"], "LAKEFS_ENDPOINT"),
+        (["LAKEFS_ENDPOINT"], "LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"),
+    ],
+)
+def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str) -> None:
+    ended = bench.pipeline.run(next(bench.dates), **dict.fromkeys(missing, ""))
+
+    names = " and ".join(missing)
+    assert exit_code_of(ended.outcome) == 2
+    assert ended.told == (
+        f"{given} given without {names}: "
+        f"set {names} too in the environment or .env, or none of them for the local lakeFS"
+    )
+
+
+def test_a_closed_port_is_named(bench: Bench) -> None:
+    up = "see elt status; elt up starts the local lakeFS, LAKEFS_ENDPOINT names another"
+    refused_at_pin(bench, f"no answer from {CLOSED}: ", up, LAKEFS_ENDPOINT=CLOSED)
+
+
+def test_https_on_a_port_that_speaks_http_is_named(bench: Bench, access: LakeAccess) -> None:
+    endpoint = access.endpoint.replace("http:", "https:")
+    trusted = "correct LAKEFS_ENDPOINT: https:// needs TLS there, with a certificate that is trusted here"
+    refused_at_pin(bench, f"no secure connection to {endpoint}: ", trusted, LAKEFS_ENDPOINT=endpoint)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_web_server_that_is_no_lakefs_is_named(bench: Bench, status: int) -> None:
+    async def page(request: Request) -> Response:
+        return HTMLResponse("<!doctype html><title>Welcome</title>", status)
+
+    with serving(Starlette(routes=[Route(ANY, page)])) as url:
+        refused_at_pin(bench, f"read repository wrong: {url} answers ", NO_LAKE, LAKEFS_ENDPOINT=url)
+
+
+def test_another_api_is_named(bench: Bench) -> None:
+    shop = bench.pipeline.environment["SHOP_API_URL"]
+    refused_at_pin(bench, f"{shop} answers 404, and not as lakeFS does", NO_LAKE, LAKEFS_ENDPOINT=shop)
+
+
+def test_a_wrong_bucket_and_a_wrong_repository_are_named(bench: Bench) -> None:
+    remedy = "set ELT_BUCKET to its bucket, or ELT_REPOSITORY to another name and run elt init"
+    refused_at_pin(
+        bench, "repository wrong lives in local://lakefs/wrong, not in the bucket other", remedy, ELT_BUCKET="other"
+    )
+    refused_at_pin(bench, "there is no repository nowhere", "elt init", ELT_REPOSITORY="nowhere")
+
+
+# how the lake is
+
+
+@pytest.fixture
+def bare(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
+    """The bench on a new repository that has neither gate nor protection."""
+    lake = open_repository(f"wrong-{next(_numbers)}")
+    _ensure_repository(lake, "lakefs", silent)
+    return bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
+
+
+def test_a_missing_gate_is_named(bare: Bench) -> None:
+    _set_rules(bare.lake, [MAIN])
+
+    refused_at_pin(bare, f"the gate does not stand: {keys.GATE} is missing in ", "elt init")
+
+
+def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> None:
+    older = tmp_path / "lake" / keys.GATE
+    older.parent.mkdir(parents=True)
+    older.write_bytes(gate_file(PROJECT_DIR) + b"# an older one\n")
+    _ensure_gate(bare.lake, tmp_path, silent)
+    _set_rules(bare.lake, [MAIN])
+
+    refused_at_pin(bare, " is not this version's (checksum ", "elt init")
+
+
+def test_a_lifted_protection_is_named(bare: Bench) -> None:
+    _ensure_gate(bare.lake, PROJECT_DIR, silent)
+    _set_rules(bare.lake, ["release-*"])
+
+    refused_at_pin(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
+
+
+def test_a_stray_write_on_main_is_named_before_any_work_is_done(bare: Bench) -> None:
+    _ensure_gate(bare.lake, PROJECT_DIR, silent)
+    bare.lake.put(MAIN, "raw/stray.json", b"[]", keys.RAW_CONTENT_TYPE)
+    _set_rules(bare.lake, [MAIN])
+
+    says = "1 uncommitted writes on main block every merge: raw/stray.json"
+    refused_at_pin(bare, says, "elt init --discard-stray removes them from main")
+
+
+# what only DuckDB meets
+
+
+def clean_with(request: RunRequest, landed: Landed, spool: Path, **wrong: Any) -> BuildResult:
+    """The step, with a gateway that is wrong for DuckDB alone; for a process of its own."""
+    vars(transform)["gateway_of"] = lambda lake: replace(gateway_of(lake), **wrong)
+    return transform.clean(request, landed, spool)
+
+
+def refused_at_clean(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
+    cause, main, kept, remedy = ended.told.splitlines()
+    assert (ended.step, ended.outcome, exit_code_of(ended.outcome)) == ("clean", "PlatformFailed", 5)
+    assert says in cause
+    assert main == "main: untouched"
+    assert kept.startswith(f"kept: branch etl-{execution_date}-")
+    assert remedy == f"next: {following}elt run {execution_date}"
+    (branch,) = bench.lake.branches(f"etl-{execution_date}-")
+    assert not [key for key in keys_of(bench.lake, branch, execution_date) if key.startswith("curated/")]
+    assert objects_of(bench.lake, execution_date) == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"secret_key": "sesam"}, "SignatureDoesNotMatch: "), ({"access_key": "NOBODY"}, "AccessDenied: ")],
+    ids=["secret key", "access key"],
+)
+def test_keys_that_are_wrong_for_duckdb_alone_end_no_run_well(bench: Bench, wrong: dict[str, Any], says: str) -> None:
+    execution_date = next(bench.dates)
+
+    ended = bench.pipeline.run(execution_date, Stages(clean=partial(clean_with, **wrong)), **PATIENT)
+
+    refused = "lakeFS's S3 gateway refuses DuckDB's keys, LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY: "
+    refused_at_clean(bench, ended, execution_date, refused + says, "")
+
+
+def test_no_keys_for_duckdb_are_no_run(bench: Bench) -> None:
+    """lakeFS answers an unsigned request with its page for people, which would be taken for broken raw."""
+    execution_date = next(bench.dates)
+
+    ended = bench.pipeline.run(execution_date, Stages(clean=partial(clean_with, access_key="", secret_key="")))
+
+    assert exit_code_of(ended.outcome) == 2
+    assert ended.told.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
+    assert objects_of(bench.lake, execution_date) == {}
+
+
+def signed_at(request: Request, body: bytes, access: LakeAccess, when: datetime) -> dict[str, str]:
+    """A request's headers as a client with this clock would have signed them (AWS Signature Version 4)."""
+    stamp = when.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
+    headers = {**request.headers, "x-amz-date": stamp}
+    names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0]
+    path, query = request.scope["raw_path"].decode(), request.scope["query_string"].decode()
+    signed = [f"{name}:{headers[name]}" for name in names.split(";")]
+    canonical = "\n".join([request.method, path, query, *signed, "", names, headers["x-amz-content-sha256"]])
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"AWS4{access.secret_key.get_secret_value()}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    credential = f"{access.access_key.get_secret_value()}/{scope}"
+    value = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={key.hex()}"
+    return {**headers, "authorization": value}
+
+
+def clock_before(access: LakeAccess, off: timedelta) -> Starlette:
+    """lakeFS behind a proxy that signs what DuckDB asks anew, at a time that is off."""
+
+    async def forward(request: Request) -> Response:
+        body = await request.body()
+        headers = dict(request.headers)
+        if headers["authorization"].startswith("AWS4"):
+            headers = signed_at(request, body, access, datetime.now(UTC) + off)
+        url = f"{access.endpoint}{request.scope['raw_path'].decode()}?{request.scope['query_string'].decode()}"
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.request(request.method, url.rstrip("?"), content=body, headers=headers)
+        return Response(answer.content, answer.status_code, dict(answer.headers))
+
+    return Starlette(routes=[Route(ANY, forward, methods=METHODS)])
+
+
+@pytest.mark.parametrize(
+    ("off", "says"),
+    [
+        (timedelta(minutes=-16), "RequestTimeTooSkewed: The difference between the request time and the server's time"),
+        (timedelta(minutes=16), "AccessDenied: Request is not valid yet"),
+    ],
+    ids=["slow", "fast"],
+)
+def test_a_clock_that_is_off_is_named(bench: Bench, access: LakeAccess, off: timedelta, says: str) -> None:
+    """lakeFS itself judges: the requests reach it as a machine with such a clock would sign them."""
+    execution_date = next(bench.dates)
+    with serving(clock_before(access, off)) as url:
+        ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **PATIENT)
+
+    apart = f"the clocks of lakeFS and of this machine are more than 15 minutes apart: {says}"
+    refused_at_clean(bench, ended, execution_date, apart, "set both clocks right, then ")
+
+
+def test_a_clock_that_is_right_is_no_trouble(bench: Bench, access: LakeAccess) -> None:
+    """So that the refusals above are for the time, not for the new signature."""
+    with serving(clock_before(access, timedelta())) as url:
+        ended = bench.pipeline.run(next(bench.dates), LAKEFS_ENDPOINT=url, **PATIENT)
+
+    assert ended.outcome == "published"
