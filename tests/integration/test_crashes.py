@@ -6,6 +6,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.events_api import Options, create_app, serving
 from orchestration import keys
-from orchestration.lake import MAIN
+from orchestration.lake import MAIN, Lake
 from orchestration.progress import silent
 from orchestration.receipt import read_receipt
 from orchestration.servers import prefect
@@ -34,7 +35,7 @@ from tests.own_lake import (
     require_healed,
     require_published_once,
 )
-from tests.pipeline import require_whole
+from tests.pipeline import publications_of, require_whole
 from tests.support import copy_project, fetched_in_pages
 
 MOMENT = 0.003
@@ -55,22 +56,7 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def starting_prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """A Prefect of this module's own, which takes its time to start."""
-    server = own_server(prefect.KIND, tmp_path_factory.mktemp("prefect"))
-    server.start(silent)
-    yield server
-    server.stop(silent)
-
-
-@pytest.fixture
-def own_prefect(starting_prefect: LocalServer) -> LocalServer:
-    starting_prefect.wait(silent)
-    return starting_prefect
-
-
-@pytest.fixture(scope="module")
-def own(starting_prefect: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLake]:
+def own(prefect_killed: Future[PrefectKilled], tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLake]:
     with own_lake(tmp_path_factory.mktemp("crashes")) as own:
         yield own
 
@@ -89,6 +75,54 @@ def bench(own: OwnLake, shop: Shop, tmp_path_factory: pytest.TempPathFactory) ->
         open_bench(lake, project, url, date(2001, 1, 1)) as bench,
     ):
         yield bench
+
+
+@dataclass(frozen=True)
+class PrefectKilled:
+    """A run whose Prefect server was killed, what `main` had then, and a run after the server's return."""
+
+    date: str
+    url: str
+    ended: Ended
+    published: bool
+    again: Ended
+    times: int
+
+
+@pytest.fixture(scope="module")
+def prefect_killed(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[PrefectKilled]]:
+    """Both runs, made beside the other tests of this module: they wait more than they work."""
+    folder = tmp_path_factory.mktemp("prefect-killed")
+    server = own_server(prefect.KIND, folder)
+    with (
+        serving(create_app(Options(rows=200))) as shop,
+        open_bench(lake, copy_project(folder), shop, date(2018, 1, 1)) as bench,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        try:
+            yield pool.submit(kill_prefect, server, bench, folder)
+        finally:
+            pool.shutdown()
+            server.stop(silent)
+
+
+def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKilled:
+    """A daily run has a hundred things to tell Prefect, and Prefect's client would try 8 s to tell each."""
+    execution_date = next(bench.dates)
+    server.start(silent)
+    url = str(server.wait(silent).url)
+    environment = {**bench.pipeline.environment, **PATIENT, "PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    with (
+        elt("run", execution_date, folder=folder, environment=environment) as running,
+        bench.when("PUT", "/curated/", lambda: kill(server)),
+    ):
+        ended = end_of(running, execution_date)
+    published = require_whole(bench.lake, execution_date)
+    server.start(silent)
+    server.wait(silent)
+    with elt("run", execution_date, folder=folder, environment=environment) as running:
+        again = end_of(running, execution_date)
+    return PrefectKilled(execution_date, url, ended, published, again, publications_of(bench.lake, execution_date))
 
 
 # lakeFS
@@ -202,9 +236,11 @@ def test_a_lakefs_that_goes_down_for_good_while_dbt_builds_fails_the_run(own: Ow
 # the run itself
 
 
-def signalled(bench: Bench, own_prefect: LocalServer, folder: Path, execution_date: str, sent: signal.Signals) -> Ended:
+def run_and_signal(
+    bench: Bench, prefect_server: LocalServer, folder: Path, execution_date: str, sent: signal.Signals
+) -> Ended:
     """`elt run` that gets a signal when DuckDB is about to write its first Parquet."""
-    environment = {**bench.pipeline.environment, **PATIENT, "PREFECT_API_URL": str(own_prefect.running_url)}
+    environment = {**bench.pipeline.environment, **PATIENT, "PREFECT_API_URL": str(prefect_server.running_url)}
     with (
         elt("run", execution_date, "--run-type", "backfill", folder=folder, environment=environment) as running,
         bench.when("PUT", "/curated/", lambda: running.send_signal(sent)),
@@ -214,11 +250,11 @@ def signalled(bench: Bench, own_prefect: LocalServer, folder: Path, execution_da
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_dbt_builds_cancels_the_run(
-    bench: Bench, own_prefect: LocalServer, tmp_path: Path, sent: signal.Signals
+    bench: Bench, prefect_server: LocalServer, tmp_path: Path, sent: signal.Signals
 ) -> None:
     execution_date = next(bench.dates)
 
-    ended = signalled(bench, own_prefect, tmp_path, execution_date, sent)
+    ended = run_and_signal(bench, prefect_server, tmp_path, execution_date, sent)
 
     assert (ended.code, ended.told["outcome"]) == (130, "Cancelled")
     assert "\nCancelled: interrupted; main holds whole dates only, run again\n" in ended.err
@@ -227,12 +263,12 @@ def test_an_interrupt_while_dbt_builds_cancels_the_run(
 
 
 def test_a_run_killed_while_dbt_builds_is_done_by_running_again(
-    bench: Bench, own_prefect: LocalServer, tmp_path: Path
+    bench: Bench, prefect_server: LocalServer, tmp_path: Path
 ) -> None:
     execution_date = next(bench.dates)
     spools = Path(bench.pipeline.environment["ELT_PROJECT_DIR"]) / ".elt" / "spool"
 
-    ended = signalled(bench, own_prefect, tmp_path, execution_date, signal.SIGKILL)
+    ended = run_and_signal(bench, prefect_server, tmp_path, execution_date, signal.SIGKILL)
 
     assert (ended.code, ended.out) == (-signal.SIGKILL, "")
     assert list(spools.iterdir())
@@ -245,34 +281,16 @@ def test_a_run_killed_while_dbt_builds_is_done_by_running_again(
 
 
 def test_a_prefect_server_killed_during_a_run_does_not_keep_the_date_from_main(
-    bench: Bench, own_prefect: LocalServer, tmp_path: Path
+    prefect_killed: Future[PrefectKilled],
 ) -> None:
-    """A daily run has a hundred things to tell Prefect, and Prefect's client would try 8 s to tell each."""
-    execution_date = next(bench.dates)
-    environment = {
-        **bench.pipeline.environment,
-        **PATIENT,
-        "PREFECT_API_URL": str(own_prefect.running_url),
-        "PREFECT_CLIENT_MAX_RETRIES": "0",
-    }
-    with (
-        elt("run", execution_date, folder=tmp_path, environment=environment) as running,
-        bench.when("PUT", "/curated/", lambda: kill(own_prefect)),
-    ):
-        ended = end_of(running, execution_date)
+    killed = prefect_killed.result()
 
-    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (killed.ended.code, killed.ended.told["outcome"]) == (5, "PlatformFailed")
     assert (
-        f"PlatformFailed: {execution_date}: Prefect at {own_prefect.last_url}: [Errno 111] Connection refused\n"
+        f"PlatformFailed: {killed.date}: Prefect at {killed.url}: [Errno 111] Connection refused\n"
         "main: untouched, unless elt log shows this run's commit\n"
-        f"next: elt status, then elt run {execution_date}\n"
-    ) in ended.err
-    assert require_whole(bench.lake, execution_date)
-
-    own_prefect.start(silent)
-    own_prefect.wait(silent)
-    with elt("run", execution_date, folder=tmp_path, environment=environment) as running:
-        again = end_of(running, execution_date)
-
-    assert (again.code, again.told["outcome"]) == (0, "unchanged")
-    require_published_once(bench, execution_date, "unchanged")
+        f"next: elt status, then elt run {killed.date}\n"
+    ) in killed.ended.err
+    assert killed.published
+    assert (killed.again.code, killed.again.told["outcome"]) == (0, "unchanged")
+    assert killed.times == 1

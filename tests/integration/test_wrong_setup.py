@@ -33,7 +33,6 @@ from orchestration.request import Request as RunRequest
 from orchestration.run import Stages
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
-from tests.elt_runs import CLOSED
 from tests.matrix import PATIENT, Bench, open_bench
 from tests.own_lake import repository_of
 from tests.pipeline import Ended, objects_of
@@ -101,11 +100,6 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
         f"{given} given without {names}: "
         f"set {names} too in the environment or .env, or none of them for the local lakeFS"
     )
-
-
-def test_a_closed_port_is_named(bench: Bench) -> None:
-    up = "see elt status; elt up starts the local lakeFS, LAKEFS_ENDPOINT names another"
-    refused_at_pin(bench, f"no answer from {CLOSED}: ", up, LAKEFS_ENDPOINT=CLOSED)
 
 
 def test_https_on_a_port_that_speaks_http_is_named(bench: Bench, access: LakeAccess) -> None:
