@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from orchestration.lake import Lake
-from tests.pipeline import KILLED, Pipeline, publications_of, require_whole
+from tests.pipeline import KILLED, Ended, Pipeline, publications_of, require_whole
 from tests.proxy import Proxy, Spoil, kind_of, proxied
 
 PATIENT = {"ELT_LAKE_TIMEOUT": "60"}
@@ -116,17 +116,35 @@ def strike(bench: Bench, cell: Cell) -> Struck:
     request = kind_of(bench.proxy.struck[0]) if bench.proxy.struck else ""
     bench.proxy.reset()
     try:
-        published = require_whole(bench.lake, date)
-        assert first.well or first.outcome in ("PlatformFailed", KILLED), f"told as {first.outcome}: {first.told}"
-        assert published or not first.well, f"told as {first.outcome}, and main has nothing"
-        assert not published or first.main != "untouched", f"said main is untouched, which has it: {first.told}"
-        again = bench.pipeline.run(date)
-        assert again.outcome == ("unchanged" if published else "published"), f"again: {again}"
-        assert require_whole(bench.lake, date), "healed, and main has nothing"
-        assert publications_of(bench.lake, date) == 1, "published more than once"
+        require_healed(bench, date, first)
     except AssertionError as broken:
         return Struck(request, harm.name, first.outcome, str(broken) or repr(broken))
     return Struck(request, harm.name, first.outcome)
+
+
+def require_healed(bench: Bench, execution_date: str, first: Ended) -> None:
+    """Holds what a run left against the promises, and runs its date again.
+
+    Raises:
+        AssertionError: `main` has a part of the date or not what the run said, or running again did not mend it.
+    """
+    published = require_whole(bench.lake, execution_date)
+    assert first.well or first.outcome in ("PlatformFailed", KILLED), f"told as {first.outcome}: {first.told}"
+    assert published or not first.well, f"told as {first.outcome}, and main has nothing"
+    assert not published or first.main != "untouched", f"said main is untouched, which has the date: {first.told}"
+    require_published_once(bench, execution_date, "unchanged" if published else "published")
+
+
+def require_published_once(bench: Bench, execution_date: str, outcome: str = "published") -> None:
+    """Runs a date again.
+
+    Raises:
+        AssertionError: It does not end with this outcome, or the date was not published exactly once.
+    """
+    again = bench.pipeline.run(execution_date)
+    assert again.outcome == outcome, f"again: {again}"
+    assert require_whole(bench.lake, execution_date), "run again, and main has nothing"
+    assert publications_of(bench.lake, execution_date) == 1, "published more than once"
 
 
 @dataclass

@@ -22,9 +22,9 @@ from orchestration.servers.local import LakeAccess, lake_access
 from orchestration.servers.model import Kind
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.elt_runs import ELT, LIMIT, Ended
-from tests.matrix import Bench
-from tests.pipeline import Ended as Told
-from tests.pipeline import publications_of, require_whole
+
+INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {ELT}"
+"""What a shell runs in the background does not hear SIGINT, nor do its children: this suite may be such a one."""
 
 
 def own_server(kind: Kind, state: Path) -> LocalServer:
@@ -98,31 +98,6 @@ def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
         lake.connection.close()
 
 
-def require_healed(bench: Bench, execution_date: str, first: Told) -> None:
-    """Holds what a run left against the promises, and runs its date again.
-
-    Raises:
-        AssertionError: `main` has a part of the date or not what the run said, or running again did not mend it.
-    """
-    published = require_whole(bench.lake, execution_date)
-    assert first.well or first.outcome in ("PlatformFailed", "killed"), first
-    assert published or not first.well, first
-    assert not published or first.main != "untouched", first
-    require_published_once(bench, execution_date, "unchanged" if published else "published")
-
-
-def require_published_once(bench: Bench, execution_date: str, outcome: str = "published") -> None:
-    """Runs a date again.
-
-    Raises:
-        AssertionError: It does not end with this outcome, or the date was not published exactly once.
-    """
-    again = bench.pipeline.run(execution_date)
-    assert again.outcome == outcome, again
-    assert require_whole(bench.lake, execution_date)
-    assert publications_of(bench.lake, execution_date) == 1
-
-
 @contextmanager
 def elt(
     *arguments: str, folder: Path, environment: Mapping[str, str], within: Sequence[str] = ()
@@ -131,7 +106,7 @@ def elt(
     (folder / "home").mkdir(exist_ok=True)
     ours = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "DO_NOT_TRACK": "1"}
     with subprocess.Popen(
-        [*within, sys.executable, "-c", ELT, *arguments, "--json"],
+        [*within, sys.executable, "-c", INTERRUPTIBLE, *arguments, "--json"],
         env={**ours, **environment},
         cwd=folder,
         text=True,

@@ -23,7 +23,7 @@ from orchestration.receipt import read_receipt
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
 from tests.elt_runs import Ended
-from tests.matrix import PATIENT, Bench, open_bench
+from tests.matrix import PATIENT, Bench, open_bench, require_healed, require_published_once
 from tests.own_lake import (
     OwnLake,
     elt,
@@ -32,8 +32,6 @@ from tests.own_lake import (
     own_lake,
     own_server,
     repository_of,
-    require_healed,
-    require_published_once,
 )
 from tests.pipeline import publications_of, require_whole
 from tests.support import copy_project, fetched_in_pages

@@ -24,8 +24,8 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
 from orchestration.settings import Settings
 from tests.elt_runs import Ended
-from tests.matrix import PATIENT, Bench, open_bench
-from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of, require_published_once
+from tests.matrix import PATIENT, Bench, open_bench, require_published_once
+from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of
 from tests.pipeline import require_whole
 from tests.support import copy_project, fetched_in_pages
 
