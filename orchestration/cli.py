@@ -177,7 +177,7 @@ def run(
     """Publish one date: fetch, land, clean, test, vouch, merge, as a Prefect flow run."""
     from orchestration.dates import day_before, parse_execution_date
 
-    execution_date = parse_execution_date(date or day_before(datetime.now(UTC)))
+    execution_date = parse_execution_date(day_before(datetime.now(UTC)) if date is None else date)
     from orchestration.launch import run_flow
     from orchestration.settings import read_settings
 

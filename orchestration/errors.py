@@ -192,7 +192,7 @@ class Cancelled(IngestCleanError):
 
 def exit_code_of(outcome: str) -> int:
     """The exit code that stands for an outcome's name; that of a failed platform for a name no error here has."""
-    waiting = [IngestCleanError]
+    waiting = IngestCleanError.__subclasses__()
     while waiting:
         error = waiting.pop()
         if error.outcome == outcome:

@@ -27,7 +27,7 @@ class Request:
         lake: The repository.
         settings: All else that is set.
         report: Takes progress, a line at a time.
-        run_type: How patient the fetch is and how much is shown; never what is published.
+        run_type: How much is shown in Prefect; never what is published.
         force: Build again although raw and code are those of the receipt.
         task_runs: Show each dbt node as a task run of the Prefect flow run we are in.
         origin: Commit metadata that says who ran: run id and link, code version.

@@ -7,6 +7,7 @@ Read at call time by `read_settings` and passed on; nothing reads the environmen
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ class LakeSettings(BaseSettings):
 
     model_config = SettingsConfigDict(**_COMMON, env_prefix="LAKEFS_")
 
-    endpoint: str | None = Field(None, pattern=r"^https?://[^/\s]+/?$")
+    endpoint: str | None = Field(None, pattern=r"^https?://[^/\s@?#]+/?$")
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
 
@@ -37,7 +38,7 @@ class PrefectSettings(BaseSettings):
 
     model_config = SettingsConfigDict(**_COMMON, env_prefix="PREFECT_")
 
-    api_url: str | None = Field(None, pattern=r"^https?://\S+$")
+    api_url: str | None = Field(None, pattern=r"^https?://[^\s@?#]+$")
 
 
 class SourceSettings(BaseSettings):
@@ -45,7 +46,7 @@ class SourceSettings(BaseSettings):
 
     model_config = _COMMON
 
-    url: str | None = Field(None, pattern=r"^https?://\S+$")
+    url: str | None = Field(None, pattern=r"^https?://[^\s@?#]+$", description="No user, password or query in it.")
     token: SecretStr | None = None
 
 
@@ -103,8 +104,9 @@ def _read(kind: type[S], prefix: str, project_dir: Path) -> S:
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
         name = f"{prefix}{'_'.join(str(part) for part in first['loc'])}".upper()
+        shown = re.sub(r"//[^/\s]*@", "//***@", repr(first["input"]))
         raise UsageError(
-            f"{name}={first['input']!r}: {first['msg']}",
+            f"{name}={shown}: {first['msg']}",
             remedy=f"correct {name} in the environment or in .env (see .env.example)",
         ) from None
 

@@ -70,6 +70,7 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["run", ""], "'' is not a date"),
         (["run", "2010-13-01"], "'2010-13-01' is not a date"),
         (["run", "2999-01-01"], "2999-01-01 is in the future"),
         (["rejects"], "Missing argument 'DATE'"),
@@ -93,6 +94,30 @@ def test_a_wrong_setting_names_its_variable(elt: Elt) -> None:
 
     assert done.returncode == 2
     assert done.stderr.startswith("UsageError: ELT_MAX_PAGES='many': ")
+
+
+@pytest.mark.parametrize("variable", ["SHOP_API_URL", "LAKEFS_ENDPOINT", "PREFECT_API_URL"])
+def test_a_password_in_an_address_is_refused_and_not_told(elt: Elt, variable: str) -> None:
+    done = elt("run", "2010-12-01", **{variable: "http://someone:sesamsesam@127.0.0.1:9"})
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"UsageError: {variable}='http://***@127.0.0.1:9': ")
+
+
+@pytest.mark.parametrize("query", ["", "select 1; select 2", "copy (select 1) to 'x.csv'", "create table x (y int)"])
+def test_what_is_not_one_query_that_reads_is_refused(elt: Elt, lake_environment: dict[str, str], query: str) -> None:
+    done = elt("sql", query, **lake_environment)
+
+    assert done.returncode == 2
+    assert f"{query!r} is not one query that reads" in done.stderr
+
+
+@pytest.mark.parametrize("ref", ["", "no such", "nowhere"])
+def test_a_ref_that_is_none_is_refused(elt: Elt, lake_environment: dict[str, str], ref: str) -> None:
+    done = elt("rejects", "2010-12-01", "--ref", ref, **lake_environment)
+
+    assert done.returncode == 2
+    assert "no branch or commit" in done.stderr
 
 
 def test_a_lake_out_of_reach_is_exit_5(elt: Elt, lake_environment: dict[str, str]) -> None:
