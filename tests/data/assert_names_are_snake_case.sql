@@ -1,4 +1,5 @@
--- A row is a raw name that snake_case turns into something else than expected here: the macro changed its mind.
+-- A row is a raw name that snake_case turns into something else than
+-- expected here: the macro changed its mind.
 {%- set names = {
     'Event ID': 'event_id',
     'eventId': 'event_id',
