@@ -6,7 +6,6 @@ those of section 8 of the design. Heavy imports stay inside the commands, so tha
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -18,6 +17,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from orchestration import cli_sandbox
+from orchestration.cli_output import Json, say, show
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
 
 app = typer.Typer(
@@ -29,9 +30,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(cli_sandbox.app, name="sandbox")
+
 _EXIT_LIMIT = 10.0
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
 
 
@@ -87,28 +89,14 @@ def _fail(outcome: str, text: str, exit_code: int, as_json: bool, **facts: str) 
     _leave(exit_code)
 
 
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-def _show(result: Any, text: str, as_json: bool) -> None:
-    typer.echo(json.dumps(result, default=_plain) if as_json else text)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return str(value)
-
-
 @app.command()
 def up(as_json: Json = False) -> None:
     """Start lakeFS and a Prefect server on 127.0.0.1, unless others are configured."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
-    servers = local.up(read_settings(), _say)
-    _show({"servers": servers}, _table_of(servers), as_json)
+    servers = local.up(read_settings(), say)
+    show({"servers": servers}, _table_of(servers), as_json)
 
 
 @app.command()
@@ -124,9 +112,9 @@ def down(
     settings = read_settings()
     if purge and not yes:
         typer.confirm(f"Remove all data of the local lakeFS and Prefect in {settings.state_dir}?", abort=True, err=True)
-    local.down(settings, _say, purge=purge)
+    local.down(settings, say, purge=purge)
     servers = local.status(settings)
-    _show({"servers": servers}, _table_of(servers), as_json)
+    show({"servers": servers}, _table_of(servers), as_json)
 
 
 @app.command()
@@ -136,7 +124,7 @@ def status(as_json: Json = False) -> None:
     from orchestration.settings import read_settings
 
     servers = local.status(read_settings())
-    _show({"servers": servers}, _table_of(servers), as_json)
+    show({"servers": servers}, _table_of(servers), as_json)
 
 
 def _table_of(servers: Any) -> str:
@@ -158,9 +146,9 @@ def init(
     from orchestration.settings import read_settings
 
     settings = read_settings()
-    done = init_lake(open_lake(settings), settings.elt.bucket, settings.project_dir, _say, discard_stray=discard_stray)
+    done = init_lake(open_lake(settings), settings.elt.bucket, settings.project_dir, say, discard_stray=discard_stray)
     text = f"{done.storage}: repository {done.repository}, gate {done.gate}, protection {done.protection}"
-    _show(done, text, as_json)
+    show(done, text, as_json)
 
 
 @app.command()
@@ -178,13 +166,28 @@ def run(
     from orchestration.dates import day_before, parse_execution_date
 
     execution_date = parse_execution_date(day_before(datetime.now(UTC)) if date is None else date)
-    from orchestration.launch import run_flow
+    from orchestration.launch import run_date_flow
     from orchestration.settings import read_settings
 
-    ended = run_flow(read_settings(), execution_date, run_type.value, force)
+    _show_ended(run_date_flow(read_settings(), execution_date, run_type.value, force), as_json)
+
+
+@app.command()
+def marts(
+    force: Annotated[bool, typer.Option("--force", help="Build again although no date and no code changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish the marts, made from all published dates of one commit of main, as a Prefect flow run."""
+    from orchestration.launch import run_marts_flow
+    from orchestration.settings import read_settings
+
+    _show_ended(run_marts_flow(read_settings(), force), as_json)
+
+
+def _show_ended(ended: Any, as_json: bool) -> None:
     if ended.exit_code:
         _fail(ended.outcome, ended.message, ended.exit_code, as_json)
-    _show(ended.published, ended.message, as_json)
+    show(ended.published, ended.message, as_json)
 
 
 @app.command()
@@ -200,7 +203,7 @@ def log(
     from orchestration.settings import read_settings
 
     found = tuple(islice(publications(open_lake(read_settings())), limit))
-    _show({"publications": found}, "\n".join(map(str, found)) or "nothing is published yet", as_json)
+    show({"publications": found}, "\n".join(map(str, found)) or "nothing is published yet", as_json)
 
 
 @app.command()
@@ -227,7 +230,7 @@ def rejects(
             *(f"    {page}: {record}" for page, record in of_reason.examples),
         )
     )
-    _show({"rejects": found}, "\n".join(lines) or f"nothing of {execution_date} was rejected", as_json)
+    show({"rejects": found}, "\n".join(lines) or f"nothing of {execution_date} was rejected", as_json)
 
 
 @app.command()
@@ -239,5 +242,5 @@ def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: 
     from orchestration.settings import read_settings
 
     answer = ask(open_lake(read_settings()), query)
-    _say(f"main at {answer.commit[:12]}")
-    _show(answer, aligned(answer.columns, answer.rows), as_json)
+    say(f"main at {answer.commit[:12]}")
+    show(answer, aligned(answer.columns, answer.rows), as_json)

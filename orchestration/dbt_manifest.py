@@ -22,8 +22,8 @@ from orchestration.spool import writing
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-SELECTOR = "run"
-"""The selector of selectors.yml that says what a date's run builds."""
+DATE_SELECTOR, MARTS_SELECTOR = "date", "marts"
+"""The selectors of selectors.yml: what a date's run builds, and what the marts' does."""
 
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/**/*", "macros/**/*", "tests/data/**/*")
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
@@ -66,18 +66,18 @@ def load_manifest(
     return manifest
 
 
-def models_of_a_run(manifest: Manifest) -> tuple[str, ...]:
-    """The unique ids of the models that a date's run builds: those in the folders that the selector names."""
-    selector: Any = manifest.selectors[SELECTOR]
-    folders = tuple(part["value"] for part in selector["definition"]["union"] if part.get("method") == "path")
+def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:
+    """The unique ids of the models that a run builds: those in the folders that its selector names."""
+    described: Any = manifest.selectors[selector]
+    folders = tuple(part["value"] for part in described["definition"]["union"] if part.get("method") == "path")
     models = (node for name, node in manifest.nodes.items() if name.startswith("model."))
     return tuple(sorted(node.unique_id for node in models if node.original_file_path.startswith(folders)))
 
 
-def published_models(manifest: Manifest, execution_date: str) -> dict[str, str]:
-    """The unique ids of the models whose Parquet a date's run writes, by the key it goes to."""
+def published_models(manifest: Manifest, selector: str, execution_date: str = "") -> dict[str, str]:
+    """The unique ids of the models whose Parquet a run writes, by the key it goes to; marts' keys have no date."""
     found: dict[str, str] = {}
-    for unique_id in models_of_a_run(manifest):
+    for unique_id in models_of(manifest, selector):
         node: Any = manifest.nodes[unique_id]
         if node.config.materialized == "external":
             key = node.config.meta["key_on_lake"].replace("{name}", node.alias).replace("{date}", execution_date)

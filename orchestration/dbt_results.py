@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
 
-Kind = Literal["model", "test", "unit_test"]
+Kind = Literal["model", "test", "unit_test", "hook"]
 Row = Mapping[str, Any]
 
 EXAMPLES = 5
@@ -134,6 +134,7 @@ class BuildResult:
         nodes: Every node, in the order dbt finished them.
         failed_tests: Data tests that failed or warned, with examples.
         accounting: By table, for tables whose accounting was reached.
+        across_dates: By table what became of its published rows where many dates are read as one.
         rows: Rows of each Parquet file written, by its key below the lake's root.
         versions: Of dbt-core, dbt-duckdb and duckdb.
         code_digest: See `dbt_manifest.code_digest`.
@@ -147,6 +148,7 @@ class BuildResult:
     versions: Mapping[str, str]
     code_digest: str
     raw_root: str
+    across_dates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

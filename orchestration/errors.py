@@ -38,7 +38,7 @@ class IngestCleanError(Exception):
         cause: What went wrong, with the value it went wrong on.
         remedy: What to do about it: a command to type or a setting to change.
 
-    The rest is filled in where the error passes through a step of the run protocol.
+    The rest is filled in where the error passes through a step of the run protocol; `subject` is the date, or `marts`.
     """
 
     exit_code = 1
@@ -48,15 +48,15 @@ class IngestCleanError(Exception):
         super().__init__(cause)
         self.cause = cause
         self.remedy = remedy
-        self.execution_date = ""
+        self.subject = ""
         self.step = ""
         self.main = ""
         self.branch = ""
         self.command = ""
 
     def describe(self) -> str:
-        """The error as lines for a person: date, step and cause, then `main`, the branch kept, the next command."""
-        where = " ".join(part for part in (self.execution_date, self.step) if part)
+        """The error as lines for a person: subject, step and cause, then `main`, the branch kept, the next command."""
+        where = " ".join(part for part in (self.subject, self.step) if part)
         lines = [f"{where}: {self.cause}" if where else self.cause]
         if self.main:
             lines.append(f"main: {self.main}")

@@ -9,9 +9,8 @@ from orchestration import keys
 from orchestration.fetch import Page, fetch_date
 from orchestration.lake_setup import require_lake
 from orchestration.receipt import Receipt, read_receipt
-from orchestration.request import Request
+from orchestration.request import DateRequest
 from orchestration.source import read_tables
-from orchestration.steps import step
 from orchestration.transform import current_code
 
 
@@ -32,23 +31,24 @@ class Extracted:
     unchanged: bool
 
 
-def extract_raw(request: Request, spool: Path) -> Extracted:
+def extract_raw(request: DateRequest, spool: Path) -> Extracted:
     """Pins `main`'s head, fetches the date's pages, and decides whether there is anything to do.
 
     `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer.
 
     Raises:
-        UsageError: A source's YAML lacks what fetching needs.
+        UsageError: A source's YAML lacks what fetching needs, or the dbt project does not parse.
         SourceFailed: The API gave no usable answer.
         PlatformFailed: The lake is out of reach or lacks its gate, or the spool could not be written.
     """
     settings, date, report = request.settings, request.execution_date, request.report
-    with step("pin", date, report):
+    with request.step("pin"):
         tables = read_tables(settings.project_dir)
+        code = current_code(request)
         base = require_lake(request.lake, settings.elt.bucket, settings.project_dir)
-    with step("fetch", date, report):
+    with request.step("fetch"):
         pages = fetch_date(tables, settings, date, spool, report)
-    with step("decide", date, report):
+    with request.step("decide"):
         former = read_receipt(request.lake, base, keys.date_receipt(date))
-        unchanged = former is not None and not request.force and former.is_of(pages, current_code(request))
+        unchanged = former is not None and not request.force and former.is_of(pages, code)
     return Extracted(base, pages, former, unchanged)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.resources import files
 from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestration.errors import UsageError
 from orchestration.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -47,3 +54,26 @@ def gateway_of(lake: Lake) -> Gateway:
         access.secret_key.get_secret_value(),
         ceil(lake.connection.timeout),
     )
+
+
+def httpfs_extension() -> Path:
+    """DuckDB's S3 extension for this very engine, from the installed wheel: no network is asked for it."""
+    package = Path(str(files("duckdb_extension_httpfs")))
+    return package / "extensions" / f"v{version('duckdb')}" / "httpfs.duckdb_extension"
+
+
+def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> None:
+    """Lets a DuckDB connection read and write `s3://` through the gateway; the keys are in its memory only."""
+    connection.execute(f"load '{httpfs_extension()}'")
+    connection.execute(f"set http_timeout = {gateway.timeout}")
+    # A secret can't be a parameter of the statement; its quotes are doubled instead.
+    connection.execute(
+        f"create or replace secret lake (type s3, key_id {_text(gateway.access_key)}, "
+        f"secret {_text(gateway.secret_key)}, endpoint {_text(gateway.endpoint)}, "
+        f"use_ssl {str(gateway.use_ssl).lower()}, url_style 'path', region 'us-east-1')"
+    )
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"

@@ -12,19 +12,19 @@ from orchestration.request import LINK
 
 @dataclass(frozen=True)
 class Publication:
-    """One merge of a date into `main`.
+    """One merge of a date, or of the marts, into `main`.
 
     Attributes:
-        execution_date: The date.
+        execution_date: The date; None for the marts.
         outcome: `published` or `superseded`.
-        rows: Curated rows by table.
+        rows: Curated rows by table, rows by mart.
         commit: The merge.
         published_at: When, in UTC.
         code_version: The project's git commit.
         link: The Prefect flow run that did it; empty where none did.
     """
 
-    execution_date: str
+    execution_date: str | None
     outcome: str
     rows: Mapping[str, int]
     commit: str
@@ -35,20 +35,21 @@ class Publication:
     def __str__(self) -> str:
         rows = ", ".join(f"{table} {count:,}" for table, count in self.rows.items())
         at = f"{self.published_at:%Y-%m-%d %H:%M:%S}"
-        return f"{self.execution_date}  {self.outcome:<10}  {self.commit[:12]}  {at}  {rows}  {self.link}".rstrip()
+        subject = self.execution_date or "marts"
+        return f"{subject:<10}  {self.outcome:<10}  {self.commit[:12]}  {at}  {rows}  {self.link}".rstrip()
 
 
 def publications(lake: Lake) -> Iterator[Publication]:
     """All publications, latest first."""
-    return (_publication(merge) for merge in lake.log(MAIN) if "curated" in merge.metadata)
+    return (_publication(merge) for merge in lake.log(MAIN) if "outcome" in merge.metadata)
 
 
 def _publication(merge: LakeCommit) -> Publication:
     told = merge.metadata
     rows = (pair.split("=") for pair in told.get("rows", "").split())
     return Publication(
-        told["execution_date"],
-        told.get("outcome", ""),
+        told.get("execution_date"),
+        told["outcome"],
         {table: int(count) for table, count in rows},
         merge.id,
         datetime.fromtimestamp(merge.created, UTC),

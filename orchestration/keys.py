@@ -31,6 +31,26 @@ def date_receipt(execution_date: str) -> str:
     return f"{RECEIPTS}date={execution_date}.json"
 
 
+MARTS_RECEIPT = f"{RECEIPTS}marts.json"
+"""The receipt that vouches for all marts."""
+
+
+def date_of_receipt(key: str) -> str:
+    """The date that a receipt covers; empty for that of the marts."""
+    name = key.removeprefix(RECEIPTS).removesuffix(".json")
+    return name.removeprefix("date=") if name.startswith("date=") else ""
+
+
+def table_of(key: str) -> str:
+    """The table or mart that a key of Parquet belongs to."""
+    return key.split("/")[1]
+
+
+def curated(table: str, execution_date: str) -> str:
+    """The key of a table's Parquet of a date."""
+    return f"curated/{table}/date={execution_date}/data.parquet"
+
+
 def rejected(table: str, execution_date: str) -> str:
     """The key of a table's rejected rows of a date."""
-    return f"curated/{table}_rejected/date={execution_date}/data.parquet"
+    return curated(f"{table}_rejected", execution_date)

@@ -40,6 +40,14 @@ class LakeCommit:
     created: int
 
 
+@dataclass(frozen=True)
+class Change:
+    """A key that differs; `type` is lakeFS's word: added, changed or removed."""
+
+    key: str
+    type: str
+
+
 def stray_writes(keys: Sequence[str]) -> LakeDirty:
     """The error for uncommitted writes on `main`, with the keys and the remedy."""
     return LakeDirty(
@@ -173,6 +181,22 @@ class Lake:
         found = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
         return tuple(str(difference.path) for difference in found)
 
+    def changes(self, base: str, branch: str) -> Iterator[Change]:
+        """What a branch has other than a commit, committed or not, in the order of its keys."""
+        committed = self.connection.pages(
+            f"compare {branch}", self._refs.diff_refs, self.repository, base, branch, type="two_dot"
+        )
+        found = {str(change.path): Change(str(change.path), str(change.type)) for change in committed}
+        written = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
+        for change in written:
+            found[str(change.path)] = Change(str(change.path), str(change.type))
+        return (found[key] for key in sorted(found))
+
+    def merge_base(self, ref: str) -> str:
+        """The commit at which a ref and `main` parted."""
+        base = self.connection.safely(f"merge base of {ref}", self._refs.find_merge_base, self.repository, ref, MAIN)
+        return str(base.base_commit_id)
+
     # commits and merges
 
     def commit(self, branch: str, message: str, metadata: Mapping[str, str]) -> str:
@@ -233,10 +257,7 @@ class Lake:
 
     def is_on_main(self, commit: str) -> bool:
         """Whether `main`'s history holds a commit: lakeFS's merge base of the two is that commit exactly then."""
-        base = self.connection.safely(
-            f"merge base of {commit[:12]}", self._refs.find_merge_base, self.repository, commit, MAIN
-        )
-        return str(base.base_commit_id) == commit
+        return self.merge_base(commit) == commit
 
     @cached_property
     def _refs(self) -> lakefs_sdk.RefsApi:

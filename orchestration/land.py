@@ -12,8 +12,7 @@ from orchestration.errors import LakeError, LakeNoChanges
 from orchestration.extract import Extracted
 from orchestration.fetch import Page
 from orchestration.lake import Lake
-from orchestration.request import Request
-from orchestration.steps import step
+from orchestration.request import DateRequest
 
 _UPLOADS_AT_ONCE = 4
 
@@ -41,7 +40,7 @@ class Landed:
         return {table: tuple(page.key for page in self.pages if page.table == table) for table in tables}
 
 
-def commit_raw(request: Request, extracted: Extracted, outputs: Collection[str]) -> Landed:
+def commit_raw(request: DateRequest, extracted: Extracted, outputs: Collection[str]) -> Landed:
     """Cuts the branch, deletes the date's keys that this run will not write, puts the pages and commits.
 
     Args:
@@ -52,12 +51,11 @@ def commit_raw(request: Request, extracted: Extracted, outputs: Collection[str])
     Raises:
         LakeError: lakeFS refused a write, or holds other bytes than the spool.
     """
-    date, report = request.execution_date, request.report
     # Never used again: under one name, one run's raw could meet another's curated.
-    branch = f"etl-{date}-{secrets.token_hex(4)}"
-    with step("branch", date, report):
+    branch = f"etl-{request.execution_date}-{secrets.token_hex(4)}"
+    with request.step("branch"):
         request.lake.create_branch(branch, extracted.base)
-    with step("land", date, report, branch=branch):
+    with request.step("land", branch=branch):
         written = {*outputs, *(page.key for page in extracted.pages)}
         stale = extracted.former.keys - written if extracted.former else frozenset()
         metadata = request.metadata(base=extracted.base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ class Ended:
     Attributes:
         outcome: The name of its final state.
         message: The same for a person.
-        exit_code: 0 where the date is published or unchanged.
-        published: What `main` has of the date then.
+        exit_code: 0 where the date or the marts are published or unchanged.
+        published: What `main` has of them then.
     """
 
     outcome: str
@@ -32,8 +33,30 @@ class Ended:
     published: Published | None
 
 
-def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> Ended:
-    """One flow run of `ingest-clean`, in this process.
+def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> Ended:
+    """One flow run of `ingest-clean`, in this process: see `_run`."""
+
+    def run(**parameters: Any) -> Any:
+        from orchestration.flows.ingest import ingest_clean
+
+        return ingest_clean(execution_date=execution_date, run_type=run_type, **parameters)
+
+    return _run(settings, run, execution_date, f"elt run {execution_date}", force)
+
+
+def run_marts_flow(settings: Settings, force: bool) -> Ended:
+    """One flow run of `marts`, in this process: see `_run`."""
+
+    def run(**parameters: Any) -> Any:
+        from orchestration.flows.marts import marts
+
+        return marts(**parameters)
+
+    return _run(settings, run, "marts", "elt marts", force)
+
+
+def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, force: bool) -> Ended:
+    """How a flow run ended.
 
     Raises:
         PlatformFailed: No Prefect API is configured and none runs here, or it does not answer.
@@ -49,21 +72,12 @@ def run_flow(settings: Settings, execution_date: str, run_type: str, force: bool
     from prefect.context import refresh_global_settings_context
 
     refresh_global_settings_context()
-    from orchestration.flows.ingest import ingest_clean
-
     try:
-        state: Any = ingest_clean(
-            execution_date=execution_date,
-            run_type=run_type,
-            repo=settings.elt.repository,
-            bucket=settings.elt.bucket,
-            force=force,
-            return_state=True,
-        )
+        state = flow(repo=settings.elt.repository, bucket=settings.elt.bucket, force=force, return_state=True)
     except Exception as error:
         # How the flow ended is in its state; what is raised is Prefect's own.
         failed = PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status")
-        failed.execution_date, failed.main, failed.command = execution_date, IN_DOUBT, f"elt run {execution_date}"
+        failed.subject, failed.main, failed.command = subject, IN_DOUBT, command
         raise failed from error
     name, message = state.name or "", state.message or ""
     if state.is_completed():

@@ -1,8 +1,8 @@
-"""Commit, merge, tidy: what was tested is vouched for and becomes visible, whole."""
+"""Commit, merge, tidy: what was tested is vouched for and becomes visible, whole. The same for a date and the marts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,22 +14,25 @@ from orchestration.gate import require_gate
 from orchestration.lake import MAIN, Lake, LakeObject
 from orchestration.land import Landed
 from orchestration.receipt import Receipt, date_receipt
-from orchestration.request import Request
-from orchestration.steps import IN_DOUBT, step
+from orchestration.request import DateRequest, Request
+from orchestration.steps import IN_DOUBT
 
 Outcome = Literal["published", "superseded", "unchanged"]
 
+TRIES = 3
+"""How often a run is begun anew, from its pin, when `main` moved for it meanwhile."""
+
 
 @dataclass(frozen=True)
-class Curated:
-    """A vouched date on its branch.
+class Vouched:
+    """What a run tested, on its branch, with the receipt that vouches for it.
 
     Attributes:
         branch: The run's branch.
         base: The commit of `main` that it was cut from.
-        commit: The commit "curated", the very one that is merged; `base` where nothing differs.
+        commit: The commit with the receipt, the very one that is merged; `base` where nothing differs.
         receipt: The receipt in it.
-        supersedes: Whether `main` had the date before.
+        supersedes: Whether `main` had one before.
     """
 
     branch: str
@@ -41,17 +44,17 @@ class Curated:
 
 @dataclass(frozen=True)
 class Published:
-    """How a run of a date ended well.
+    """How a run ended well.
 
     Attributes:
-        execution_date: The date.
+        subject: The date, or `marts`.
         outcome: `published` for the first time, `superseded` an earlier version, or `unchanged`.
-        commit: The commit of `main` that holds the date.
-        rows: Curated rows by table.
-        replaced: Another run has published the date since.
+        commit: The commit of `main` that holds it.
+        rows: Curated rows by table, rows by mart.
+        replaced: Another run has published it since.
     """
 
-    execution_date: str
+    subject: str
     outcome: Outcome
     commit: str
     rows: Mapping[str, int]
@@ -60,37 +63,48 @@ class Published:
     def __str__(self) -> str:
         rows = ", ".join(f"{table} {count:,}" for table, count in self.rows.items())
         since = ", since replaced" if self.replaced else ""
-        return f"{self.execution_date} {self.outcome}{since}: {rows} rows at {self.commit[:12]}"
+        return f"{self.subject} {self.outcome}{since}: {rows} rows at {self.commit[:12]}"
 
 
-def unchanged(request: Request, extracted: Extracted) -> Published:
+def unchanged(request: Request, base: str, former: Receipt | None) -> Published:
     """The end of a run that found nothing to do."""
-    rows = extracted.former.rows if extracted.former else {}
-    return Published(request.execution_date, "unchanged", extracted.base, rows)
+    return Published(request.subject, "unchanged", base, former.rows if former else {})
 
 
-def commit_curated(request: Request, extracted: Extracted, landed: Landed, built: BuildResult) -> Curated:
-    """Holds the branch against what was fetched and tested, writes the receipt and commits.
+def commit_curated(request: DateRequest, extracted: Extracted, landed: Landed, built: BuildResult) -> Vouched:
+    """Holds the branch against what was fetched and tested, writes the date's receipt and commits.
 
     Raises:
         PlatformFailed: Raw on the branch is not what was fetched, an output is missing, or `main` lost the base.
         GateMissing: The commit does not carry the expected gate, so lakeFS would not ask it about the merge.
     """
     lake, date = request.lake, request.execution_date
-    with step("commit", date, request.report, branch=landed.branch):
+    with request.step("commit", branch=landed.branch):
         _require_raw(lake, landed, date)
-        receipt = date_receipt(date, landed.pages, _outputs(lake, landed, built), built)
-        lake.put(landed.branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
-        try:
-            commit = lake.commit(landed.branch, "curated", request.metadata(base=landed.base, code=built.code_digest))
-        except LakeNoChanges:
-            commit = landed.commit
-        if left := lake.uncommitted(landed.branch):
-            raise PlatformFailed(f"{len(left)} keys were written after the commit: {', '.join(left[:5])}")
-        require_gate(lake, commit, request.settings.project_dir)
-        if not lake.is_on_main(landed.base):
-            raise PlatformFailed(f"the run's base {landed.base[:12]} is no commit of {MAIN}: {MAIN} was moved back")
-    return Curated(landed.branch, landed.base, commit, receipt, extracted.former is not None)
+        receipt = date_receipt(date, landed.pages, outputs(lake, landed.branch, built), built)
+        commit = commit_vouched(request, landed.branch, landed.base, receipt, "curated") or landed.commit
+    return Vouched(landed.branch, landed.base, commit, receipt, extracted.former is not None)
+
+
+def commit_vouched(request: Request, branch: str, base: str, receipt: Receipt, message: str) -> str | None:
+    """Writes the receipt and commits the branch; gives the commit, None where nothing differs from the branch's head.
+
+    Raises:
+        PlatformFailed: Something was written after the commit, or `main` lost the base.
+        GateMissing: The commit does not carry the expected gate, so lakeFS would not ask it about the merge.
+    """
+    lake = request.lake
+    lake.put(branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
+    try:
+        commit = lake.commit(branch, message, request.metadata(base=base, code=receipt.code))
+    except LakeNoChanges:
+        commit = None
+    if left := lake.uncommitted(branch):
+        raise PlatformFailed(f"{len(left)} keys were written after the commit: {', '.join(left[:5])}")
+    require_gate(lake, commit or branch, request.settings.project_dir)
+    if not lake.is_on_main(base):
+        raise PlatformFailed(f"the run's base {base[:12]} is no commit of {MAIN}: {MAIN} was moved back")
+    return commit
 
 
 def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
@@ -106,51 +120,74 @@ def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
         raise PlatformFailed(f"raw on {landed.branch} is not what was fetched: {', '.join(differing[:5])}")
 
 
-def _outputs(lake: Lake, landed: Landed, built: BuildResult) -> dict[str, LakeObject]:
-    """The Parquet that dbt wrote, as lakeFS has it."""
-    found = {key: lake.stat(landed.branch, key) for key in built.rows}
+def outputs(lake: Lake, branch: str, built: BuildResult) -> dict[str, LakeObject]:
+    """The Parquet that dbt wrote, as lakeFS has it.
+
+    Raises:
+        PlatformFailed: Some of it is missing: DuckDB has reported success for writes that never arrived.
+    """
+    found = {key: lake.stat(branch, key) for key in built.rows}
     missing = [key for key, stored in found.items() if stored is None]
     if missing:
-        # DuckDB has reported success for writes that never arrived.
-        raise PlatformFailed(f"dbt built, but {', '.join(missing)} is not on {landed.branch}")
+        raise PlatformFailed(f"dbt built, but {', '.join(missing)} is not on {branch}")
     return {key: stored for key, stored in found.items() if stored is not None}
 
 
-def merge_to_main(request: Request, curated: Curated) -> Published:
-    """Merges the curated commit, not the branch, into `main`, through the gate.
+def merge_to_main(request: Request, vouched: Vouched) -> Published:
+    """Merges the commit with the receipt, not the branch, into `main`, through the gate.
 
     Raises:
-        Conflict: `main` changed this date since the run pinned it, or moved, and the gate refused what came of both.
+        Conflict: `main` changed the same since the run pinned it, or moved, and the gate refused what came of both.
         GateRefused: The gate's message is the cause.
         PlatformFailed: lakeFS gave no clear answer.
     """
-    lake, date, receipt = request.lake, request.execution_date, curated.receipt
-    if curated.commit == curated.base:
-        return Published(date, "unchanged", curated.base, receipt.rows)
-    outcome: Outcome = "superseded" if curated.supersedes else "published"
-    with step("merge", date, request.report, main=IN_DOUBT, branch=curated.branch):
+    lake, receipt = request.lake, vouched.receipt
+    if vouched.commit == vouched.base:
+        return unchanged(request, vouched.base, receipt)
+    outcome: Outcome = "superseded" if vouched.supersedes else "published"
+    with request.step("merge", main=IN_DOUBT, branch=vouched.branch):
         try:
-            merge = lake.merge(curated.commit, f"{date} {outcome}", _merge_metadata(request, curated, outcome))
+            merge = lake.merge(
+                vouched.commit, f"{request.subject} {outcome}", _merge_metadata(request, vouched, outcome)
+            )
         except LakeNoChanges:
-            merge, outcome = curated.base, "unchanged"
+            merge, outcome = vouched.base, "unchanged"
         except GateRefused as refused:
-            if lake.head(MAIN) == curated.base:
+            if lake.head(MAIN) == vouched.base:
                 raise
             # lakeFS 1.86.0 may drop a key where both sides changed; the gate sees it, and a new base mends it.
             raise Conflict(f"{refused.cause}, and {MAIN} has moved since the run pinned it") from refused
         published = lake.read(MAIN, receipt.key)
-    return Published(date, outcome, merge, receipt.rows, replaced=published != receipt.to_bytes())
+    return Published(request.subject, outcome, merge, receipt.rows, replaced=published != receipt.to_bytes())
 
 
-def _merge_metadata(request: Request, curated: Curated, outcome: str) -> dict[str, str]:
-    rows = " ".join(f"{table}={count}" for table, count in curated.receipt.rows.items())
+def _merge_metadata(request: Request, vouched: Vouched, outcome: str) -> dict[str, str]:
+    rows = " ".join(f"{table}={count}" for table, count in vouched.receipt.rows.items())
     return request.metadata(
-        base=curated.base,
-        curated=curated.commit,
-        code=str(curated.receipt.content["code"]),
+        base=vouched.base,
+        curated=vouched.commit,
+        code=vouched.receipt.code,
         outcome=outcome,
         rows=rows,
     )
+
+
+def begin_anew(request: Request, attempt: Callable[[], Published]) -> Published:
+    """What the first attempt gives that meets no conflict.
+
+    Raises:
+        Conflict: The last one met one too.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return attempt()
+        except Conflict as conflict:
+            if not tries_left:
+                raise
+            # What was read is old by now: newer was published, so everything is asked for again.
+            request.report(f"{conflict}; beginning anew")
+            tidy(request, conflict.branch)
+    raise AssertionError("unreachable")
 
 
 def tidy(request: Request, branch: str) -> None:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration import keys
-from orchestration.clean import httpfs_extension
 from orchestration.errors import IngestCleanError, LakeNotFound, PlatformFailed, UsageError
-from orchestration.gateway import Gateway, gateway_of
+from orchestration.gateway import gateway_of, open_gateway
 from orchestration.lake import Lake
-from orchestration.receipt import read_receipt
+from orchestration.published import published_files
 from orchestration.settings import Settings
 from orchestration.source import read_tables
 
 if TYPE_CHECKING:
     import duckdb
 
-_READS_AT_ONCE = 8
 _REF = re.compile(r"[A-Za-z0-9_][\w.~@-]*")
 
 
@@ -58,7 +55,7 @@ def query(lake: Lake, sql: str) -> Answer:
         UsageError: It is not one query that reads, or DuckDB does not take it; its message is the cause.
     """
     commit = lake.head("main")
-    with _duckdb(lake) as connection:
+    with duckdb_on(lake) as connection:
         _require_one_query(connection, sql)
         # DuckDB 1.5.5 fails inside on min and max of the partition column over a single file.
         connection.execute("set disabled_optimizers = 'statistics_propagation'")
@@ -81,18 +78,6 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise UsageError(
             f"{sql!r} is not one query that reads", remedy="give a single select; nothing is written by elt sql"
         )
-
-
-def published_files(lake: Lake, commit: str) -> dict[str, list[str]]:
-    """The keys of each published table's Parquet, from the receipts of a commit: no listing could tell more."""
-    receipts = [found.key for found in lake.objects(commit, keys.RECEIPTS)]
-    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        read = pool.map(lambda key: read_receipt(lake, commit, key), receipts)
-        listed = sorted(key for receipt in read if receipt for key in receipt.objects if key.endswith(".parquet"))
-    files: dict[str, list[str]] = {}
-    for key in listed:
-        files.setdefault(key.split("/")[1], []).append(key)
-    return files
 
 
 def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examples: int) -> tuple[Rejects, ...]:
@@ -124,7 +109,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
             remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
         )
     found: list[Rejects] = []
-    with _duckdb(lake) as connection:
+    with duckdb_on(lake) as connection:
         for table, key in there.items():
             _, rows = _ask(
                 connection,
@@ -141,20 +126,13 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
 
 
 @contextmanager
-def _duckdb(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+def duckdb_on(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory that reads the lake, in UTC."""
     import duckdb
 
-    gateway: Gateway = gateway_of(lake)
     with duckdb.connect(":memory:") as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"load '{httpfs_extension()}'")
-        connection.execute(f"set http_timeout = {gateway.timeout}")
-        # A secret can't be a parameter of the statement; its quotes are doubled instead.
-        connection.execute(
-            f"create secret (type s3, key_id {_text(gateway.access_key)}, secret {_text(gateway.secret_key)}, "
-            f"endpoint {_text(gateway.endpoint)}, use_ssl {str(gateway.use_ssl).lower()}, url_style 'path', "
-            "region 'us-east-1')"
-        )
+        open_gateway(connection, gateway_of(lake))
         yield connection
 
 
@@ -175,11 +153,6 @@ def _refused(error: Exception) -> IngestCleanError:
     if isinstance(error, duckdb.IOException):
         return PlatformFailed(f"DuckDB cannot read the lake: {error}")
     return UsageError(" ".join(str(error).split()))
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"
 
 
 def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -1,15 +1,17 @@
-"""The receipt: one JSON object per date that vouches for every object of the date, with its checksum.
+"""The receipt: one JSON object per date, and one for the marts, that vouches for every object, with its checksum.
 
 It holds no clock and no run id, so that the same data under the same code gives the same bytes. The gate reads
 `status` and `objects`, in every format; the rest is for people and for the next run:
 
     format          1
-    execution_date  the date
+    execution_date  the date; the marts' has none
     status          "pass"
-    objects         key → lakeFS's checksum, of all raw pages and all Parquet of the date
+    objects         key → lakeFS's checksum, of all raw pages and all Parquet of the date; of the marts' Parquet
     details         key → bytes, and rows of Parquet or SHA-256 of raw
-    inputs          source.table → the keys of its raw pages, in order
-    accounting      table → raw, curated, identical, conflicting, rejected by reason, drift by undeclared field
+    inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
+                    `receipts`: key → lakeFS's checksum of each date's receipt there
+    accounting      table → raw, curated, identical, conflicting, rejected by reason, drift by undeclared field; of the
+                    marts table → rows published over all dates, kept, repeated
     tests           data test → status and failures
     code            SHA-256 of the SQL and macros of the models used
     versions        of DuckDB and dbt, recorded and not compared
@@ -18,7 +20,7 @@ It holds no clock and no run id, so that the same data under the same code gives
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,19 +50,33 @@ class Receipt:
 
     @property
     def keys(self) -> frozenset[str]:
-        """All keys of the date: the objects, and the receipt itself."""
+        """All keys it is answerable for: the objects, and the receipt itself."""
         return frozenset((*self.objects, self.key))
 
     @property
     def rows(self) -> Mapping[str, int]:
-        """The curated rows of each table."""
+        """The rows of each curated table or mart."""
+        if self.key == keys.MARTS_RECEIPT:
+            details = self.content.get("details", {})
+            return {keys.table_of(key): int(detail["rows"]) for key, detail in details.items()}
         return {table: int(parts["curated"]) for table, parts in self.content.get("accounting", {}).items()}
+
+    @property
+    def inputs(self) -> Mapping[str, Sequence[str]]:
+        """Of a date, by `source.table` the keys of its raw pages, in order."""
+        found: Mapping[str, Sequence[str]] = self.content.get("inputs", {})
+        return found
+
+    @property
+    def code(self) -> str:
+        """The digest of the code that made it."""
+        return str(self.content.get("code", ""))
 
     def is_of(self, raw: Iterable[Page], code: str) -> bool:
         """Whether it vouches for what these raw pages give under this code."""
         details = self.content.get("details", {})
         told = {key: detail["sha256"] for key, detail in details.items() if "sha256" in detail}
-        return told == {page.key: page.sha256 for page in raw} and self.content.get("code") == code
+        return told == {page.key: page.sha256 for page in raw} and self.code == code
 
     def to_bytes(self) -> bytes:
         """The receipt as it is written: sorted keys, one indent, a line's end."""
@@ -117,21 +133,52 @@ def date_receipt(
         }
         for table, parts in built.accounting.items()
     }
+    return Receipt(
+        keys.date_receipt(execution_date),
+        {
+            "execution_date": execution_date,
+            "objects": objects,
+            "details": details,
+            "inputs": inputs,
+            "accounting": accounting,
+            **_judged(built),
+        },
+    )
+
+
+def marts_receipt(
+    pinned: str, receipts: Mapping[str, str], outputs: Mapping[str, LakeObject], built: BuildResult
+) -> Receipt:
+    """The receipt of the marts whose tests passed.
+
+    Args:
+        pinned: The commit of `main` that they were made from.
+        receipts: Of each published date there the receipt's checksum, by its key.
+        outputs: The Parquet that dbt wrote, as lakeFS has it now, by key.
+        built: What dbt said of it.
+    """
+    return Receipt(
+        keys.MARTS_RECEIPT,
+        {
+            "objects": {key: stored.checksum for key, stored in outputs.items()},
+            "details": {key: {"bytes": stored.bytes, "rows": built.rows[key]} for key, stored in outputs.items()},
+            "inputs": {"commit": pinned, "receipts": dict(receipts)},
+            "accounting": {table: dict(rows) for table, rows in built.across_dates.items()},
+            **_judged(built),
+        },
+    )
+
+
+def _judged(built: BuildResult) -> dict[str, Any]:
     tests = {
         node.name: {"status": node.status, "failures": node.failures or 0}
         for node in built.nodes
         if node.kind == "test"
     }
-    content = {
+    return {
         "format": FORMAT,
-        "execution_date": execution_date,
         "status": "pass",
-        "objects": objects,
-        "details": details,
-        "inputs": inputs,
-        "accounting": accounting,
         "tests": tests,
         "code": built.code_digest,
         "versions": dict(built.versions),
     }
-    return Receipt(keys.date_receipt(execution_date), content)

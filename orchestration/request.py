@@ -1,9 +1,11 @@
-"""What one run of a date is asked to do, and with what."""
+"""What one run is asked to do, and with what: a date's, or the marts'."""
 
 from __future__ import annotations
 
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,6 +13,7 @@ from typing import Literal
 from orchestration.lake import Lake
 from orchestration.progress import Report
 from orchestration.settings import Settings
+from orchestration.steps import UNTOUCHED, step
 
 LINK = "::lakefs::Prefect::url[url:ui]"
 """The metadata key that lakeFS's pages show as a link to the flow run."""
@@ -18,38 +21,85 @@ LINK = "::lakefs::Prefect::url[url:ui]"
 RunType = Literal["daily", "backfill"]
 
 
-@dataclass(frozen=True)
-class Request:
-    """One run of a date.
+@dataclass(frozen=True, kw_only=True)
+class Request(ABC):
+    """One run that publishes something.
 
     Attributes:
-        execution_date: The date.
         lake: The repository.
         settings: All else that is set.
         report: Takes progress, a line at a time.
-        run_type: How much is shown in Prefect; never what is published.
-        force: Build again although raw and code are those of the receipt.
+        force: Build again although neither what is read nor the code changed.
         task_runs: Show each dbt node as a task run of the Prefect flow run we are in.
         origin: Commit metadata that says who ran: run id and link, code version.
     """
 
-    execution_date: str
     lake: Lake
     settings: Settings
     report: Report
-    run_type: RunType = "daily"
     force: bool = False
     task_runs: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What is published, as messages name it."""
+
+    @property
+    @abstractmethod
+    def command(self) -> str:
+        """What to type to run it again."""
+
     def metadata(self, **further: str) -> dict[str, str]:
         """Metadata of a commit of this run: clocks, ids and links belong there, never into an object."""
-        return {
-            "execution_date": self.execution_date,
-            "run_type": self.run_type,
-            **self.origin,
-            **{name: value for name, value in further.items() if value},
-        }
+        return {**self.origin, **{name: value for name, value in further.items() if value}}
+
+    def step(self, name: str, *, main: str = UNTOUCHED, branch: str = "") -> AbstractContextManager[None]:
+        """A step of this run's protocol: see `steps.step`."""
+        return step(name, self.subject, self.command, self.report, main=main, branch=branch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DateRequest(Request):
+    """One run of a date.
+
+    Attributes:
+        execution_date: The date.
+        run_type: How much is shown in Prefect; never what is published.
+    """
+
+    execution_date: str
+    run_type: RunType = "daily"
+
+    @property
+    def subject(self) -> str:
+        """The date."""
+        return self.execution_date
+
+    @property
+    def command(self) -> str:
+        """`elt run` with the date."""
+        return f"elt run {self.execution_date}"
+
+    def metadata(self, **further: str) -> dict[str, str]:
+        """The same, with the date and the run type."""
+        return {"execution_date": self.execution_date, "run_type": self.run_type, **super().metadata(**further)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MartsRequest(Request):
+    """One run of the marts."""
+
+    @property
+    def subject(self) -> str:
+        """`marts`."""
+        return "marts"
+
+    @property
+    def command(self) -> str:
+        """`elt marts`."""
+        return "elt marts"
 
 
 def code_version(project_dir: Path) -> str:

@@ -1,6 +1,6 @@
 """What to fetch: the dbt sources' YAML, read once and checked before anything is fetched.
 
-A source table says it under `config.meta`: `key`, the fields that name a record, and `fetch`:
+A source table says it under `config.meta`: `key`, the declared fields that name a record, and `fetch`:
 
     fetch:
       path: /events                # below <SOURCE>_API_URL
@@ -95,9 +95,11 @@ def read_tables(project_dir: Path) -> tuple[Table, ...]:
 
 def _tables_in(file: Path) -> Iterator[Table]:
     try:
-        content = yaml.safe_load(file.read_text()) or {}
-    except yaml.YAMLError as error:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not YAML: {error}", remedy="correct the file") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{file}: not a YAML mapping, as dbt wants it", remedy="correct the file")
     for source in content.get("sources") or ():
         for table in source.get("tables") or ():
             yield _table(file, str(source.get("name")), table)
@@ -110,12 +112,18 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
             raise _wrong(file, label, f"name: {name!r} is not lower-case letters, digits and underscores")
     meta = (described.get("config") or {}).get("meta") or {}
     try:
-        fetch = msgspec.convert(meta, _Meta).fetch
+        told = msgspec.convert(meta, _Meta)
     except msgspec.ValidationError as error:
         raise _wrong(file, label, f"config.meta: {error}") from None
-    for problem in _problems(fetch):
+    fields = [str(column.get("name")) for column in described.get("columns") or ()]
+    if not told.key:
+        raise _wrong(file, label, "config.meta.key: names no field")
+    for field in told.key:
+        if field not in fields:
+            raise _wrong(file, label, f"config.meta.key: {field!r} is none of the fields under columns: {fields}")
+    for problem in _problems(told.fetch):
         raise _wrong(file, label, f"config.meta.fetch.{problem}")
-    return Table(source, str(described["name"]), fetch)
+    return Table(source, str(described["name"]), told.fetch)
 
 
 def _problems(fetch: Fetch) -> Iterator[str]:

@@ -13,7 +13,7 @@ from orchestration.errors import SpoolFailed
 
 
 @contextmanager
-def spool(state_dir: Path, execution_date: str) -> Iterator[Path]:
+def spool(state_dir: Path, subject: str) -> Iterator[Path]:
     """An empty folder for one run, removed at its end; folders that dead runs left behind are removed first."""
     import psutil
 
@@ -24,7 +24,7 @@ def spool(state_dir: Path, execution_date: str) -> Iterator[Path]:
             owner = left.name.split("-")[0]
             if owner.isdigit() and not psutil.pid_exists(int(owner)):
                 shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{execution_date}-", dir=spools))
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{subject}-", dir=spools))
     try:
         yield folder
     finally:

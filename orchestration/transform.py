@@ -1,38 +1,46 @@
-"""Clean: one dbt build of the date, from the raw commit to Parquet on the branch, judged by its tests."""
+"""The dbt build of a date, from the raw commit to Parquet on the branch, and that of the marts; tests judge both."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.clean import CleanRun, Engine, build, environment
-from orchestration.dbt_manifest import code_digest, load_manifest, models_of_a_run, published_models
+from orchestration.dbt_build import Engine, RunFile, build, environment
+from orchestration.dbt_manifest import (
+    DATE_SELECTOR,
+    MARTS_SELECTOR,
+    code_digest,
+    load_manifest,
+    models_of,
+    published_models,
+)
 from orchestration.dbt_results import BuildResult
 from orchestration.dbt_session import Project
 from orchestration.gateway import gateway_of
-from orchestration.request import Request
-from orchestration.steps import step
+from orchestration.request import DateRequest, MartsRequest, Request
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
     from orchestration.land import Landed
+    from orchestration.published import PublishedDates
 
 TARGET = "run"
 
 
 def current_code(request: Request) -> str:
-    """The digest of the SQL and macros that a run would use now."""
+    """The digest of the SQL and macros that the run would use now."""
     manifest = _manifest(request)
-    return code_digest(manifest, models_of_a_run(manifest))
+    return code_digest(manifest, models_of(manifest, _selector(request)))
 
 
 def outputs_of(request: Request) -> frozenset[str]:
-    """The keys of the Parquet that a run of the date writes."""
-    return frozenset(published_models(_manifest(request), request.execution_date))
+    """The keys of the Parquet that the run writes."""
+    date = request.execution_date if isinstance(request, DateRequest) else ""
+    return frozenset(published_models(_manifest(request), _selector(request), date))
 
 
-def clean(request: Request, landed: Landed, spool: Path) -> BuildResult:
+def clean(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
     """Builds and tests the date, reading raw by its commit and writing the branch.
 
     Raises:
@@ -40,26 +48,52 @@ def clean(request: Request, landed: Landed, spool: Path) -> BuildResult:
         SourceBodyInvalid: A page is not the JSON its source declares, which only the full parse finds.
         PlatformFailed: dbt, DuckDB or the gateway failed.
     """
-    settings = request.settings
     repository = request.lake.repository
-    run = CleanRun(
+    run = RunFile(
         execution_date=request.execution_date,
         lake_root=f"s3://{repository}/{landed.branch}",
         raw_root=f"s3://{repository}/{landed.commit}",
         raw=landed.inputs,
     )
-    with step("clean", request.execution_date, request.report, branch=landed.branch):
-        built = build(
-            run,
-            _manifest(request),
-            Project(settings.project_dir, TARGET, spool / "dbt"),
-            engine=_engine(request),
-            gateway=gateway_of(request.lake),
-            task_runs=request.task_runs,
-            report=request.report,
-        )
-        built.require_passed()
+    with request.step("clean", branch=landed.branch):
+        return _build(request, run, spool)
+
+
+def build_marts(request: MartsRequest, dates: PublishedDates, pinned: str, branch: str, folder: Path) -> BuildResult:
+    """Builds and tests the marts, reading the published dates of the pinned commit and writing the branch.
+
+    Raises:
+        DataFailed: A test failed or a contract broke.
+        PlatformFailed: dbt, DuckDB or the gateway failed.
+    """
+    repository = request.lake.repository
+    run = RunFile(
+        execution_date="",
+        lake_root=f"s3://{repository}/{branch}",
+        published_root=f"s3://{repository}/{pinned}",
+        published=dates.files,
+    )
+    with request.step("build", branch=branch):
+        return _build(request, run, folder)
+
+
+def _build(request: Request, run: RunFile, folder: Path) -> BuildResult:
+    built = build(
+        run,
+        _manifest(request),
+        Project(request.settings.project_dir, TARGET, folder / "dbt"),
+        selector=_selector(request),
+        engine=_engine(request),
+        gateway=gateway_of(request.lake),
+        task_runs=request.task_runs,
+        report=request.report,
+    )
+    built.require_passed()
     return built
+
+
+def _selector(request: Request) -> str:
+    return DATE_SELECTOR if isinstance(request, DateRequest) else MARTS_SELECTOR
 
 
 def _manifest(request: Request) -> Manifest:

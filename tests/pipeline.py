@@ -17,7 +17,7 @@ from orchestration import keys
 from orchestration.errors import IngestCleanError
 from orchestration.lake import MAIN, Lake, open_lake
 from orchestration.progress import silent
-from orchestration.request import Request
+from orchestration.request import DateRequest
 from orchestration.run import Stages, run_date
 from orchestration.settings import read_settings
 
@@ -98,7 +98,10 @@ def _run(environment: Mapping[str, str], execution_date: str, stages: Stages | N
     tracker._fd = tracker._pid = None
     settings = read_settings()
     try:
-        published = run_date(Request(execution_date, open_lake(settings), settings, silent), stages)
+        published = run_date(
+            DateRequest(execution_date=execution_date, lake=open_lake(settings), settings=settings, report=silent),
+            stages,
+        )
         answer.send(Ended(published.outcome))
     except IngestCleanError as error:
         answer.send(Ended(error.outcome, error.step, error.describe(), error.main))

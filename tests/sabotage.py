@@ -10,8 +10,8 @@ from orchestration.dbt_results import BuildResult
 from orchestration.extract import Extracted, extract_raw
 from orchestration.lake import MAIN
 from orchestration.land import Landed
-from orchestration.publish import Curated, commit_curated
-from orchestration.request import Request
+from orchestration.publish import Vouched, commit_curated
+from orchestration.request import DateRequest
 from orchestration.run import Stages
 
 OPEN_GATE = b"""name: gate main
@@ -26,11 +26,13 @@ hooks:
 """
 
 
-def _pinned_after_the_fetch(request: Request, spool: Path) -> Extracted:
+def _pinned_after_the_fetch(request: DateRequest, spool: Path) -> Extracted:
     return replace(extract_raw(request, spool), base=request.lake.head(MAIN))
 
 
-def _without_the_raw_comparison(request: Request, extracted: Extracted, landed: Landed, built: BuildResult) -> Curated:
+def _without_the_raw_comparison(
+    request: DateRequest, extracted: Extracted, landed: Landed, built: BuildResult
+) -> Vouched:
     # In a process of its own, which ends with this run.
     publish._require_raw = lambda *_: None
     return commit_curated(request, extracted, landed, built)

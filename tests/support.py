@@ -11,7 +11,7 @@ import yaml
 
 from orchestration.lake import Lake
 from orchestration.progress import silent
-from orchestration.request import Request
+from orchestration.request import DateRequest
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
@@ -27,17 +27,20 @@ PRODUCTS = {"path": "/products", "date_parameter": "date", "form": "array"}
 
 
 def write_sources(project: Path, tables: dict[str, Any], *, source: str = "shop") -> Path:
-    """A project folder whose one source has these tables; a value is the table's `config.meta`."""
+    """A project folder whose one source has these tables; a value is the table's `config.meta`, its key declared."""
     file = project / "models" / "staging" / source / f"_{source}__sources.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    described = [{"name": name, "config": {"meta": meta}} for name, meta in tables.items()]
+    described = [
+        {"name": name, "config": {"meta": meta}, "columns": [{"name": field} for field in meta.get("key", ())]}
+        for name, meta in tables.items()
+    ]
     file.write_text(yaml.safe_dump({"sources": [{"name": source, "tables": described}]}))
     return file
 
 
 def events_only(project: Path, **fetch: Any) -> Path:
     """A project with the one table `events`, fetched as told."""
-    return write_sources(project, {"events": {"key": ["event_id"], "fetch": {**EVENTS, **fetch}}})
+    return write_sources(project, {"events": {"key": ["Event ID"], "fetch": {**EVENTS, **fetch}}})
 
 
 def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: object) -> Settings:
@@ -50,9 +53,9 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: o
 
 
 def copy_project(folder: Path) -> Path:
-    """A copy of the project's own dbt project and gate, to be changed by a test."""
+    """A copy of the project's own dbt project, its raw sample and the gate, to be changed by a test."""
     ignored = shutil.ignore_patterns("__pycache__", "*.py")
-    for name in ("models", "macros", "profiles", "lake", "tests/data"):
+    for name in ("models", "macros", "profiles", "lake", "tests/data", "examples/raw_sample"):
         shutil.copytree(PROJECT_DIR / name, folder / name, ignore=ignored)
     for name in ("dbt_project.yml", "selectors.yml"):
         shutil.copy(PROJECT_DIR / name, folder / name)
@@ -69,9 +72,11 @@ def fetched_in_pages(project: Path, source: str = "shop") -> Path:
     return project
 
 
-def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> Request:
+def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> DateRequest:
     """A run of a date that says nothing."""
-    return Request(execution_date, lake, settings, further.pop("report", silent), **further)
+    return DateRequest(
+        execution_date=execution_date, lake=lake, settings=settings, report=further.pop("report", silent), **further
+    )
 
 
 def keys_of(lake: Lake, ref: str, execution_date: str) -> dict[str, str]:

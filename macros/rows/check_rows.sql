@@ -1,5 +1,6 @@
 {#- A typed value is null where its text does not keep the type's grammar: each grammar is judged once. -#}
 {% macro check_rows(fields, table) %}
+    {%- do check_key(table) -%}
     with
 
     typed as (

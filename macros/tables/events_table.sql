@@ -1,5 +1,6 @@
 {% macro events_table() %}
     {{- return({
+        'source': 'shop.events',
         'key': ['event_id'],
         'earliest': 'timestamp',
         'columns': {

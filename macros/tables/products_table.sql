@@ -1,5 +1,6 @@
 {% macro products_table() %}
     {{- return({
+        'source': 'shop.products',
         'key': ['stock_code'],
         'columns': {
             'stock_code': 'text',

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import wraps
 from typing import Any
 
-from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
 
 from orchestration.dates import parse_execution_date
-from orchestration.errors import IngestCleanError, PlatformFailed
+from orchestration.flows.runs import origin_of, settings_for, state_of, tasks_of
 from orchestration.lake import open_lake
-from orchestration.request import LINK, Request, RunType, code_version
+from orchestration.publish import Published
+from orchestration.request import DateRequest, RunType
 from orchestration.run import Stages, run_date
-from orchestration.settings import Settings, read_settings
-
-
-def _stage(function: Callable[..., Any]) -> Any:
-    """A step as a task; an error of ours is its state, named for the outcome, and not a traceback in the log."""
-
-    # Steps hold connections and files of this run: neither cached nor kept. What is worth another try is tried inside.
-    @task(name=function.__name__, cache_policy=NO_CACHE, persist_result=False)
-    @wraps(function)
-    def stage(*arguments: Any) -> Any:
-        try:
-            return function(*arguments)
-        except IngestCleanError as error:
-            return Failed(name=error.outcome, message=error.describe(), data=error)
-
-    def run_stage(*arguments: Any) -> Any:
-        return stage(*arguments, return_state=True).result()
-
-    return run_stage
 
 
 def _run_name() -> str:
@@ -61,38 +38,20 @@ def ingest_clean(
         bucket: The storage bucket that the repository must live in, checked before anything is written.
         force: Build again although neither raw nor code changed.
     """
-    logger = get_run_logger()
-    try:
+
+    def run() -> Published:
         date = parse_execution_date(execution_date)
-        settings = _settings(repo, bucket)
-        request = Request(
-            date,
-            open_lake(settings),
-            settings,
-            logger.info,
+        settings = settings_for(repo, bucket)
+        request = DateRequest(
+            execution_date=date,
+            lake=open_lake(settings),
+            settings=settings,
+            report=get_run_logger().info,
             run_type=run_type,
             force=force,
             task_runs=run_type == "daily" and settings.elt.dbt_task_runs,
-            origin=_origin(settings),
+            origin=origin_of(settings),
         )
-        published = run_date(request, Stages(**{name: _stage(step) for name, step in vars(Stages()).items()}))
-    except IngestCleanError as error:
-        return Failed(name=error.outcome, message=error.describe())
-    except Exception as error:
-        # Left to Prefect it would be kept in a file whole, and a request in it has its credentials.
-        logger.exception("not foreseen")
-        return Failed(name=PlatformFailed.outcome, message=f"{execution_date}: {type(error).__name__}: {error}")
-    return Completed(name=published.outcome.capitalize(), message=str(published), data=published)
+        return run_date(request, tasks_of(Stages()))
 
-
-def _settings(repo: str, bucket: str) -> Settings:
-    settings = read_settings()
-    return replace(settings, elt=settings.elt.model_copy(update={"repository": repo, "bucket": bucket}))
-
-
-def _origin(settings: Settings) -> dict[str, str]:
-    return {
-        "code_version": code_version(settings.project_dir),
-        "flow_run_id": str(flow_run.id or ""),
-        LINK: str(flow_run.ui_url or ""),
-    }
+    return state_of(execution_date, run)

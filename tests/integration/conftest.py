@@ -33,9 +33,9 @@ transform.gateway_of = lambda lake: replace(right(lake), secret_key="sesamsesam"
 """
 THE_FLOW_ITSELF = """
 import sys
-from orchestration.launch import run_flow
+from orchestration.launch import run_date_flow
 from orchestration.settings import read_settings
-sys.exit(run_flow(read_settings(), sys.argv[2], "daily", force=False).exit_code)
+sys.exit(run_date_flow(read_settings(), sys.argv[2], "daily", force=False).exit_code)
 """
 
 

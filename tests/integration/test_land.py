@@ -43,8 +43,8 @@ def project(tmp_path: Path) -> Path:
     gate.parent.mkdir(parents=True)
     gate.write_bytes((PROJECT_DIR / "lake" / keys.GATE).read_bytes())
     tables = {
-        "events": {"key": ["event_id"], "fetch": {**EVENTS, **PAGED}},
-        "products": {"key": ["stock_code"], "fetch": {**PRODUCTS, **PAGED}},
+        "events": {"key": ["Event ID"], "fetch": {**EVENTS, **PAGED}},
+        "products": {"key": ["Stock Code"], "fetch": {**PRODUCTS, **PAGED}},
     }
     write_sources(tmp_path, tables)
     return tmp_path
@@ -165,7 +165,7 @@ def test_a_source_that_fails_leaves_no_branch(
 
 
 def test_a_wrong_source_description_is_found_before_anything_is_fetched(land_from: LandFrom, project: Path) -> None:
-    file = write_sources(project, {"events": {"key": ["event_id"], "fetch": {"path": "/events"}}})
+    file = write_sources(project, {"events": {"key": ["Event ID"], "fetch": {"path": "/events"}}})
 
     with pytest.raises(UsageError, match="missing required field `date_parameter`") as error:
         land_from(paged(1))
@@ -214,8 +214,8 @@ def test_the_december_days_of_the_retail_shop_land_byte_for_byte(
         write_sources(
             project,
             {
-                "events": {"key": ["event_id"], "fetch": EVENTS},
-                "products": {"key": ["stock_code"], "fetch": PRODUCTS},
+                "events": {"key": ["Event ID"], "fetch": EVENTS},
+                "products": {"key": ["Stock Code"], "fetch": PRODUCTS},
             },
         )
     settings = settings_of(monkeypatch, project, SHOP_API_URL=url)

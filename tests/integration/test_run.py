@@ -19,11 +19,11 @@ from orchestration.extract import Extracted, extract_raw
 from orchestration.history import publications
 from orchestration.lake import MAIN, Lake
 from orchestration.land import Landed
-from orchestration.publish import Curated, Published, merge_to_main
+from orchestration.publish import TRIES, Published, Vouched, merge_to_main
 from orchestration.reader import query, rejects
 from orchestration.receipt import read_receipt
-from orchestration.request import Request
-from orchestration.run import TRIES, Stages, run_date
+from orchestration.request import DateRequest
+from orchestration.run import Stages, run_date
 from orchestration.settings import Settings
 from orchestration.transform import clean
 from tests.support import copy_project, fetched_in_pages, keys_of, request_for, settings_of
@@ -197,7 +197,7 @@ def test_a_new_field_is_told_and_published(lake: Lake, settings: MakeSettings, e
 def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
     lake: Lake, settings: MakeSettings, execution_date: str
 ) -> None:
-    def spoil(request: Request, spool: Path) -> Any:
+    def spoil(request: DateRequest, spool: Path) -> Any:
         extracted = extract_raw(request, spool)
         page = extracted.pages[0]
         body = page.path.read_bytes()
@@ -218,11 +218,11 @@ def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
 # races
 
 
-def publishing_meanwhile(other: Callable[[], Published], times: int) -> Callable[[Request, Curated], Published]:
+def publishing_meanwhile(other: Callable[[], Published], times: int) -> Callable[[DateRequest, Vouched], Published]:
     """A merge that finds another run has just published the date, `times` times."""
     left = iter(range(times))
 
-    def merge(request: Request, curated: Curated) -> Published:
+    def merge(request: DateRequest, curated: Vouched) -> Published:
         if next(left, None) is not None:
             other()
         return merge_to_main(request, curated)
@@ -266,7 +266,7 @@ def test_two_equal_runs_at_once_both_publish_the_same_tree(
 def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     extra = keys.raw_page("shop", "events", execution_date, 99)
 
-    def add(request: Request, landed: Landed, spool: Path) -> BuildResult:
+    def add(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
         built = clean(request, landed, spool)
         lake.put(landed.branch, extra, b"[]", keys.RAW_CONTENT_TYPE)
         return built
@@ -276,7 +276,7 @@ def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSett
 
 
 def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    def lose(request: Request, landed: Landed, spool: Path) -> BuildResult:
+    def lose(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
         built = clean(request, landed, spool)
         lake.delete(landed.branch, [keys.rejected("events", execution_date)])
         return built
@@ -288,7 +288,7 @@ def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSetti
 def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     """lakeFS takes the gate from the commit that is merged: without it, the merge would not be judged at all."""
 
-    def lose(request: Request, landed: Landed, spool: Path) -> BuildResult:
+    def lose(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
         built = clean(request, landed, spool)
         lake.delete(landed.branch, [keys.GATE])
         return built
@@ -306,7 +306,7 @@ def test_a_base_that_is_no_commit_of_main_is_refused(lake: Lake, settings: MakeS
     lake.put(aside, "x", b"", keys.RAW_CONTENT_TYPE)
     elsewhere = lake.commit(aside, "not of main", {})
 
-    def pin_elsewhere(request: Request, spool: Path) -> Extracted:
+    def pin_elsewhere(request: DateRequest, spool: Path) -> Extracted:
         return replace(extract_raw(request, spool), base=elsewhere)
 
     with pytest.raises(PlatformFailed, match=f"{elsewhere[:12]} is no commit of main"):

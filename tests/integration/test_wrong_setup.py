@@ -29,7 +29,7 @@ from orchestration.lake import MAIN, Lake
 from orchestration.lake_setup import _ensure_gate, _ensure_repository, _set_rules
 from orchestration.land import Landed
 from orchestration.progress import silent
-from orchestration.request import Request as RunRequest
+from orchestration.request import DateRequest
 from orchestration.run import Stages
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
@@ -176,7 +176,7 @@ def test_a_stray_write_on_main_is_named_before_any_work_is_done(bare: Bench) -> 
 # what only DuckDB meets
 
 
-def clean_with(request: RunRequest, landed: Landed, spool: Path, **wrong: Any) -> BuildResult:
+def clean_with(request: DateRequest, landed: Landed, spool: Path, **wrong: Any) -> BuildResult:
     """The step, with a gateway that is wrong for DuckDB alone; for a process of its own."""
     vars(transform)["gateway_of"] = lambda lake: replace(gateway_of(lake), **wrong)
     return transform.clean(request, landed, spool)

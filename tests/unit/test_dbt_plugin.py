@@ -1,4 +1,4 @@
-"""The run file as DuckDB variables."""
+"""What is to be built as DuckDB variables."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from dbt.adapters.duckdb.utils import TargetConfig, TargetLocation
 
+from orchestration.dbt_build import RunFile
 from orchestration.dbt_plugin import Plugin, sample_run, set_statement, variables
+from orchestration.errors import UsageError
 
-RUN: dict[str, Any] = {
-    "execution_date": "2025-05-20",
-    "lake_root": "s3://project/etl-2025-05-20-1a2b3c4d/",
-    "raw_root": "s3://project/abc",
-    "raw": {"shop.events": ["raw/shop/events/date=2025-05-20/page-00001.json"], "shop.products": []},
-}
+RUN = RunFile(
+    execution_date="2025-05-20",
+    lake_root="s3://project/etl-2025-05-20-1a2b3c4d/",
+    raw_root="s3://project/abc",
+    raw={"shop.events": ["raw/shop/events/date=2025-05-20/page-00001.json"], "shop.products": []},
+    published_root="s3://project/def/",
+    published={"events": ["curated/events/date=2025-05-19/data.parquet"]},
+)
 
 
 def test_a_run_becomes_variables() -> None:
@@ -23,6 +28,7 @@ def test_a_run_becomes_variables() -> None:
     assert found["lake_root"] == "s3://project/etl-2025-05-20-1a2b3c4d"
     assert found["lake_date"] == "2025-05-20"
     assert found["raw_shop__events"] == ["s3://project/abc/raw/shop/events/date=2025-05-20/page-00001.json"]
+    assert found["published_events"] == ["s3://project/def/curated/events/date=2025-05-19/data.parquet"]
 
 
 def test_no_pages_are_one_page_without_records() -> None:
@@ -39,19 +45,32 @@ def test_a_statement_sets_what_it_is_given() -> None:
             assert found == (value,)
 
 
-def test_without_a_run_file_the_sample_of_one_date_is_read(tmp_path: Path) -> None:
+def test_the_sample_of_one_date_is_read_and_what_was_built_counts_as_published(tmp_path: Path) -> None:
     for date, number in (("2025-05-20", 2), ("2025-05-20", 1), ("2025-05-21", 1)):
-        page = tmp_path / f"raw/shop/events/date={date}/page-0000{number}.json"
+        page = tmp_path / f"examples/raw_sample/raw/shop/events/date={date}/page-0000{number}.json"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.touch()
-    run = sample_run("2025-05-20", tmp_path, tmp_path / "lake")
+    built = tmp_path / ".elt/dev/curated/events/date=2025-05-19/data.parquet"
+    built.parent.mkdir(parents=True)
+    built.touch()
+    assert sample_run("", tmp_path).execution_date == "2025-05-21"
+    run = sample_run("2025-05-20", tmp_path)
     keys = [f"raw/shop/events/date=2025-05-20/page-0000{number}.json" for number in (1, 2)]
-    assert run["raw"] == {"shop.events": keys}
-    assert sample_run("2025-05-22", tmp_path, tmp_path / "lake")["raw"] == {"shop.events": []}
+    assert run.raw == {"shop.events": keys}
+    assert run.published == {"events": [f"curated/events/date=2025-05-{day}/data.parquet" for day in (19, 20)]}
+
+
+def test_a_date_that_the_sample_lacks_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    page = tmp_path / "examples/raw_sample/raw/shop/events/date=2025-05-20/page-00001.json"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    with pytest.raises(UsageError, match="ELT_DEV_DATE=2025-05-22") as refused:
+        sample_run("2025-05-22", tmp_path)
+    assert refused.value.remedy == "set one of 2025-05-20, or none for the latest"
 
 
 def test_a_local_lake_gets_its_folders_and_an_object_store_none(tmp_path: Path) -> None:
-    plugin = Plugin("lake", {"run_file": "", "date": "2025-05-20"})
+    plugin = Plugin.__new__(Plugin)
     target: Any = None
     for path in (str(tmp_path / "a" / "b" / "data.parquet"), "s3://project/branch/data.parquet"):
         plugin.store(TargetConfig(target, [], {}, TargetLocation(path, "parquet")))

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from orchestration.errors import UsageError
 from orchestration.settings import PROJECT_DIR
@@ -42,27 +43,27 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ({}, "missing required field `fetch`"),
         ({"fetch": EVENTS}, "missing required field `key`"),
         (
-            {"key": ["event_id"], "fetch": {"path": "/events", "form": "array"}},
+            {"key": ["Event ID"], "fetch": {"path": "/events", "form": "array"}},
             "missing required field `date_parameter`",
         ),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "form": "xml"}}, "Invalid enum value 'xml'"),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "path": "events"}}, "path: 'events' does not begin with '/'"),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "form": "envelope"}}, "records: missing"),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "records": "data"}}, "records: 'data' goes with form envelope only"),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "pages"}}}, "Invalid enum value 'pages'"),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "page"}}}, "paging.parameter: missing"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "xml"}}, "Invalid enum value 'xml'"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "events"}}, "path: 'events' does not begin with '/'"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "envelope"}}, "records: missing"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "records": "data"}}, "records: 'data' goes with form envelope only"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "pages"}}}, "Invalid enum value 'pages'"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page"}}}, "paging.parameter: missing"),
         (
-            {"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "cursor", "parameter": "cursor"}}},
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "cursor", "parameter": "cursor"}}},
             "paging.next: missing",
         ),
         (
-            {"key": ["event_id"], "fetch": {**EVENTS, "paging": {"style": "next_link", "next": "next"}}},
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "next_link", "next": "next"}}},
             "form array needs next_header",
         ),
         (
             {
-                "key": ["event_id"],
+                "key": ["Event ID"],
                 "fetch": {
                     **EVENTS,
                     "form": "envelope",
@@ -72,7 +73,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             },
             "one of them must go",
         ),
-        ({"key": ["event_id"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}}, "paging.style: missing"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}}, "paging.style: missing"),
     ],
 )
 def test_what_fetching_lacks_is_named_with_file_and_field(tmp_path: Path, meta: Any, problem: str) -> None:
@@ -86,8 +87,26 @@ def test_what_fetching_lacks_is_named_with_file_and_field(tmp_path: Path, meta: 
     assert problem in error.value.cause
 
 
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [(["Event Id"], "'Event Id' is none of the fields under columns: ['Event ID', 'Price']"), ([], "names no field")],
+)
+def test_a_key_that_is_not_declared_is_named(tmp_path: Path, key: list[str], problem: str) -> None:
+    file = events_only(tmp_path)
+    described = yaml.safe_load(file.read_text())
+    table = described["sources"][0]["tables"][0]
+    table["config"]["meta"]["key"] = key
+    table["columns"].append({"name": "Price"})
+    file.write_text(yaml.safe_dump(described))
+
+    with pytest.raises(UsageError) as error:
+        read_tables(tmp_path)
+
+    assert error.value.cause == f"{file}: source shop.events: config.meta.key: {problem}"
+
+
 def test_a_name_the_lake_has_no_place_for_is_refused(tmp_path: Path) -> None:
-    write_sources(tmp_path, {"Events": {"key": ["event_id"], "fetch": EVENTS}})
+    write_sources(tmp_path, {"Events": {"key": ["Event ID"], "fetch": EVENTS}})
 
     with pytest.raises(UsageError, match="'Events' is not lower-case letters"):
         read_tables(tmp_path)
@@ -98,11 +117,12 @@ def test_a_project_without_sources_is_refused(tmp_path: Path) -> None:
         read_tables(tmp_path)
 
 
-def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"sources: [", b"sources: \xff", b"- a list"])
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes) -> None:
     file = events_only(tmp_path)
-    file.write_text("sources: [")
+    file.write_bytes(content)
 
-    with pytest.raises(UsageError, match="not YAML") as error:
+    with pytest.raises(UsageError, match=r"not (a )?YAML") as error:
         read_tables(tmp_path)
 
     assert str(file) in error.value.cause

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from orchestration.clean import CleanRun, Engine, build, environment
-from orchestration.dbt_manifest import load_manifest
+from orchestration.dbt_build import Engine, RunFile, build, environment
+from orchestration.dbt_manifest import DATE_SELECTOR, load_manifest
 from orchestration.dbt_results import BuildResult
 from orchestration.dbt_session import Project
 from orchestration.gateway import Gateway
@@ -77,12 +77,12 @@ class Bench:
             keys.append(key)
         return keys
 
-    def run(self, events: Sequence[Body], products: Sequence[Body] = ([product()],), date: str = DATE) -> CleanRun:
+    def run(self, events: Sequence[Body], products: Sequence[Body] = ([product()],), date: str = DATE) -> RunFile:
         raw = {
             "shop.events": self.write("events", events, date),
             "shop.products": self.write("products", products, date),
         }
-        return CleanRun(date, str(self.lake), str(self.root / "raw-root"), raw)
+        return RunFile(date, str(self.lake), str(self.root / "raw-root"), raw)
 
     def build(
         self,
@@ -93,9 +93,17 @@ class Bench:
     ) -> BuildResult:
         return self.build_run(self.run(events, products), report=report)
 
-    def build_run(self, run: CleanRun, *, report: Report = silent) -> BuildResult:
+    def build_run(self, run: RunFile, *, report: Report = silent) -> BuildResult:
         gateway = Gateway("localhost:1", use_ssl=False, access_key="bench", secret_key=SECRET)
-        return build(run, self.manifest, self.project, engine=self.engine, gateway=gateway, report=report)
+        return build(
+            run,
+            self.manifest,
+            self.project,
+            selector=DATE_SELECTOR,
+            engine=self.engine,
+            gateway=gateway,
+            report=report,
+        )
 
     def file(self, name: str, date: str = DATE) -> Path:
         return self.lake / "curated" / name / f"date={date}" / "data.parquet"

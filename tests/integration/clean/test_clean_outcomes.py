@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.clean import CleanRun, environment
+from orchestration.dbt_build import RunFile, environment
 from orchestration.dbt_manifest import load_manifest
 from orchestration.dbt_session import dbt_session
 from orchestration.errors import DataFailed, PlatformFailed, SourceBodyInvalid, UsageError
@@ -100,7 +100,7 @@ def test_a_page_that_is_not_there_fails_the_platform(bench: Bench) -> None:
 
 def test_a_lake_that_does_not_answer_fails_the_platform(bench: Bench) -> None:
     run = bench.run([[event()]])
-    away = CleanRun(run.execution_date, "s3://project/etl-1", run.raw_root, run.raw)
+    away = RunFile(run.execution_date, "s3://project/etl-1", run.raw_root, run.raw)
     with pytest.raises(PlatformFailed, match="localhost"):
         bench.build_run(away).require_passed()
 
@@ -108,7 +108,7 @@ def test_a_lake_that_does_not_answer_fails_the_platform(bench: Bench) -> None:
 def test_a_table_without_a_list_of_pages_is_refused(bench: Bench) -> None:
     run = bench.run([[event()]])
     with pytest.raises(UsageError, match=r"shop\.products"):
-        bench.build_run(CleanRun(run.execution_date, run.lake_root, run.raw_root, {"shop.events": []}))
+        bench.build_run(RunFile(run.execution_date, run.lake_root, run.raw_root, {"shop.events": []}))
 
 
 def test_a_second_build_at_once_is_refused(bench: Bench) -> None:

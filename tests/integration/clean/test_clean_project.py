@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.clean import Engine, environment
+from orchestration.dbt_build import Engine, environment
 from orchestration.dbt_manifest import code_digest, load_manifest
 from orchestration.dbt_session import Project, dbt_session, invoke
 from orchestration.settings import PROJECT_DIR

@@ -1,4 +1,4 @@
-"""The cleaning step: one dbt build in this process, from a date's raw pages to curated, rejected and accounted rows."""
+"""One dbt build in this process: a date, from raw pages to curated rows, or the marts, from all that is published."""
 
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.dbt_manifest import SELECTOR, code_digest, models_of_a_run, published_models
+from orchestration.dbt_manifest import code_digest, models_of, published_models
 from orchestration.dbt_results import EXAMPLES, BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
 from orchestration.dbt_session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
-from orchestration.gateway import Gateway
+from orchestration.gateway import Gateway, httpfs_extension
 from orchestration.progress import Report, silent
 from orchestration.spool import writing
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_ACCOUNTING = "_accounting"
+_ACCOUNTING, _ACROSS_DATES = "_accounting", "_across_dates"
 
 
 @dataclass(frozen=True)
-class CleanRun:
-    """What one build reads and where it writes: the content of a run file.
+class RunFile:
+    """What one build reads and where it writes; lists of keys always, never patterns.
 
     Attributes:
-        execution_date: ISO date.
+        execution_date: ISO date; empty for the marts, which have none.
         lake_root: URI or folder that outputs go below.
         raw_root: URI or folder that raw pages lie below; on the lake a commit, so that they cannot change.
-        raw: By `<source>.<table>` the keys of its pages below `raw_root`. Always a list, never a pattern.
+        raw: By `<source>.<table>` the keys of its pages below `raw_root`.
+        published_root: URI or folder that published Parquet lies below.
+        published: By table the keys of its Parquet below `published_root`, of all published dates.
     """
 
     execution_date: str
     lake_root: str
-    raw_root: str
-    raw: Mapping[str, Sequence[str]]
+    raw_root: str = ""
+    raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    published_root: str = ""
+    published: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,48 +82,42 @@ def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path |
     }
 
 
-def httpfs_extension() -> Path:
-    """DuckDB's S3 extension for this very engine, from the installed wheel: no network is asked for it."""
-    from importlib.resources import files
-
-    package = Path(str(files("duckdb_extension_httpfs")))
-    return package / "extensions" / f"v{version('duckdb')}" / "httpfs.duckdb_extension"
-
-
 def build(
-    run: CleanRun,
+    run: RunFile,
     manifest: Manifest,
     project: Project,
     *,
+    selector: str,
     engine: Engine,
     gateway: Gateway | None = None,
     task_runs: bool = False,
     report: Report = silent,
 ) -> BuildResult:
-    """Build and test one date with dbt, and say what came of it; failed data is in the result, not raised.
+    """Build and test with dbt, and say what came of it; failed data is in the result, not raised.
 
     Args:
         run: What to read and where to write.
         manifest: Of `project`'s target, from `load_manifest`; may serve any number of runs.
         project: Its work folder takes this run's run file, target and log folders.
+        selector: What to build.
         engine: What DuckDB may use.
         gateway: Where `s3://` roots are.
         task_runs: See `dbt_session.invoke`.
         report: Takes dbt's lines.
 
     Raises:
-        UsageError: `run` has no list of pages for a table of the project.
+        UsageError: `run` has no list of pages for a source table that is read.
         PlatformFailed: dbt itself failed, or another build is under way in this process.
     """
-    unnamed = {f"{source.source_name}.{source.name}" for source in manifest.sources.values()} - run.raw.keys()
-    if unnamed:
+    models = models_of(manifest, selector)
+    if unnamed := _sources_of(manifest, models) - run.raw.keys():
         raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
     run_file = project.work_dir / "run.json"
     with writing(run_file):
         project.work_dir.mkdir(parents=True, exist_ok=True)
         run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):
-        arguments = project.arguments("build", "--selector", SELECTOR)
+        arguments = project.arguments("build", "--selector", selector)
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, report=report)
         results = getattr(outcome.result, "results", None)
         if outcome.exception is not None or results is None:
@@ -134,16 +132,22 @@ def build(
                 if _has_rows(node)
             ),
             accounting=_accounting(manifest, built),
+            across_dates=_across_dates(manifest, built),
             versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
-            rows=_rows(manifest, run.execution_date, built),
-            code_digest=code_digest(manifest, models_of_a_run(manifest)),
+            rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
+            code_digest=code_digest(manifest, models),
             raw_root=run.raw_root,
         )
 
 
+def _sources_of(manifest: Manifest, models: Sequence[str]) -> set[str]:
+    read = {name for model in models for name in manifest.nodes[model].depends_on_nodes}
+    return {f"{source.source_name}.{source.name}" for name, source in manifest.sources.items() if name in read}
+
+
 def _node_result(result: Any) -> NodeResult:
     unique_id = result.node.unique_id
-    kinds: dict[str, Kind] = {"model": "model", "test": "test", "unit_test": "unit_test"}
+    kinds: dict[str, Kind] = {"model": "model", "test": "test", "unit_test": "unit_test", "operation": "hook"}
     return NodeResult(
         unique_id=unique_id,
         kind=kinds[unique_id.split(".")[0]],
@@ -163,11 +167,11 @@ def _failed_test(node: NodeResult, compiled: str) -> FailedTest:
     return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(rows))
 
 
-def _rows(manifest: Manifest, execution_date: str, built: set[str]) -> dict[str, int]:
+def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
     """By key the rows of each Parquet file that was written, as it reads now."""
     return {
         key: query(f"select count(*) as n from {manifest.nodes[unique_id].relation_name}")[0]["n"]  # noqa: S608
-        for key, unique_id in published_models(manifest, execution_date).items()
+        for key, unique_id in published.items()
         if unique_id in built
     }
 
@@ -182,6 +186,16 @@ def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccountin
             rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
             tables[table] = _table_accounting(node.relation_name, rejected.relation_name)
     return tables
+
+
+def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str, int]]:
+    """By table, the one row of each `<table>_across_dates` model that was built."""
+    counted = (manifest.nodes[unique_id] for unique_id in sorted(built))
+    return {
+        node.name.removesuffix(_ACROSS_DATES): query(f"select * from {node.relation_name}")[0]  # noqa: S608
+        for node in counted
+        if node.name.endswith(_ACROSS_DATES)
+    }
 
 
 def _table_accounting(accounting: str, rejected: str) -> TableAccounting:

@@ -1,0 +1,13 @@
+{#- Written once, so that no two marts count a sale, a return or their revenue in two ways. -#}
+{% macro sales_figures(order) -%}
+    count(case when is_sale then 1 end) as sales,
+    count(case when is_return then 1 end) as returns,
+    count(case when not (is_sale or is_return) then 1 end) as other_events,
+    cast(
+        coalesce(sum(case when is_sale or is_return then quantity end), 0)
+        as bigint
+    ) as units,
+    round(
+        {{ ordered_sum('case when is_sale or is_return then revenue end', order) }}, 6
+    ) as revenue
+{%- endmacro %}

@@ -1,0 +1,238 @@
+"""Target `dev`, the default: what an analyst types right after set-up, with no server and no network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+
+from orchestration.servers.ports import free_port
+from tests.dbt_runs import DBT, dbt
+from tests.elt_runs import eventually
+from tests.support import copy_project
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after its first build."""
+    project = copy_project(tmp_path_factory.mktemp("built"))
+    ended = dbt(project, "build")
+    assert ended.code == 0, ended.out
+    return project
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be spoilt."""
+    return Path(shutil.copytree(built, tmp_path / "project"))
+
+
+def counted(project: Path, table: str) -> int:
+    with duckdb.connect(project / "dev.duckdb", read_only=True) as connection:
+        (row,) = connection.execute(f"select count(*) from {table}").fetchall()
+    return int(row[0])
+
+
+def test_a_build_leaves_a_file_that_an_analyst_can_open(built: Path) -> None:
+    with duckdb.connect(built / "dev.duckdb", read_only=True) as connection:
+        tables = {name for (name,) in connection.execute("select table_name from information_schema.tables").fetchall()}
+        (row,) = connection.execute("select sum(sales + returns + other_events) from daily_sales").fetchall()
+
+    assert {"events", "events_rejected", "events_accounting", "daily_sales", "customer_features"} <= tables
+    assert row[0] == counted(built, "events") > 0
+
+
+def test_the_network_is_not_asked(project: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        # Where the kernel lets nobody cut the network off, names that do not resolve have to do.
+        alone = ["env", "http_proxy=http://127.0.0.1:9", "https_proxy=http://127.0.0.1:9"]
+
+    ended = dbt(project, "build", within=alone)
+
+    assert ended.code == 0, ended.out
+
+
+def test_one_setting_picks_the_date(project: Path) -> None:
+    sample = project / "examples" / "raw_sample" / "raw" / "shop"
+    for table in ("events", "products"):
+        page = sample / table / "date=2025-05-19" / "page-00001.json"
+        page.parent.mkdir()
+        shutil.copy(sample / table / "date=2025-05-20" / "page-00001.json", page)
+
+    ended = dbt(project, "run", environment={"ELT_DEV_DATE": "2025-05-19"})
+    refused = dbt(project, "run", environment={"ELT_DEV_DATE": "2025-05-18"})
+
+    assert ended.code == 0, ended.out
+    with duckdb.connect(project / "dev.duckdb", read_only=True) as connection:
+        dates = connection.execute("select distinct execution_date::varchar from all_events order by 1").fetchall()
+        (counts,) = connection.execute("select repeated_rows from events_across_dates").fetchall()
+    assert [date for (date,) in dates] == ["2025-05-19", "2025-05-20"]
+    assert counts[0] == counted(project, "events")
+    assert refused.code == 2
+    assert "set one of 2025-05-19, 2025-05-20" in refused.out
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (("build", "--select", "events+"), "Completed successfully"),
+        (("test",), "Completed successfully"),
+        (("test", "--select", "test_type:unit"), "Completed successfully"),
+        (("show", "--select", "events", "--limit", "2"), "| event_id "),
+        (("show", "--inline", "select count(*) as n from {{ ref('products') }}"), "|  n |"),
+        (("ls", "--resource-type", "source"), "source:ingest_clean.shop.events"),
+        (("compile", "--select", "events"), "row_number() over"),
+        (("parse",), ""),
+        (("docs", "generate"), "Catalog written"),
+        (("run", "--empty"), "Completed successfully"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
+)
+def test_every_command_behaves(project: Path, command: tuple[str, ...], shown: str) -> None:
+    ended = dbt(project, *command)
+
+    assert ended.code == 0, ended.out
+    assert shown in ended.out
+
+
+def test_an_empty_run_is_made_good_by_the_next(project: Path) -> None:
+    before = counted(project, "events")
+    dbt(project, "run", "--empty")
+    assert counted(project, "events") == 0
+
+    assert dbt(project, "build").code == 0
+    assert counted(project, "events") == before
+
+
+def test_retry_builds_what_failed_once_it_is_mended(project: Path) -> None:
+    model = project / "models" / "marts" / "daily_sales.sql"
+    right = model.read_text()
+    model.write_text(right.replace("group by", "group bye"))
+    assert dbt(project, "build").code == 1
+
+    model.write_text(right)
+    ended = dbt(project, "retry")
+
+    assert ended.code == 0, ended.out
+    assert "daily_sales" in ended.out
+    assert "created sql external model main.events " not in ended.out
+
+
+def test_docs_are_served(project: Path) -> None:
+    assert dbt(project, "docs", "generate").code == 0
+    port = free_port(())
+    with subprocess.Popen(
+        [DBT, "docs", "serve", "--no-browser", "--host", "127.0.0.1", "--port", str(port)],
+        env={"HOME": str(project), "PATH": "/usr/bin:/bin", "DBT_PROFILES_DIR": "profiles"},
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as serving:
+        try:
+            answers = eventually(lambda: listens(port))
+            manifest = httpx.get(f"http://127.0.0.1:{port}/manifest.json", trust_env=False)
+        finally:
+            serving.kill()
+
+    assert answers
+    assert "model.ingest_clean.daily_sales" in manifest.json()["nodes"]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_price_rule_that_is_dropped_fails_a_unit_test_and_a_data_test(project: Path) -> None:
+    macro = project / "macros" / "rows" / "to_number.sql"
+    right = macro.read_text()
+    macro.write_text(right.replace("([0-9]+|[0-9]{1,3}(,[0-9]{3})+)", "[0-9]+"))
+    assert macro.read_text() != right
+
+    ended = dbt(project, "build", "--no-fail-fast")
+    assert ended.code == 1
+    results = json.loads((project / "target" / "run_results.json").read_text())["results"]
+    failed = {one["unique_id"].split(".")[0] for one in results if one["status"] == "fail"}
+    assert "unit_test" in failed
+
+    # A unit test that fails holds its model back, so the data is judged apart.
+    ended = dbt(project, "build", "--exclude", "test_type:unit")
+    results = json.loads((project / "target" / "run_results.json").read_text())["results"]
+    assert ended.code == 1
+    assert [one["unique_id"].split(".")[2] for one in results if one["status"] == "fail"] == [
+        "events_reject_share_within_limit"
+    ]
+
+
+def test_a_locked_file_names_who_holds_it(project: Path) -> None:
+    with duckdb.connect(project / "dev.duckdb"):
+        locked = dbt(project, "build")
+
+    assert locked.code == 2
+    assert "dev.duckdb is open in another process, " in locked.out
+    assert "set ELT_DUCKDB_PATH to another file" in locked.out
+    assert "Traceback" not in locked.out
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "told"),
+    [
+        ("models/staging/shop/_shop__sources.yml", "              form: array", "", "missing required field `form`"),
+        (
+            "models/staging/shop/_shop__sources.yml",
+            "key: [Event ID]",
+            "key: [Event No]",
+            "'Event No' is none of the fields",
+        ),
+        (
+            "models/staging/shop/_shop__sources.yml",
+            "              form: array\n",
+            "              form: array\n              paging: {style: pages}\n",
+            "Invalid enum value 'pages'",
+        ),
+        ("macros/tables/events_table.sql", "'key': ['event_id']", "'key': ['invoice_no']", "the key of shop.events is"),
+        (
+            "models/staging/shop/stg_shop__events.sql",
+            "'Event ID',",
+            "'Event ID', 'event-id',",
+            "both become the column name",
+        ),
+        ("models/staging/shop/stg_shop__events.sql", "    'Country',\n", "", "not read ['Country']"),
+    ],
+)
+def test_a_wrong_declaration_is_named_before_anything_is_built(
+    project: Path, file: str, right: str, wrong: str, told: str
+) -> None:
+    path = project / file
+    content = path.read_text()
+    assert right in content
+    path.write_text(content.replace(right, wrong, 1))
+
+    ended = dbt(project, "run")
+
+    assert ended.code in (1, 2)
+    assert told in ended.out
+    assert Path(file).name in ended.out or "by its YAML" in ended.out
+    assert "OK created sql external model main.events " not in ended.out
+
+
+def test_the_source_is_as_fresh_as_the_date_that_is_built(project: Path) -> None:
+    stale = dbt(project, "source", "freshness")
+
+    sample = project / "examples" / "raw_sample" / "raw" / "shop"
+    with duckdb.connect() as connection:
+        (row,) = connection.execute("select (current_date - 1)::varchar").fetchall()
+    for table in ("events", "products"):
+        shutil.copytree(sample / table / "date=2025-05-20", sample / table / f"date={row[0]}")
+    fresh = dbt(project, "source", "freshness")
+
+    assert stale.code == 1
+    assert "ERROR STALE freshness of shop.events" in stale.out
+    assert fresh.code == 0, fresh.out

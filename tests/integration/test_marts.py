@@ -1,0 +1,265 @@
+"""The marts on the real lakeFS: made from what receipts list, at one commit, and published as dates are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from examples.events_api import Options, create_app, serving
+from orchestration import keys
+from orchestration.errors import DataFailed, PlatformFailed, UsageError
+from orchestration.history import publications
+from orchestration.lake import MAIN, Lake
+from orchestration.marts import MartsStages, commit_marts, cut_branch, run_marts
+from orchestration.publish import Published, Vouched, merge_to_main
+from orchestration.reader import query
+from orchestration.receipt import read_receipt
+from orchestration.request import MartsRequest
+from orchestration.run import run_date
+from orchestration.servers.local import LakeAccess
+from orchestration.settings import Settings
+from tests.own_lake import repository_of
+from tests.support import copy_project, request_for, settings_of
+
+MARTS = ("customer_features", "daily_sales", "product_sales")
+DATES = ("2015-06-01", "2015-06-02")
+
+
+@pytest.fixture(scope="module")
+def marts_lake(access: LakeAccess) -> Iterator[Lake]:
+    """A repository whose published dates are this module's alone."""
+    with repository_of(access, "marts") as lake:
+        yield lake
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, project: Path) -> Iterator[Callable[..., Settings]]:
+    with serving(create_app(Options(rows=200))) as few, serving(create_app(Options(rows=300))) as more:
+
+        def make(folder: Path = project, *, rows: int = 200) -> Settings:
+            return settings_of(monkeypatch, folder, SHOP_API_URL={200: few, 300: more}[rows])
+
+        yield make
+
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def published(marts_lake: Lake, settings: MakeSettings) -> Lake:
+    """The lake with both dates."""
+    for date in DATES:
+        run_date(request_for(marts_lake, settings(), date))
+    return marts_lake
+
+
+def marts_of(lake: Lake, settings: Settings, **further: Any) -> MartsRequest:
+    return MartsRequest(lake=lake, settings=settings, report=lambda _: None, **further)
+
+
+def tree_of(lake: Lake) -> dict[str, str]:
+    return {stored.key: stored.checksum for stored in lake.objects(MAIN)}
+
+
+def test_with_no_published_date_there_is_nothing_to_do(access: LakeAccess, settings: MakeSettings) -> None:
+    with repository_of(access, "marts-empty") as lake, pytest.raises(UsageError, match="no date is published yet"):
+        run_marts(marts_of(lake, settings()))
+
+
+def test_the_marts_are_published_with_their_own_receipt(published: Lake, settings: MakeSettings) -> None:
+    pinned = published.head(MAIN)
+
+    done = run_marts(marts_of(published, settings(), origin={"flow_run_id": "run-4711"}))
+
+    receipt = read_receipt(published, MAIN, keys.MARTS_RECEIPT)
+    assert receipt is not None
+    assert (done.outcome, done.subject, done.replaced) == ("published", "marts", False)
+    assert receipt.objects == {
+        key: checksum for key, checksum in tree_of(published).items() if key.startswith("marts/")
+    }
+    assert tuple(sorted(keys.table_of(key) for key in receipt.objects)) == MARTS
+    assert receipt.content["inputs"] == {
+        "commit": pinned,
+        "receipts": {
+            stored.key: stored.checksum for stored in published.objects(MAIN, keys.RECEIPTS) if "date=" in stored.key
+        },
+    }
+    events = sum(row[0] for row in query(published, "select count(*) from events").rows)
+    assert receipt.content["accounting"]["events"]["published_rows"] == events
+    assert all(test["status"] == "pass" for test in receipt.content["tests"].values())
+    assert b"run-4711" not in receipt.to_bytes()
+    assert list(published.branches("etl-marts")) == []
+    newest = next(publications(published))
+    assert (newest.execution_date, newest.outcome, newest.commit) == (None, "published", done.commit)
+    assert newest.rows == done.rows
+
+
+def test_running_again_changes_nothing_forced_or_not(published: Lake, settings: MakeSettings) -> None:
+    run_marts(marts_of(published, settings()))
+    head, tree = published.head(MAIN), tree_of(published)
+
+    again = run_marts(marts_of(published, settings()))
+    forced = run_marts(marts_of(published, settings(), force=True))
+
+    assert (again.outcome, forced.outcome) == ("unchanged", "unchanged")
+    assert (published.head(MAIN), tree_of(published)) == (head, tree)
+
+
+def test_a_date_that_changes_supersedes_the_marts(published: Lake, settings: MakeSettings) -> None:
+    run_marts(marts_of(published, settings()))
+    before = read_receipt(published, MAIN, keys.MARTS_RECEIPT)
+    run_date(request_for(published, settings(rows=300), DATES[0]))
+
+    done = run_marts(marts_of(published, settings()))
+
+    after = read_receipt(published, MAIN, keys.MARTS_RECEIPT)
+    assert before is not None
+    assert after is not None
+    assert done.outcome == "superseded"
+    assert (
+        after.content["accounting"]["events"]["published_rows"]
+        > before.content["accounting"]["events"]["published_rows"]
+    )
+
+
+def test_an_event_that_two_dates_published_is_counted_once_and_named(
+    published: Lake, settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_marts(marts_of(published, settings()))
+    first = query(published, "select sum(sales + returns + other_events) from daily_sales").rows[0][0]
+
+    class SameDay:
+        """The API of one date, whatever date it is asked for."""
+
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                asked = scope["query_string"].decode().replace("2015-06-03", DATES[1])
+                scope = {**scope, "query_string": asked.encode()}
+            await self.app(scope, receive, send)
+
+    with serving(SameDay(create_app(Options(rows=200)))) as same:
+        repeated = run_date(
+            request_for(published, settings_of(monkeypatch, settings().project_dir, SHOP_API_URL=same), "2015-06-03")
+        )
+    run_marts(marts_of(published, settings()))
+
+    receipt = read_receipt(published, MAIN, keys.MARTS_RECEIPT)
+    assert receipt is not None
+    assert receipt.content["accounting"]["events"]["repeated_rows"] == repeated.rows["events"]
+    assert query(published, "select sum(sales + returns + other_events) from daily_sales").rows[0][0] == first
+    latest = query(published, "select max(execution_date)::varchar from daily_sales").rows[0][0]
+    assert latest == DATES[1]
+
+
+def test_marts_that_fail_a_test_leave_main_as_it_was(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
+    spoilt = copy_project(tmp_path / "spoilt")
+    file = spoilt / "models" / "marts" / "daily_sales.yml"
+    file.write_text(file.read_text().replace("sales + returns + other_events > 0", "sales < 0"))
+    tree = tree_of(published)
+
+    with pytest.raises(DataFailed) as error:
+        run_marts(marts_of(published, settings(spoilt)))
+
+    assert "daily_sales_counts_some_event" in error.value.cause
+    assert (error.value.subject, error.value.step, error.value.command) == ("marts", "build", "elt marts")
+    assert error.value.branch in list(published.branches("etl-marts"))
+    assert tree_of(published) == tree
+
+
+def test_a_mart_that_is_no_more_leaves_the_lake(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
+    run_marts(marts_of(published, settings()))
+    smaller = copy_project(tmp_path / "smaller")
+    for file in (smaller / "models" / "marts").glob("customer_features.*"):
+        file.unlink()
+    exposures = smaller / "models" / "exposures.yml"
+    described = yaml.safe_load(exposures.read_text())
+    described["exposures"] = [one for one in described["exposures"] if one["name"] != "customer_model"]
+    exposures.write_text(yaml.safe_dump(described))
+
+    done = run_marts(marts_of(published, settings(smaller)))
+
+    assert done.outcome == "superseded"
+    assert not [key for key in tree_of(published) if "customer_features" in key]
+
+
+def test_a_run_that_meets_another_begins_anew(published: Lake, settings: MakeSettings) -> None:
+    run_date(request_for(published, settings(rows=300), DATES[1]))
+    meanwhile: list[Published] = []
+
+    def merge(request: MartsRequest, vouched: Vouched) -> Published:
+        if not meanwhile:
+            # Another date, and marts with it, so the two receipts differ.
+            run_date(request_for(published, settings(), "2015-06-04"))
+            meanwhile.append(run_marts(marts_of(published, settings())))
+        return merge_to_main(request, vouched)
+
+    done = run_marts(marts_of(published, settings()), MartsStages(merge_to_main=merge))
+
+    assert meanwhile[0].outcome in ("published", "superseded")
+    assert (done.outcome, done.rows) == ("unchanged", meanwhile[0].rows)
+
+
+@pytest.mark.parametrize("stage", ["build", "commit_marts", "merge_to_main"])
+def test_a_run_that_died_anywhere_heals_by_running_again(
+    published: Lake, settings: MakeSettings, stage: str, tmp_path: Path
+) -> None:
+    def die(*_: Any) -> Any:
+        raise PlatformFailed("as if killed")
+
+    run_date(request_for(published, settings(rows=300), DATES[0]))
+    tree = tree_of(published)
+    stages = replace(MartsStages(), **{stage: die})
+    with pytest.raises(PlatformFailed, match="as if killed"):
+        run_marts(marts_of(published, settings(), force=True), stages)
+    assert tree_of(published) == tree
+
+    healed = run_marts(marts_of(published, settings()))
+    assert run_marts(marts_of(published, settings(), force=True)).outcome == "unchanged"
+    assert healed.outcome in ("published", "superseded", "unchanged")
+
+
+def test_the_gate_refuses_a_mart_that_the_receipt_does_not_list(published: Lake, settings: MakeSettings) -> None:
+    def add(request: MartsRequest, pinned: Any) -> str:
+        branch = cut_branch(request, pinned)
+        request.lake.put(branch, "marts/stray/data.parquet", b"stray", keys.RAW_CONTENT_TYPE)
+        return branch
+
+    tree = tree_of(published)
+    with pytest.raises(PlatformFailed) as error:
+        run_marts(marts_of(published, settings(), force=True), MartsStages(cut_branch=add))
+
+    assert error.value.outcome == "GateRefused"
+    assert "marts/stray/data.parquet is not vouched for" in error.value.cause
+    assert tree_of(published) == tree
+
+
+def test_what_was_written_is_looked_for_before_it_is_vouched_for(published: Lake, settings: MakeSettings) -> None:
+    def lose(request: MartsRequest, pinned: Any, branch: str, built: Any) -> Vouched:
+        request.lake.delete(branch, ["marts/daily_sales/data.parquet"])
+        return commit_marts(request, pinned, branch, built)
+
+    with pytest.raises(PlatformFailed, match=r"marts/daily_sales/data\.parquet is not on etl-marts-"):
+        run_marts(marts_of(published, settings(), force=True), MartsStages(commit_marts=lose))
+
+
+def test_the_receipt_is_json_for_people_too(published: Lake, settings: MakeSettings) -> None:
+    run_marts(marts_of(published, settings()))
+
+    body = published.read(MAIN, keys.MARTS_RECEIPT)
+
+    assert body is not None
+    assert sorted(json.loads(body)) == list(json.loads(body))

@@ -1,0 +1,239 @@
+"""A sandbox: production data for an analyst's dbt, on a branch that main never takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from examples.events_api import Options, create_app, serving
+from orchestration.cli import app
+from orchestration.errors import GateRefused, UsageError
+from orchestration.lake import MAIN, Lake
+from orchestration.run import run_date
+from orchestration.sandbox import create, differences, drop, listed, variables
+from orchestration.servers.local import LakeAccess
+from tests.dbt_runs import DbtEnded, dbt
+from tests.own_lake import repository_of
+from tests.support import copy_project, request_for, settings_of
+
+DATES = ("2015-07-01", "2015-07-02")
+EVENTS = f"curated/events/date={DATES[1]}/data.parquet"
+
+
+@dataclass(frozen=True)
+class Analyst:
+    """A project copy, a sandbox's environment, and the lake behind it."""
+
+    project: Path
+    state: Path
+    lake: Lake
+    environment: Mapping[str, str]
+
+    def dbt(self, *arguments: str, **further: str) -> DbtEnded:
+        return dbt(self.project, *arguments, "--target", "sandbox", environment={**self.environment, **further})
+
+
+@pytest.fixture(scope="module")
+def sandbox_lake(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A repository with two published dates."""
+    project = copy_project(tmp_path_factory.mktemp("published"))
+    with (
+        repository_of(access, "sandboxes") as lake,
+        serving(create_app(Options(rows=200))) as shop,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        settings = settings_of(monkeypatch, project, SHOP_API_URL=shop)
+        for date in DATES:
+            run_date(request_for(lake, settings, date))
+        yield lake
+
+
+@pytest.fixture
+def analyst(sandbox_lake: Lake, access: LakeAccess, tmp_path: Path) -> Iterator[Analyst]:
+    project = copy_project(tmp_path / "project")
+    state = tmp_path / "state"
+    environment = {
+        "LAKEFS_ENDPOINT": access.endpoint,
+        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
+        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables(create(sandbox_lake, state, "mine")),
+    }
+    yield Analyst(project, state, sandbox_lake, environment)
+    drop(sandbox_lake, state, "mine")
+
+
+def tree_of(lake: Lake, ref: str) -> dict[str, str]:
+    return {stored.key: stored.checksum for stored in lake.objects(ref)}
+
+
+def test_a_build_reads_published_data_and_writes_that_branch_only(analyst: Analyst) -> None:
+    main, head = tree_of(analyst.lake, MAIN), analyst.lake.head(MAIN)
+    published = tree_of(analyst.lake, "sandbox-mine")
+    assert published == main
+
+    built = analyst.dbt("build")
+
+    assert built.code == 0, built.out
+    changed = [one.key for one in differences(analyst.lake, "mine")]
+    assert changed == [f"marts/{name}/data.parquet" for name in ("customer_features", "daily_sales", "product_sales")]
+    assert (tree_of(analyst.lake, MAIN), analyst.lake.head(MAIN)) == (main, head)
+    with duckdb.connect(analyst.environment["ELT_SANDBOX"] + "/sandbox.duckdb", read_only=True) as connection:
+        dates = connection.execute("select distinct execution_date::varchar from all_events order by 1").fetchall()
+    assert [date for (date,) in dates] == list(DATES)
+
+
+def test_a_changed_model_shows_in_the_diff_and_in_the_marts(analyst: Analyst) -> None:
+    checked = analyst.project / "models" / "curated" / "events.sql"
+    checked.write_text(
+        checked.read_text().replace("where reject_reason is null", "where reject_reason is null and price < 1")
+    )
+
+    built = analyst.dbt("run")
+
+    assert built.code == 0, built.out
+    found = {one.key: one for one in differences(analyst.lake, "mine")}
+    events = found[EVENTS]
+    assert events.rows_before is not None
+    assert events.rows_after is not None
+    assert events.rows_after < events.rows_before
+    assert (events.type, events.rows_gone, events.rows_new) == ("changed", events.rows_before - events.rows_after, 0)
+    shown = analyst.dbt(
+        "show",
+        "--output",
+        "json",
+        "--inline",
+        "select execution_date, max(revenue / quantity) as price from {{ ref('all_events') }} group by 1 order by 1",
+    )
+    rows = json.loads(shown.out[shown.out.index("{") :])["show"]
+    assert [row["price"] < 1 for row in rows] == [False, True]
+
+
+def test_what_was_built_is_there_for_the_next_command(analyst: Analyst) -> None:
+    assert analyst.dbt("build").code == 0
+
+    tested = analyst.dbt("test", "--select", "events")
+    selected = analyst.dbt("run", "--select", "daily_sales")
+
+    assert tested.code == 0, tested.out
+    assert selected.code == 0, selected.out
+    assert "1 of 1 OK created sql external model main.daily_sales" in selected.out
+
+
+def test_any_published_date_can_be_built(analyst: Analyst) -> None:
+    built = analyst.dbt("run", "--select", "+events", ELT_DEV_DATE=DATES[0])
+    other = analyst.dbt("run", "--select", "+events", ELT_DEV_DATE="2015-07-03")
+
+    assert built.code == 0, built.out
+    assert other.code == 2
+    assert "ELT_DEV_DATE=2015-07-03: sandbox-mine has no such date" in other.out
+    assert "2 dates, 2015-07-01 to 2015-07-02" in other.out
+
+
+def test_what_would_leave_half_a_lake_is_refused(analyst: Analyst) -> None:
+    tree = tree_of(analyst.lake, "sandbox-mine")
+
+    empty = analyst.dbt("run", "--empty")
+    retried = analyst.dbt("retry")
+
+    assert empty.code != 0
+    assert retried.code != 0
+    assert "--empty would write empty files over the lake's" in empty.out
+    assert "dbt retry would leave a lake half of one build" in retried.out
+    assert tree_of(analyst.lake, "sandbox-mine") == tree
+
+
+def test_the_gate_takes_no_sandbox(analyst: Analyst) -> None:
+    assert analyst.dbt("build").code == 0
+    tree = tree_of(analyst.lake, MAIN)
+    commit = analyst.lake.commit("sandbox-mine", "by mistake", {})
+
+    with pytest.raises(GateRefused, match=r"is not vouched for by _receipts/marts\.json"):
+        analyst.lake.merge(commit, "by mistake", {})
+
+    assert tree_of(analyst.lake, MAIN) == tree
+
+
+def test_a_locked_file_names_who_holds_it(analyst: Analyst) -> None:
+    with duckdb.connect(analyst.environment["ELT_SANDBOX"] + "/sandbox.duckdb"):
+        locked = analyst.dbt("run", "--select", "stg_shop__events")
+
+    assert locked.code == 2
+    assert "sandbox.duckdb is open in another process, " in locked.out
+    assert "(PID " in locked.out
+    assert "Traceback" not in locked.out
+
+
+@pytest.mark.parametrize("name", ["a b", "", "-a", "a/b", "ä", "a" * 61, "a.b"])
+def test_a_name_that_lakefs_forbids_is_told_the_allowed_form(sandbox_lake: Lake, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError) as error:
+        create(sandbox_lake, tmp_path, name)
+
+    assert error.value.cause == f"{name!r} is no sandbox name"
+    assert "letters, digits, '-' and '_'" in error.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_taken_listed_and_given_free(sandbox_lake: Lake, tmp_path: Path) -> None:
+    folder = create(sandbox_lake, tmp_path, "a_1")
+    with pytest.raises(UsageError, match="there is a sandbox a_1 already"):
+        create(sandbox_lake, tmp_path, "a_1")
+    create(sandbox_lake, tmp_path / "elsewhere", "b-2")
+
+    found = {one.name: one.folder for one in listed(sandbox_lake, tmp_path)}
+
+    assert found == {"a_1": str(folder), "b-2": ""}
+    drop(sandbox_lake, tmp_path, "a_1")
+    drop(sandbox_lake, tmp_path, "b-2")
+    assert not folder.exists()
+    assert list(listed(sandbox_lake, tmp_path)) == []
+    with pytest.raises(UsageError, match="there is no sandbox a_1"):
+        drop(sandbox_lake, tmp_path, "a_1")
+    with pytest.raises(UsageError, match="there is no sandbox a_1"):
+        list(differences(sandbox_lake, "a_1"))
+
+
+def test_a_folder_that_is_no_sandbox_is_refused(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+
+    refused = dbt(project, "run", "--target", "sandbox", environment={"ELT_SANDBOX": str(tmp_path / "home")})
+    unset = dbt(project, "run", "--target", "sandbox")
+
+    assert refused.code == unset.code == 2
+    assert "is no sandbox's folder" in refused.out
+    assert "Env var required but not provided: 'ELT_SANDBOX'" in unset.out
+
+
+def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
+    sandbox_lake: Lake, access: LakeAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_of(
+        monkeypatch,
+        copy_project(tmp_path / "project"),
+        LAKEFS_ENDPOINT=access.endpoint,
+        LAKEFS_ACCESS_KEY=access.access_key.get_secret_value(),
+        LAKEFS_SECRET_KEY=access.secret_key.get_secret_value(),
+        ELT_REPOSITORY="sandboxes",
+        ELT_STATE_DIR=tmp_path / "state",
+    )
+    env = tmp_path / "sandbox.env"
+    folder = tmp_path / "state" / "sandboxes" / "told"
+
+    made = CliRunner().invoke(app, ["sandbox", "create", "told", "--env", str(env)])
+    again = CliRunner().invoke(app, ["sandbox", "create", "other", "--env", str(env)])
+    shown = CliRunner().invoke(app, ["sandbox", "list", "--json"])
+    differing = CliRunner().invoke(app, ["sandbox", "diff", "told"])
+    dropped = CliRunner().invoke(app, ["sandbox", "drop", "told"])
+
+    assert made.stdout == f"export DBT_PROFILES_DIR='profiles'\nexport ELT_SANDBOX='{folder}'\n"
+    assert env.read_text() == f"DBT_PROFILES_DIR=profiles\nELT_SANDBOX={folder}\n"
+    assert access.secret_key.get_secret_value() not in made.stdout + env.read_text()
+    assert isinstance(again.exception, UsageError)
+    assert [one["name"] for one in json.loads(shown.stdout)["sandboxes"]] == ["told"]
+    assert differing.stdout == "sandbox told differs in nothing\n"
+    assert dropped.exit_code == 0
