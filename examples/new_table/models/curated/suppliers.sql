@@ -1,0 +1,17 @@
+with
+
+accepted as (
+
+    select * from {{ ref('suppliers_checked') }}
+    where reject_reason is null
+
+),
+
+deduplicated as (
+
+    {{ keep_first('accepted', suppliers_table()) }}
+
+)
+
+select * from deduplicated
+order by supplier_id nulls last

@@ -1,0 +1,17 @@
+{{ config(materialized='table', contract={'enforced': false}) }}
+
+with
+
+accounting as (
+
+    {{ account_rows(
+        raw=ref('stg_shop__suppliers'),
+        checked=ref('suppliers_checked'),
+        curated=ref('suppliers'),
+        rejected=ref('suppliers_rejected'),
+        table=suppliers_table(),
+    ) }}
+
+)
+
+select * from accounting

@@ -1,0 +1,17 @@
+{{ config(materialized='table', contract={'enforced': false}) }}
+
+with
+
+fields as (
+
+    select * from {{ ref('stg_shop__suppliers') }}
+
+),
+
+checked as (
+
+    {{ check_rows('fields', suppliers_table()) }}
+
+)
+
+select * from checked

@@ -1,0 +1,113 @@
+"""CONTRIBUTING's "A new table" to the letter: what a third table gets without a line of Python."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from examples.events_api import Options, create_app, serving
+from orchestration import keys
+from orchestration.lake import MAIN, Lake
+from orchestration.reader import query, rejects
+from orchestration.receipt import read_receipt
+from orchestration.run import run_date
+from orchestration.settings import PROJECT_DIR
+from tests.dbt_runs import dbt
+from tests.support import copy_project, keys_of, request_for, settings_of
+
+GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None, "Updated At": "2025-05-20T08:00:00+01:00"}
+
+
+def begin_table(project: Path, name: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([project / "tools" / "new-table", name], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that can begin tables, and has begun one."""
+    copy = copy_project(tmp_path / "project")
+    (copy / "tools").mkdir()
+    shutil.copy(PROJECT_DIR / "tools" / "new-table", copy / "tools")
+    shutil.copytree(PROJECT_DIR / "examples" / "new_table", copy / "examples" / "new_table")
+    begun = begin_table(copy, "vendors")
+    assert begun.returncode == 0, begun.stderr
+    return copy
+
+
+async def vendors(_: Request) -> JSONResponse:
+    """A hundred and ten records: one as it stands, once more, changed later, and a bad one."""
+    others = [{**GOOD, "Supplier ID": f"T-{number}"} for number in range(106)]
+    later = {**GOOD, "Name": "Boxes", "Updated At": "2025-05-20T09:00:00+01:00", "Channel": "web"}
+    return JSONResponse([GOOD, GOOD, later, {**GOOD, "Lead Days": "soon"}, *others])
+
+
+@pytest.fixture
+def shop() -> Iterator[str]:
+    routes = [Route("/vendors", vendors), Mount("/", create_app(Options(rows=200)))]
+    with serving(Starlette(routes=routes)) as url:
+        yield url
+
+
+def test_the_new_table_is_built_on_dev_at_once(project: Path) -> None:
+    ended = dbt(project, "--warn-error", "build")
+
+    assert ended.code == 0, ended.out
+    with duckdb.connect(project / "dev.duckdb", read_only=True) as connection:
+        rows = connection.execute("select supplier_id, lead_days, rating from vendors order by 1").fetchall()
+    assert rows == [("S-01", 14, 4.5), ("S-02", 1000, None), ("S-03", 3, 5.0)]
+
+
+def test_keys_rejects_accounting_receipt_and_gate_follow(
+    lake: Lake, project: Path, shop: str, execution_date: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(monkeypatch, project, SHOP_API_URL=shop)
+
+    published = run_date(request_for(lake, settings, execution_date))
+
+    there = keys_of(lake, MAIN, execution_date)
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(execution_date))
+    assert receipt is not None
+    assert published.rows["vendors"] == 107
+    assert {
+        keys.raw_page("shop", "vendors", execution_date, 1),
+        keys.curated("vendors", execution_date),
+        keys.rejected("vendors", execution_date),
+    } <= receipt.objects.keys()
+    assert dict(receipt.objects) == {key: checksum for key, checksum in there.items() if key != receipt.key}
+    assert receipt.content["accounting"]["vendors"] == {
+        "raw": 110,
+        "curated": 107,
+        "identical": 1,
+        "conflicting": 1,
+        "rejected": {"lead_days_not_integer": 1},
+        "drift": {"Channel": 1},
+    }
+    assert {"vendors_accounting_closes", "vendors_unique_by_supplier_id"} <= receipt.content["tests"].keys()
+    assert [one.reason for one in rejects(lake, settings, execution_date, MAIN, 5) if one.table == "vendors"] == [
+        "lead_days_not_integer"
+    ]
+    kept = query(lake, f"select name from vendors where supplier_id = 'S-1' and date = '{execution_date}'")
+    assert kept.rows == (("Tins",),)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("Vendors", "'Vendors' is no table name"), ("", "'' is no table name"), ("vendors", "there is a table vendors")],
+)
+def test_a_name_that_cannot_be_is_refused_and_nothing_written(project: Path, name: str, told: str) -> None:
+    before = sorted(project.rglob("*"))
+
+    refused = begin_table(project, name)
+
+    assert refused.returncode == 2
+    assert told in refused.stderr
+    assert sorted(project.rglob("*")) == before
