@@ -3,8 +3,9 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from math import fsum
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +14,31 @@ import pytest
 
 from orchestration import keys
 from orchestration.lake import MAIN, Lake
+from orchestration.marts import run_marts
+from orchestration.progress import silent
 from orchestration.reader import query
 from orchestration.receipt import read_receipt
+from orchestration.request import MartsRequest
 from orchestration.run import run_date
+from orchestration.servers.local import LakeAccess
+from tests.own_lake import repository_of
 from tests.support import RETAIL, copy_project, fetched_in_pages, needs_retail, request_for, settings_of
 
 Row = tuple[Any, ...]
+
+
+@pytest.fixture(scope="module")
+def retail_lake(access: LakeAccess) -> Iterator[Lake]:
+    """A repository that holds the shop's days and nothing else."""
+    with repository_of(access, "retail") as lake:
+        yield lake
+
+
 COLUMNS = "event_id, event_type, timestamp, invoice_no, stock_code, description, quantity, price, customer_id, country"
+
+
+def all_days() -> list[str]:
+    return sorted(file.stem for file in (RETAIL / "by-day").glob("*.csv"))
 
 
 def lines_of(day: str) -> list[dict[str, str]]:
@@ -80,17 +99,18 @@ def test_the_first_day_has_the_figures_that_were_promised() -> None:
 @needs_retail
 @pytest.mark.parametrize("page_size", [0, 1_000])
 def test_every_day_is_accounted_for_and_curated_as_computed_apart(
-    lake: Lake,
+    retail_lake: Lake,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     retail_api: Callable[[int], str],
     page_size: int,
 ) -> None:
+    lake = retail_lake
     project = copy_project(tmp_path)
     if page_size:
         fetched_in_pages(project)
     settings = settings_of(monkeypatch, project, SHOP_API_URL=retail_api(page_size))
-    days = sorted(file.stem for file in (RETAIL / "by-day").glob("*.csv"))
+    days = all_days()
     expected = {day: expected_of(day) for day in days}
     products = {day: products_of(day) for day in days}
     nothing_dropped = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}}
@@ -116,3 +136,61 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
     ).rows:
         sold[day][code] = name
     assert sold == products
+
+
+def figures_of(rows: list[Row]) -> tuple[int, int, int, float]:
+    """Sales, returns, units and revenue of some events."""
+    kinds = [row[1] for row in rows]
+    return (
+        kinds.count("sale"),
+        kinds.count("return"),
+        sum(row[6] for row in rows),
+        fsum(row[6] * row[7] for row in rows),
+    )
+
+
+def grouped(days: list[str], key: Callable[[str, Row], Any]) -> dict[Any, list[Row]]:
+    """All events of the days by what `key` makes of day and event."""
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for day in days:
+        for row in expected_of(day)[0].values():
+            groups[key(day, row)].append(row)
+    return groups
+
+
+@needs_retail
+def test_the_marts_are_what_is_computed_apart(
+    retail_lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, retail_api: Callable[[int], str]
+) -> None:
+    settings = settings_of(monkeypatch, copy_project(tmp_path), SHOP_API_URL=retail_api(0))
+    days = all_days()
+    for day in days:
+        run_date(request_for(retail_lake, settings, day))
+
+    run_marts(MartsRequest(lake=retail_lake, settings=settings, report=silent))
+
+    figures = "sales, returns, units, revenue"
+    for mart, key, computed in (
+        ("daily_sales", "execution_date::varchar, country", grouped(days, lambda day, row: (day, row[9]))),
+        ("product_sales", "stock_code", grouped(days, lambda _, row: (row[4],))),
+        ("customer_features", "customer_id", grouped(days, lambda _, row: (row[8],))),
+    ):
+        columns = figures.replace("revenue", "monetary_value") if mart == "customer_features" else figures
+        found = {row[:-4]: row[-4:] for row in query(retail_lake, f"select {key}, {columns} from {mart}").rows}
+        expected = {names: figures_of(rows) for names, rows in computed.items() if names[-1] is not None}
+        assert found.keys() == expected.keys()
+        for names, (*counts, revenue) in expected.items():
+            assert list(found[names][:3]) == counts, (mart, names)
+            assert found[names][3] == pytest.approx(revenue, abs=1e-6), (mart, names)
+
+    last = date.fromisoformat(days[-1])
+    asked = "customer_id, recency_days, tenure_days, frequency, returns_share, countries"
+    features = {row[0]: row[1:] for row in query(retail_lake, f"select {asked} from customer_features").rows}
+    seen = grouped(days, lambda day, row: (row[8], day))
+    for customer, (recency, tenure, frequency, share, countries) in features.items():
+        own = {day: rows for (name, day), rows in seen.items() if name == customer}
+        rows = [row for rows in own.values() for row in rows]
+        assert (recency, tenure) == tuple((last - date.fromisoformat(day)).days for day in (max(own), min(own)))
+        assert frequency == len({row[3] for row in rows if row[1] == "sale"})
+        assert share == figures_of(rows)[1] / len(rows)
+        assert countries == len({row[9] for row in rows})
