@@ -16,6 +16,9 @@ Row = Mapping[str, Any]
 EXAMPLES = 5
 """The most rows shown of a failing test or a reject reason."""
 
+_SHOWN = 300
+"""The most characters shown of a row: states and logs hold it, and a record may be of any size."""
+
 # DuckDB has no code for these: its wording is the only sign, held by a test.
 _BODY_FAULTS = (
     re.compile(r'(?P<what>Malformed JSON) in file "(?P<uri>[^"]+)", (?P<where>at byte \d+ in \S+ \d+: [^.\n]*)'),
@@ -186,6 +189,22 @@ class BuildResult:
         if failure:
             raise failure
 
+    def notes(self) -> Iterator[str]:
+        """What a person should know of a build that passed, a line each: drift, rows left out, tests that warn."""
+        for table, parts in self.accounting.items():
+            for field_name, count in parts.drift.items():
+                yield f"warning: {table}: undeclared field {field_name!r} in {count:,} of {parts.raw:,} records"
+            for reason, count in parts.rejected.items():
+                yield f"{table}: {count:,} of {parts.raw:,} rows rejected for {reason}"
+            if parts.conflicting:
+                some = ", ".join(parts.conflicting_keys)
+                yield f"{table}: {parts.conflicting:,} conflicting rows left out, under keys such as {some}"
+        for table, rows in self.across_dates.items():
+            yield f"{table} of all dates: " + ", ".join(f"{name} {count:,}" for name, count in rows.items())
+        for test in self.failed_tests:
+            if test.status == "warn":
+                yield f"warning: {test.name}: {test.failures:,} rows, such as {_shown(test.rows[0])}"
+
     def _data_faults(self, broken: list[NodeResult]) -> Iterator[str]:
         rows = {test.unique_id: test.rows for test in self.failed_tests}
         for node in broken:
@@ -194,12 +213,20 @@ class BuildResult:
                 continue
             yield f"{node.name}: {node.failures} failing rows"
             for row in rows.get(node.unique_id, ()):
-                yield "  " + ", ".join(f"{column}={value}" for column, value in row.items())
+                yield f"  {_shown(row)}"
         for table, parts in self.accounting.items():
             for reason, count in parts.rejected.items():
                 yield f"{table} rejected for {reason}: {count} of {parts.raw} rows"
                 for row in parts.rejects.get(reason, ()):
-                    yield f"  {row['page']}: {row['record']}"
+                    yield f"  {row['page']}: {_cut(row['record'])}"
+
+
+def _shown(row: Row) -> str:
+    return _cut(", ".join(f"{column}={value}" for column, value in row.items()))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _data_failed(node: NodeResult) -> bool:

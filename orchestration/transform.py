@@ -16,6 +16,7 @@ from orchestration.dbt_manifest import (
 )
 from orchestration.dbt_results import BuildResult
 from orchestration.dbt_session import Project
+from orchestration.errors import DataFailed
 from orchestration.gateway import gateway_of
 from orchestration.request import DateRequest, MartsRequest, Request
 
@@ -56,7 +57,12 @@ def clean(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
         raw=landed.inputs,
     )
     with request.step("clean", branch=landed.branch):
-        return _build(request, run, spool)
+        try:
+            return _build(request, run, spool)
+        except DataFailed as error:
+            # Again is the same again: the rows have to be looked at.
+            error.command = f"elt rejects {request.execution_date} --ref {landed.branch}"
+            raise
 
 
 def build_marts(request: MartsRequest, dates: PublishedDates, pinned: str, branch: str, folder: Path) -> BuildResult:
@@ -89,6 +95,8 @@ def _build(request: Request, run: RunFile, folder: Path) -> BuildResult:
         report=request.report,
     )
     built.require_passed()
+    for note in built.notes():
+        request.report(note)
     return built
 
 

@@ -168,7 +168,7 @@ def test_a_bad_day_fails_with_its_reasons_and_leaves_main_alone(
     unusable = accounting(1_000, bad_prices=True).reasons["price_not_numeric"]
     assert f"events rejected for price_not_numeric: {unusable} of 1000 rows" in told
     assert told.count(f"raw/shop/events/date={execution_date}/page-0000") >= 5
-    assert told.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt run {execution_date}")
+    assert told.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {execution_date} --ref {kept}")
     assert lake.head(MAIN) == before
     found = {(entry.table, entry.reason): entry.count for entry in rejects(lake, bad, execution_date, kept, 5)}
     assert found["events", "price_not_numeric"] == unusable
@@ -187,8 +187,10 @@ def test_a_gone_field_and_an_empty_day_are_failed_data(
 
 
 def test_a_new_field_is_told_and_published(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    run_date(request_for(lake, settings(100, fault="new-field"), execution_date))
+    told: list[str] = []
+    run_date(request_for(lake, settings(100, fault="new-field"), execution_date, report=told.append))
 
+    assert "warning: events: undeclared field 'Channel' in 100 of 100 records" in told
     receipt = read_receipt(lake, MAIN, keys.date_receipt(execution_date))
     assert receipt is not None
     assert receipt.content["accounting"]["events"]["drift"] == {"Channel": 100}

@@ -80,3 +80,33 @@ def test_failed_data_names_tests_and_rejects_with_examples() -> None:
         '  p1: {"Price": "n/a"}',
     ]
     assert parts.closes
+
+
+def test_a_build_that_passed_says_what_a_person_should_know() -> None:
+    parts = TableAccounting(
+        raw=1_000,
+        curated=985,
+        identical=1,
+        conflicting=12,
+        rejected={"price_not_numeric": 2},
+        drift={"Channel": 3},
+        missing={},
+        conflicting_keys=("a", "b"),
+        rejects={},
+    )
+    warned = FailedTest(WARNED.unique_id, WARNED.name, "warn", 1, ({"event_type": "gift" * 100},))
+    told = list(
+        result(
+            node("events", "success"),
+            failed_tests=(warned,),
+            accounting={"events": parts},
+            across_dates={"events": {"published_rows": 3, "kept_rows": 2}},
+        ).notes()
+    )
+    assert told == [
+        "warning: events: undeclared field 'Channel' in 3 of 1,000 records",
+        "events: 2 of 1,000 rows rejected for price_not_numeric",
+        "events: 12 conflicting rows left out, under keys such as a, b",
+        "events of all dates: published_rows 3, kept_rows 2",
+        "warning: events_event_type_known: 1 rows, such as " + f"event_type={'gift' * 100}"[:300] + "…",
+    ]

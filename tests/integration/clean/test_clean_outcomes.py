@@ -25,7 +25,7 @@ def test_a_good_day_passes_and_says_what_it_did(bench: Bench) -> None:
     result = bench.build(report=lines.append)
     result.require_passed()
     assert result.failed_tests == ()
-    assert {node.kind for node in result.nodes} == {"model", "test"}
+    assert {node.kind for node in result.nodes} == {"model", "test", "hook"}
     assert result.versions["duckdb"] == duckdb.__version__
     assert len(result.code_digest) == 64
     assert any("events_accounting_closes" in line for line in lines)
