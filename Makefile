@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export UV_COMPILE_BYTECODE := 1
 UV := tools/uv
 
-.PHONY: help setup demo test test-faults check format
+.PHONY: help setup demo test test-faults docs check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ test: setup ## Run the whole test suite
 
 test-faults: setup ## Spoil every request of a run in every way, and print the matrix (about 20 minutes)
 	@$(UV) run --no-sync pytest tests/faults -s
+
+docs: setup ## Write the dbt docs as one static page, target/docs/index.html; no server is needed to read it
+	@$(UV) run --no-sync python -m orchestration.dbt_docs
 
 check: ## Check lock file, format, lint of Python and SQL, types
 	$(UV) lock --check

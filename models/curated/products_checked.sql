@@ -1,4 +1,8 @@
-{{ config(materialized='table', contract={'enforced': false}) }}
+{{ config(
+    materialized='table',
+    contract={'enforced': false},
+    meta={'key_on_lake': none},
+) }}
 
 with
 

@@ -1,4 +1,9 @@
-{{ config(materialized='table', access='protected', contract={'enforced': false}) }}
+{{ config(
+    materialized='table',
+    access='protected',
+    contract={'enforced': false},
+    meta={'key_on_lake': none},
+) }}
 
 with
 

@@ -1,0 +1,7 @@
+{#- The names are those by which dbt knows a statistic of its catalog. -#}
+{% macro row_count_stat() -%}
+    'Rows' as {{ adapter.quote('stats:row_count:label') }},
+    count(*) as {{ adapter.quote('stats:row_count:value') }},
+    'Rows of the build that these docs were written from' as {{ adapter.quote('stats:row_count:description') }},
+    true as {{ adapter.quote('stats:row_count:include') }}
+{%- endmacro %}

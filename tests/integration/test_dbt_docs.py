@@ -1,0 +1,124 @@
+"""What `make docs` writes: lineage, descriptions, types and rows, all in one page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration import dbt_docs
+from orchestration.dbt_build import RunFile
+from orchestration.dbt_plugin import set_statement, variables
+from tests.support import copy_project
+
+LINEAGES = (
+    "shop.events stg_shop__events events_checked events all_events daily_sales sales_dashboard",
+    "shop.products stg_shop__products products_checked products product_sales sales_dashboard",
+    "shop.events stg_shop__events events_checked events all_events customer_features customer_model",
+    "shop.events stg_shop__events events_checked events_rejected eda_report",
+)
+
+
+@dataclass(frozen=True)
+class Docs:
+    """A project, the page written of it, and dbt's folder; `nodes`, `children`, `catalog` are the page's own."""
+
+    project: Path
+    build: Path
+    page: str
+    nodes: dict[str, dict[str, Any]]
+    children: dict[str, list[str]]
+    catalog: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory: pytest.TempPathFactory) -> Docs:
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    folder = tmp_path_factory.mktemp("docs")
+    page = dbt_docs.write_docs(project, folder).read_text(encoding="utf-8")
+    manifest, end = json.JSONDecoder().raw_decode(page, page.index("{manifest:") + len("{manifest:"))
+    catalog, _ = json.JSONDecoder().raw_decode(page, end + len(",catalog:"))
+    nodes = {**manifest["nodes"], **manifest["sources"], **manifest["exposures"]}
+    ours = {name: node for name, node in nodes.items() if name.startswith(("model.", "source.", "exposure."))}
+    return Docs(
+        project, folder / "build", page, ours, manifest["child_map"], {**catalog["nodes"], **catalog["sources"]}
+    )
+
+
+def test_lineage_leads_from_the_api_to_everyone_who_reads(docs: Docs) -> None:
+    names = {name.split("ingest_clean.")[1]: name for name in docs.nodes}
+
+    for lineage in LINEAGES:
+        for parent, child in pairwise(names[step] for step in lineage.split()):
+            assert child in docs.children[parent], lineage
+    ends = {names[step] for lineage in LINEAGES for step in (lineage.split()[0], lineage.split()[-1])}
+    assert ends == {name for name in docs.nodes if not name.startswith("model.")}
+
+
+def test_every_column_has_its_declared_type(docs: Docs) -> None:
+    for name, table in docs.catalog.items():
+        declared = {column["name"]: column["data_type"] for column in docs.nodes[name]["columns"].values()}
+        assert {column["name"]: column["type"].lower() for column in table["columns"].values()} == declared, name
+    assert docs.catalog.keys() == {name for name in docs.nodes if not name.startswith("exposure.")}
+
+
+def test_rows_are_those_of_the_database_and_the_pages(docs: Docs) -> None:
+    run = RunFile(**json.loads((docs.build / "run.json").read_text()))
+    counted = {
+        f"source.ingest_clean.{table}": sum(len(json.loads(Path(run.raw_root, page).read_text())) for page in pages)
+        for table, pages in run.raw.items()
+    }
+    with duckdb.connect(docs.build / "dev.duckdb", read_only=True) as connection:
+        for variable in variables(run).items():
+            connection.execute(set_statement(*variable))
+        for name in docs.catalog.keys() - counted.keys():
+            (row,) = connection.execute(f"select count(*) from {docs.nodes[name]['relation_name']}").fetchall()
+            counted[name] = row[0]
+
+    assert {name: table["stats"]["row_count"]["value"] for name, table in docs.catalog.items()} == counted
+    assert counted["model.ingest_clean.events"] > 0
+
+
+def undescribed(docs: Docs) -> Iterator[str]:
+    for name, node in docs.nodes.items():
+        texts = {name: node["description"], f"source of {name}": node.get("source_description", "-")}
+        texts |= {f"{name}.{column}": told["description"] for column, told in node.get("columns", {}).items()}
+        yield from (what for what, text in texts.items() if not text.strip())
+
+
+def test_nothing_is_without_a_description(docs: Docs) -> None:
+    assert list(undescribed(docs)) == []
+    docs.nodes["model.ingest_clean.events"]["columns"]["event_id"]["description"] = " "
+    assert list(undescribed(docs)) == ["model.ingest_clean.events.event_id"]
+
+
+def test_the_page_needs_no_other_file(docs: Docs) -> None:
+    elsewhere = r"<(?:script|link|img)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//|@import|url\([\"']?(?:https?:)?//"
+
+    assert re.findall(elsewhere, docs.page) == []
+    assert re.findall(elsewhere, '<script src="https://example.com/x.js">')
+
+
+def test_what_an_analyst_has_built_is_neither_needed_nor_changed(docs: Docs) -> None:
+    assert not [name for name in ("dev.duckdb", ".elt", "target", "logs") if (docs.project / name).exists()]
+
+
+def test_a_build_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = copy_project(tmp_path) / "models" / "marts" / "daily_sales.sql"
+    model.write_text(model.read_text().replace("group by", "group bye"))
+    monkeypatch.setattr(dbt_docs, "PROJECT_DIR", tmp_path)
+
+    assert dbt_docs.main() == 5
+    told = capsys.readouterr().err
+    assert "PlatformFailed: dbt run failed" in told
+    assert "daily_sales" in told
+    assert not (tmp_path / "target" / "docs" / "index.html").exists()
