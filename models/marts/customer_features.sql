@@ -36,11 +36,15 @@ features as (
         customers.customer_id,
         as_of.as_of_date,
         cast(
-            {{ dbt.datediff('customers.last_event_date', 'as_of.as_of_date', 'day') }}
+            {{ dbt.datediff(
+                'customers.last_event_date', 'as_of.as_of_date', 'day'
+            ) }}
             as bigint
         ) as recency_days,
         cast(
-            {{ dbt.datediff('customers.first_event_date', 'as_of.as_of_date', 'day') }}
+            {{ dbt.datediff(
+                'customers.first_event_date', 'as_of.as_of_date', 'day'
+            ) }}
             as bigint
         ) as tenure_days,
         customers.frequency,

@@ -17,8 +17,8 @@ published as (
 resolved as (
 
     select
-        count(*) as kept_rows,
-        cast(coalesce(sum(copies - 1), 0) as bigint) as repeated_rows
+        cast(coalesce(sum(copies - 1), 0) as bigint) as repeated_rows,
+        count(*) as kept_rows
     from {{ ref('all_events') }}
 
 ),

@@ -39,7 +39,7 @@ sold as (
     select
         events.stock_code,
         {{ sales_figures(order='events.event_id') }},
-        max(case when is_sale then events.execution_date end) as last_sold_on
+        max(case when events.is_sale then events.execution_date end) as last_sold_on
     from events
     inner join sales_window
         on events.execution_date >= sales_window.window_starts_on
@@ -78,12 +78,12 @@ joined as (
         sales_window.window_starts_on,
         sales_window.window_ends_on,
         dates_in_window.published_dates,
+        sold.last_sold_on,
         coalesce(sold.sales, 0) as sales,
         coalesce(sold.returns, 0) as returns,
         coalesce(sold.other_events, 0) as other_events,
         coalesce(sold.units, 0) as units,
-        coalesce(sold.revenue, 0) as revenue,
-        sold.last_sold_on
+        coalesce(sold.revenue, 0) as revenue
     from codes
     cross join sales_window
     cross join dates_in_window

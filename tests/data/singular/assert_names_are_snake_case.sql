@@ -9,6 +9,9 @@
     'Price (£)': 'price',
     'A/B test#2': 'a_b_test_2',
     '%': '',
+    'Größe 2': 'gr_e_2',
+    'line2Item': 'line2_item',
+    '__Page--No.': 'page_no',
 } %}
 
 {%- for name, expected in names.items() if snake_case(name) != expected %}

@@ -1,0 +1,65 @@
+-- A row is a difference that the macro of these tests made up, or missed.
+-- Compared by hand: the macro would agree with its own mistakes.
+with
+
+found (name) as (
+
+    values
+    ('in both'),
+    ('once too often'),
+    ('once too often'),
+    (null)
+
+),
+
+expected (name) as (
+
+    values
+    ('in both'),
+    ('once too often'),
+    ('not found')
+
+),
+
+told as (
+
+    {{ differences('found', 'expected', ['name']) }}
+
+),
+
+counted as (
+
+    select
+        count(*) as differences,
+        count(
+            case
+                when problem = 'unexpected' and name = 'once too often' then 1
+            end
+        ) as repeated,
+        count(
+            case when problem = 'unexpected' and name is null then 1 end
+        ) as made_up,
+        count(
+            case when problem = 'missed' and name = 'not found' then 1 end
+        ) as missed
+    from told
+
+),
+
+validation_errors as (
+
+    select
+        differences,
+        repeated,
+        made_up,
+        missed
+    from counted
+    where
+        differences <> 3
+        or repeated <> 1
+        or made_up <> 1
+        or missed <> 1
+
+)
+
+select * from validation_errors

@@ -1,0 +1,67 @@
+-- A row is a date that has_rows took for empty, or missed. A source that is
+-- not declared may not be empty.
+with
+
+one_row as (
+
+    select
+        'raw' as part,
+        1 as row_count
+
+),
+
+zero_rows (part, row_count) as (
+
+    values
+    ('raw', 0),
+    ('curated', 1)
+
+),
+
+not_counted as (
+
+    select * from zero_rows
+    where part = 'curated'
+
+),
+
+found as (
+
+    select
+        'one row' as name,
+        *
+    from (
+        {{ test_has_rows('one_row', 'shop.none') }}
+    ) as row_errors
+    union all
+    select
+        'zero rows' as name,
+        *
+    from (
+        {{ test_has_rows('zero_rows', 'shop.none') }}
+    ) as zero_errors
+    union all
+    select
+        'not counted' as name,
+        *
+    from (
+        {{ test_has_rows('not_counted', 'shop.none') }}
+    ) as uncounted_errors
+
+),
+
+expected (name, raw_rows) as (
+
+    values
+    ('zero rows', 0),
+    ('not counted', 0)
+
+),
+
+validation_errors as (
+
+    {{ differences('found', 'expected', ['name', 'raw_rows']) }}
+
+)
+
+select * from validation_errors

@@ -1,0 +1,38 @@
+-- A row is a combination that unique_combination took for repeated, missed,
+-- or counted wrongly.
+with
+
+literal_rows (a, b, other) as (
+
+    values
+    ('twice', 1, 'x'),
+    ('twice', 1, 'y'),
+    ('twice', 2, 'x'),
+    ('half null', null, 'x'),
+    ('half null', null, 'x'),
+    ('half null', null, 'x'),
+    (null, 1, 'x')
+
+),
+
+found as (
+
+    {{ test_unique_combination('literal_rows', ['a', 'b']) }}
+
+),
+
+expected (a, b, occurrences) as (
+
+    values
+    ('twice', 1, 2),
+    ('half null', null, 3)
+
+),
+
+validation_errors as (
+
+    {{ differences('found', 'expected', ['a', 'b', 'occurrences']) }}
+
+)
+
+select * from validation_errors

@@ -1,0 +1,250 @@
+"""The dbt project as a whole: it builds without a warning, uses nothing deprecated, and leaves nothing undocumented."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from tests.dbt_runs import dbt
+from tests.support import copy_project
+
+# dbt checks YAML against its JSON schemas for the adapters of a list, which ours is not on.
+CHECKING_SCHEMAS = """
+import sys
+import dbt.jsonschemas.jsonschemas as schemas
+from dbt.cli.main import cli
+schemas._JSONSCHEMA_SUPPORTED_ADAPTERS.add("duckdb")
+sys.argv = sys.argv[1:]
+cli()
+"""
+SIGNATURE = re.compile(r"{%-?\s*(?:macro|test)\s+\w+\((?P<arguments>.*?)\)\s*-?%}", re.DOTALL)
+
+SOURCES = "models/staging/shop/_shop__sources.yml"
+PRODUCTS = "models/curated/products.yml"
+STAGING = "models/staging/shop/stg_shop__products.yml"
+CHECKED = "models/curated/products_checked.yml"
+GENERIC, SINGULAR = "tests/data/generic/_generic.yml", "tests/data/singular/_singular.yml"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, built with warnings as errors."""
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    ended = dbt(project, "--warn-error", "build")
+    assert ended.code == 0, ended.out
+    return project
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path) -> Path:
+    """A copy of the built project, to be spoilt."""
+    return Path(shutil.copytree(built, tmp_path / "project"))
+
+
+def edit(project: Path, file: str, path: tuple[str | int, ...], value: Any = None) -> None:
+    """Sets what a path leads to in a YAML file; removes it where no value is given."""
+    content = yaml.safe_load((project / file).read_text())
+    parent = content
+    for step in path[:-1]:
+        parent = parent[step]
+    if value is None:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
+    (project / file).write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def deprecations(project: Path) -> set[str]:
+    """The names of the deprecation events that a full parse fires."""
+    arguments = ("--log-format", "json", "parse", "--no-partial-parse", "--show-all-deprecations")
+    ended = dbt(project, *arguments, within=(sys.executable, "-c", CHECKING_SCHEMAS))
+    assert ended.code == 0, ended.out
+    names = [json.loads(line)["info"]["name"] for line in ended.out.splitlines() if line.startswith("{")]
+    assert "MainReportVersion" in names, ended.out
+    return {name for name in names if name.endswith("Deprecation")}
+
+
+def test_nothing_deprecated_is_used(built: Path) -> None:
+    assert deprecations(built) == set()
+
+
+def test_what_is_deprecated_is_found(project: Path) -> None:
+    edit(project, "models/exposures.yml", ("exposures", 0, "meta"), {"tier": 1})
+    edit(project, PRODUCTS, ("models", 0, "config"), {"team": "data"})
+    edit(project, SOURCES, ("sources", 0, "tables", 0, "columns", 0, "unit"), "none")
+
+    assert deprecations(project) == {
+        "PropertyMovedToConfigDeprecation",
+        "CustomKeyInConfigDeprecation",
+        "CustomKeyInObjectDeprecation",
+    }
+
+
+def undocumented(project: Path) -> list[str]:
+    """What the project's manifest does not describe, or describes otherwise than it is, each as one line."""
+    manifest = json.loads((project / "target" / "manifest.json").read_text())
+    with duckdb.connect(project / "dev.duckdb", read_only=True) as connection:
+        rows = connection.execute("select table_name, column_name, lower(data_type) from duckdb_columns()").fetchall()
+    there: dict[str, dict[str, str]] = {}
+    for table, column, data_type in rows:
+        there.setdefault(table, {})[column] = data_type
+    return sorted([*_undescribed(manifest), *_models(manifest, there), *_macros(manifest), *_unnamed(manifest)])
+
+
+def _undescribed(manifest: Mapping[str, Any]) -> Iterator[str]:
+    nodes = [
+        node
+        for node in manifest["nodes"].values()
+        if "test_metadata" not in node and node["resource_type"] != "operation"
+    ]
+    sources = list(manifest["sources"].values())
+    for node in [*nodes, *sources, *manifest["exposures"].values(), *manifest["unit_tests"].values()]:
+        yield from _no_text(f"{node['resource_type']} {node['name']}", node)
+        for column in node.get("columns", {}).values():
+            yield from _no_text(f"{node['resource_type']} {node['name']}, column {column['name']}", column)
+    for column in (column for source in sources for column in source["columns"].values() if not column["data_type"]):
+        yield f"source column {column['name']}: no data_type"
+    for name in {source["source_name"] for source in sources if not source["source_description"].strip()}:
+        yield f"source {name}: no description"
+    for name, selector in manifest["selectors"].items():
+        yield from _no_text(f"selector {name}", selector)
+
+
+def _no_text(what: str, described: Mapping[str, Any]) -> Iterator[str]:
+    if not (described.get("description") or "").strip():
+        yield f"{what}: no description"
+
+
+def _models(manifest: Mapping[str, Any], there: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            declared = {name: column["data_type"] for name, column in node["columns"].items()}
+            yield from _differing(f"model {node['name']}, column", declared, there[node["alias"]])
+
+
+def _differing(what: str, declared: Mapping[str, str | None], there: Mapping[str, str]) -> Iterator[str]:
+    for name in declared.keys() | there.keys():
+        if name not in there:
+            yield f"{what} {name}: not there"
+        elif name not in declared:
+            yield f"{what} {name}: not in the YAML"
+        elif declared[name] != there[name]:
+            yield f"{what} {name}: is {there[name]}, not {declared[name]}"
+
+
+def _macros(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Own macros and generic tests, with their signatures; how one engine does it needs no words of its own."""
+    ours = manifest["metadata"]["project_name"]
+    for macro in manifest["macros"].values():
+        if macro["package_name"] != ours or macro["name"].startswith("duckdb__"):
+            continue
+        yield from _no_text(f"macro {macro['name']}", macro)
+        signature = SIGNATURE.search(macro["macro_sql"])
+        taken = _arguments(signature["arguments"]) if signature else ()
+        declared = {argument["name"]: argument for argument in macro["arguments"]}
+        # Compared by name alone: a signature has no types.
+        what = f"macro {macro['name']}, argument"
+        yield from _differing(what, dict.fromkeys(declared, ""), dict.fromkeys(taken, ""))
+        for name, argument in declared.items():
+            yield from _no_text(f"{what} {name}", argument)
+            if not argument["type"]:
+                yield f"{what} {name}: no type"
+
+
+def _arguments(signature: str) -> tuple[str, ...]:
+    """The names in a signature, which Jinja writes as Python does."""
+    (function,) = ast.parse(f"def macro({signature}): ...").body
+    assert isinstance(function, ast.FunctionDef)
+    return tuple(argument.arg for argument in function.args.args)
+
+
+def _unnamed(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Uses of generic tests that bear the name dbt gives them: the test's, then what it tests."""
+    for node in manifest["nodes"].values():
+        if "test_metadata" in node:
+            test, tested = node["test_metadata"]["name"], node["file_key_name"].split(".")[1]
+            if node["name"].startswith((f"{test}_{tested}", f"source_{test}_{tested}")):
+                yield f"test {node['name']}: no name of its own"
+
+
+def test_nothing_is_undocumented(built: Path) -> None:
+    assert undocumented(built) == []
+
+
+def test_what_is_undocumented_is_named(project: Path) -> None:
+    removed: tuple[tuple[str, *tuple[str | int, ...]], ...] = (
+        (PRODUCTS, "models", 0, "description"),
+        (PRODUCTS, "models", 0, "columns", 1, "description"),
+        (PRODUCTS, "models", 0, "columns", 0, "data_tests", 0, "unique", "name"),
+        (PRODUCTS, "unit_tests", 0, "description"),
+        (STAGING, "models", 0, "columns", 1),
+        (SOURCES, "sources", 0, "description"),
+        (SOURCES, "sources", 0, "tables", 1, "description"),
+        (SOURCES, "sources", 0, "tables", 1, "columns", 0, "description"),
+        (SOURCES, "sources", 0, "tables", 1, "columns", 0, "data_type"),
+        ("macros/_macros.yml", "macros", 0, "arguments", 0, "description"),
+        ("macros/_macros.yml", "macros", 0, "arguments", 1),
+        (GENERIC, "macros", 0, "description"),
+        (GENERIC, "macros", 0, "arguments", 0, "type"),
+        (SINGULAR, "data_tests", 0, "description"),
+        ("models/exposures.yml", "exposures", 0, "description"),
+        ("selectors.yml", "selectors", 0, "description"),
+    )
+    for file, *path in removed:
+        edit(project, file, tuple(path))
+    edit(project, CHECKED, ("models", 0, "columns", 0, "data_type"), "bigint")
+    edit(project, CHECKED, ("models", 0, "columns", 1, "name"), "colour")
+    parsed = dbt(project, "parse")
+    assert parsed.code == 0, parsed.out
+
+    assert undocumented(project) == [
+        "exposure sales_dashboard: no description",
+        "macro read_raw, argument fields: not in the YAML",
+        "macro read_raw, argument relation: no description",
+        "macro test_accounting_closes, argument model: no type",
+        "macro test_accounting_closes: no description",
+        "model products, column description: no description",
+        "model products: no description",
+        "model products_checked, column colour: not there",
+        "model products_checked, column description: not in the YAML",
+        "model products_checked, column stock_code: is varchar, not bigint",
+        "model stg_shop__products, column description: not in the YAML",
+        "selector date: no description",
+        "source column Stock Code: no data_type",
+        "source products, column Stock Code: no description",
+        "source products: no description",
+        "source shop: no description",
+        "test assert_accounting_closes_finds_offenders: no description",
+        "test unique_products_stock_code: no name of its own",
+        "unit_test repeated_products_leave_the_first_in_order: no description",
+    ]
+
+
+def test_a_generic_test_names_an_argument_it_cannot_use(project: Path) -> None:
+    wrong = {
+        "in_range('t', 'x')": "in_range on x: give a minimum, a maximum or both",
+        "in_range('t', 'x', minimum=2, maximum=1)": "in_range on x: the minimum 2 is above the maximum 1",
+        "unique_combination('t', ['a', 'a'])": "unique_combination: columns is ['a', 'a'], not a list of two or more",
+        "unique_combination('t', 'a, b')": "unique_combination: columns is a, b, not a list of two or more",
+        "holds('t', ' ')": "holds: expression is ' ', not the text of a SQL condition",
+        "of_the_date('t', 'x', days=-1)": "of_the_date on x: days is -1, not a whole number from 0",
+        "of_the_date('t', 'x', days=0.5)": "of_the_date on x: days is 0.5, not a whole number from 0",
+    }
+    for number, call in enumerate(wrong):
+        file = project / "tests" / "data" / "singular" / f"wrong_{number}.sql"
+        file.write_text(f"{{% if execute %}}{{{{ test_{call} }}}}{{% endif %}}")
+
+    ended = dbt(project, "test", "--select", "wrong_*")
+
+    assert ended.code == 1
+    assert [told for told in wrong.values() if told not in ended.out] == [], ended.out
