@@ -39,7 +39,9 @@ sold as (
     select
         events.stock_code,
         {{ sales_figures(order='events.event_id') }},
-        max(case when events.is_sale then events.execution_date end) as last_sold_on
+        max(
+            case when events.is_sale then events.execution_date end
+        ) as last_sold_on
     from events
     inner join sales_window
         on events.execution_date >= sales_window.window_starts_on
