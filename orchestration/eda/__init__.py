@@ -1,0 +1,28 @@
+"""The report on what is published: counts, nulls, distributions, revenue and a calendar, in one page on the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestration.eda.page import render
+from orchestration.eda.profile import profile
+from orchestration.eda.store import StoredReport, store_report
+from orchestration.lake import Lake
+
+__all__ = ["StoredReport", "make_report"]
+
+
+def make_report(lake: Lake, commit: str, metadata: Mapping[str, str]) -> StoredReport:
+    """Profiles what is published at a commit of `main`, and keeps the page on the lake.
+
+    Args:
+        lake: The repository.
+        commit: The commit.
+        metadata: Of the report's own commit: who made it. Nothing of it gets into the page.
+
+    Raises:
+        UsageError: Nothing is published there.
+        PlatformFailed: The lake is out of reach, or DuckDB cannot read it.
+    """
+    profiled = profile(lake, commit)
+    return store_report(lake, render(profiled), profiled.commit, metadata)

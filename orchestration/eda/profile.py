@@ -1,0 +1,90 @@
+"""What is published at a commit, profiled: rows by the receipts, values by reading the Parquet that they list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestration import keys
+from orchestration.eda.calendar import calendar
+from orchestration.eda.model import DateRows, Profile, Revenue, Table
+from orchestration.eda.scan import EXACT_ROWS, parquet, scan
+from orchestration.errors import PlatformFailed, UsageError
+from orchestration.lake import Lake
+from orchestration.published import PublishedDates, published_dates
+from orchestration.reader import duckdb_on
+from orchestration.receipt import Receipt, read_receipt
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SALES = "daily_sales"
+_SALES_COLUMNS = {"execution_date", "country", "revenue"}
+_COUNTRIES = 10
+
+
+def profile(lake: Lake, commit: str) -> Profile:
+    """What is published at a commit; the same each time, but for the branches that failed runs have left since.
+
+    Raises:
+        UsageError: Nothing is published there.
+        PlatformFailed: The lake is out of reach, or DuckDB cannot read it.
+    """
+    import duckdb
+
+    commit = lake.head(commit)
+    published = published_dates(lake, commit)
+    if not published.receipts:
+        raise UsageError("no date is published yet, so there is nothing to report on", remedy="elt run DATE")
+    dates = tuple(published.receipts)
+    root = f"s3://{lake.repository}/{commit}"
+    try:
+        with duckdb_on(lake) as connection:
+            # Sums and estimates would differ in their last digits with the order in which threads finish.
+            connection.execute("set threads = 1")
+            tables = tuple(
+                _table(connection, table, [f"{root}/{key}" for key in files], published.receipts)
+                for table, files in published.files.items()
+                if not table.endswith("_rejected")
+            )
+            revenue = _revenue(connection, root, read_receipt(lake, commit, keys.MARTS_RECEIPT), published)
+    except duckdb.Error as error:
+        raise PlatformFailed(f"DuckDB cannot read what is published at {commit[:12]}: {error}") from error
+    return Profile(lake.repository, commit, dates, tables, calendar(dates, lake.branches("etl-")), revenue)
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], receipts: Mapping[str, Receipt]
+) -> Table:
+    told = {date: receipt.content.get("accounting", {}).get(name) for date, receipt in receipts.items()}
+    dates = tuple(
+        DateRows(
+            date, parts["raw"], parts["curated"], parts["identical"], parts["conflicting"], dict(parts["rejected"])
+        )
+        for date, parts in told.items()
+        if parts
+    )
+    rows = sum(date.curated for date in dates)
+    return Table(name, dates, scan(connection, uris, rows), rows <= EXACT_ROWS)
+
+
+def _revenue(
+    connection: duckdb.DuckDBPyConnection, root: str, marts: Receipt | None, published: PublishedDates
+) -> Revenue | None:
+    uris = [f"{root}/{key}" for key in marts.objects if keys.table_of(key) == _SALES] if marts else []
+    if marts is None or not uris:
+        return None
+    sales = parquet(uris)
+    columns = {row[0] for row in connection.execute(f"describe select * from {sales}").fetchall()}  # noqa: S608
+    if not columns >= _SALES_COLUMNS:
+        return None
+    by_date, by_country = (
+        connection.execute(
+            f"select {column}::varchar, sum(revenue) from {sales} group by 1 order by {order}"  # noqa: S608
+        ).fetchall()
+        for column, order in (("execution_date", "1"), ("country", "2 desc, 1"))
+    )
+    made_from = marts.content.get("inputs", {}).get("receipts", {})
+    differing = made_from.items() ^ published.checksums.items()
+    behind = len({key for key, _ in differing})
+    return Revenue(dict(by_date), dict(by_country[:_COUNTRIES]), len(by_country), behind)

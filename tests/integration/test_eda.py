@@ -1,0 +1,199 @@
+"""The EDA report on the real lakeFS: of three published dates, one that failed and a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from examples.events_api import Options, accounting, create_app, serving
+from orchestration.eda import make_report, store
+from orchestration.eda.model import Instants, Numbers, Profile, Texts
+from orchestration.eda.page import render
+from orchestration.eda.profile import profile
+from orchestration.errors import DataFailed, GateRefused, UsageError
+from orchestration.lake import MAIN, Lake
+from orchestration.marts import run_marts
+from orchestration.reader import query
+from orchestration.request import MartsRequest
+from orchestration.run import run_date
+from orchestration.servers.local import LakeAccess
+from orchestration.settings import Settings
+from tests.own_lake import repository_of
+from tests.support import copy_project, request_for, settings_of
+
+ROWS = 300
+DATES = ("2015-06-01", "2015-06-02", "2015-06-06")
+FAILED = "2015-06-04"
+
+
+@dataclass(frozen=True)
+class World:
+    """A lake with dates and marts, and with what it held before the marts were made."""
+
+    lake: Lake
+    without_marts: str
+    settings: Callable[[], Settings]
+
+    def profile(self) -> Profile:
+        return profile(self.lake, self.lake.head(MAIN))
+
+
+@pytest.fixture(scope="module")
+def world(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    with (
+        repository_of(access, "eda") as lake,
+        serving(create_app(Options(rows=ROWS))) as good,
+        serving(create_app(Options(rows=ROWS, fault="bad-day"))) as bad,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+
+        def settings(shop: str = good) -> Settings:
+            return settings_of(patch, project, SHOP_API_URL=shop)
+
+        for date in DATES:
+            run_date(request_for(lake, settings(), date))
+        with pytest.raises(DataFailed):
+            run_date(request_for(lake, settings(bad), FAILED))
+        without_marts = lake.head(MAIN)
+        run_marts(MartsRequest(lake=lake, settings=settings(), report=lambda _: None))
+        yield World(lake, without_marts, settings)
+
+
+def test_what_is_told_of_a_table_is_what_a_query_gives(world: World) -> None:
+    found = {table.name: table for table in world.profile().tables}
+    assert list(found) == ["events", "products"]
+    expected = accounting(ROWS)
+
+    events = found["events"]
+
+    assert [(date.date, date.raw, date.curated, date.repeats) for date in events.dates] == [
+        (date, expected.raw, expected.curated, expected.identical + expected.conflicting) for date in DATES
+    ]
+    assert all(date.rejected == expected.reasons for date in events.dates)
+    assert events.dates[0].rejected_share == sum(expected.reasons.values()) / expected.raw
+    assert events.account == {
+        "raw": 3 * expected.raw,
+        "published": 3 * expected.curated,
+        "identical repeats": 3 * expected.identical,
+        "conflicting repeats": 3 * expected.conflicting,
+        **{f"rejected: {reason}": 3 * rows for reason, rows in events.dates[0].rejected.items()},
+    }
+    for column in events.columns:
+        name = f'"{column.name}"'
+        asked = f"select count(*), count(*) - count({name}), count(distinct {name}) from events"
+        assert query(world.lake, asked).rows == ((column.rows, column.nulls, column.distinct),), column
+    columns = {column.name: column for column in events.columns}
+    price = columns["price"].values
+    assert isinstance(price, Numbers)
+    asked = "select min(price), max(price), avg(price), median(price), quantile_cont(price, 0.95) from events"
+    assert query(world.lake, asked).rows[0] == pytest.approx(
+        (price.minimum, price.maximum, price.mean, price.quantiles[0.5], price.quantiles[0.95])
+    )
+    assert price.histogram is not None
+    assert sum(price.histogram.counts) + price.histogram.below + price.histogram.above == columns["price"].rows
+    country = columns["country"].values
+    assert isinstance(country, Texts)
+    asked = "select country, count(*) from events where country is not null group by 1 order by 2 desc, 1 limit 10"
+    assert country.top == query(world.lake, asked).rows
+    at = columns["timestamp"].values
+    assert isinstance(at, Instants)
+    asked = "select min(timestamp)::varchar, max(timestamp)::varchar from events"
+    assert query(world.lake, asked).rows == ((at.first, at.last),)
+    assert sum(at.hours) == columns["timestamp"].rows
+
+
+def test_revenue_is_that_of_the_mart(world: World) -> None:
+    revenue = world.profile().revenue
+
+    assert revenue is not None
+    by_date = query(world.lake, "select execution_date::varchar, sum(revenue) from daily_sales group by 1").rows
+    assert revenue.by_date == pytest.approx(dict(by_date))
+    assert list(revenue.by_date) == list(DATES)
+    asked = "select country, sum(revenue) from daily_sales group by 1 order by 2 desc limit 10"
+    assert revenue.by_country == pytest.approx(dict(query(world.lake, asked).rows))
+    assert revenue.behind == 0
+
+
+def test_without_the_marts_there_is_no_revenue(world: World) -> None:
+    found = profile(world.lake, world.without_marts)
+
+    assert found.revenue is None
+    assert "elt marts" in render(found)
+
+
+def test_the_calendar_tells_the_failed_date_and_the_gap(world: World) -> None:
+    assert world.profile().calendar == {
+        "2015-06-01": "published",
+        "2015-06-02": "published",
+        "2015-06-03": "missing",
+        FAILED: "failed",
+        "2015-06-05": "missing",
+        "2015-06-06": "published",
+    }
+
+
+def test_the_report_is_kept_on_a_branch_that_the_gate_keeps_off_main(world: World) -> None:
+    lake, head = world.lake, world.lake.head(MAIN)
+
+    stored = make_report(lake, head, {"flow_run_id": "run-4711"})
+
+    body = lake.read(store.BRANCH, store.KEY)
+    assert body is not None
+    assert (stored.branch, stored.key, stored.commit) == ("reports", "reports/eda.html", lake.head("reports"))
+    assert head[:12].encode() in body
+    assert b"run-4711" not in body
+    made = lake.commit_of(stored.commit)
+    assert (made.metadata["flow_run_id"], made.metadata["profiled_commit"]) == ("run-4711", head)
+    address = f"{lake.connection.access.endpoint}/repositories/eda/object?ref=reports&path=reports/eda.html"
+    assert stored.url == address
+    with pytest.raises(GateRefused):
+        lake.merge(stored.commit, "a report is no data", {})
+    assert lake.head(MAIN) == head
+
+
+def test_the_same_commit_gives_the_same_bytes_and_no_commit(world: World) -> None:
+    head = world.lake.head(MAIN)
+    first = make_report(world.lake, head, {"flow_run_id": "one"})
+    body = world.lake.read(store.BRANCH, store.KEY)
+
+    again = make_report(world.lake, head, {"flow_run_id": "two"})
+
+    assert again == first
+    assert world.lake.read(store.BRANCH, store.KEY) == body
+    assert list(world.lake.uncommitted(store.BRANCH)) == []
+
+
+def test_writers_at_once_all_get_through_and_one_report_is_left(access: LakeAccess) -> None:
+    pages = [f"<p>{number}" for number in range(6)]
+    with repository_of(access, "eda-writers") as lake:
+        with ThreadPoolExecutor(len(pages)) as pool:
+            stored = list(pool.map(lambda page: store.store_report(lake, page, "c0ffee", {}), pages))
+
+        body = lake.read(store.BRANCH, store.KEY)
+        assert body is not None
+        assert body.decode() in pages
+        assert list(lake.uncommitted(store.BRANCH)) == []
+        assert {report.commit for report in stored} <= {commit.id for commit in lake.log(store.BRANCH)}
+
+
+def test_what_a_dead_writer_left_is_in_nobodys_way(access: LakeAccess) -> None:
+    with repository_of(access, "eda-dead") as lake:
+        lake.create_branch(store.BRANCH, lake.head(MAIN))
+        lake.put(store.BRANCH, store.KEY, b"<p>half", "text/html")
+
+        stored = store.store_report(lake, "<p>whole", "c0ffee", {})
+
+        assert lake.read(stored.commit, store.KEY) == b"<p>whole"
+
+
+def test_with_nothing_published_there_is_nothing_to_tell(access: LakeAccess) -> None:
+    with repository_of(access, "eda-empty") as lake:
+        with pytest.raises(UsageError, match=r"no date is published yet.*") as refused:
+            make_report(lake, lake.head(MAIN), {})
+
+        assert refused.value.remedy == "elt run DATE"
+        assert store.BRANCH not in list(lake.branches())
