@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from orchestration import cli_sandbox
+from orchestration import cli_sandbox, cli_secrets
 from orchestration.cli_output import Json, say, show
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_sandbox.app, name="sandbox")
+app.add_typer(cli_secrets.app, name="secrets")
 
 _EXIT_LIMIT = 10.0
 
@@ -90,13 +91,35 @@ def _fail(outcome: str, text: str, exit_code: int, as_json: bool, **facts: str) 
 
 
 @app.command()
-def up(as_json: Json = False) -> None:
+def up(
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Deploy prefect.yaml too, and start a worker for what it schedules.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Start lakeFS and a Prefect server on 127.0.0.1, unless others are configured."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
-    servers = local.up(read_settings(), say)
+    settings = read_settings()
+    servers = local.up(settings, say)
+    if worker:
+        from orchestration.launch import deploy_all
+
+        ui = deploy_all(settings, say)
+        servers = (*servers, local.up_worker(settings, say))
+        say(f"Prefect's pages are at {ui}")
     show({"servers": servers}, _table_of(servers), as_json)
+
+
+@app.command()
+def deploy(as_json: Json = False) -> None:
+    """Make the work pool and deploy what prefect.yaml says, at the Prefect API that is configured or runs here."""
+    from orchestration.launch import deploy_all
+    from orchestration.settings import read_settings
+
+    ui = deploy_all(read_settings(), say)
+    show({"ui": ui}, f"deployed: {ui}/deployments", as_json)
 
 
 @app.command()
@@ -184,10 +207,24 @@ def marts(
     _show_ended(run_marts_flow(read_settings(), force), as_json)
 
 
+@app.command()
+def report(
+    commit: Annotated[
+        str | None, typer.Argument(metavar="[COMMIT]", help="A commit of main; its head unless given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Profile what is published into a page on the branch reports, as a Prefect flow run."""
+    from orchestration.launch import run_report_flow
+    from orchestration.settings import read_settings
+
+    _show_ended(run_report_flow(read_settings(), commit), as_json)
+
+
 def _show_ended(ended: Any, as_json: bool) -> None:
     if ended.exit_code:
         _fail(ended.outcome, ended.message, ended.exit_code, as_json)
-    show(ended.published, ended.message, as_json)
+    show(ended.result, ended.message, as_json)
 
 
 @app.command()

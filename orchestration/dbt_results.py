@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
+from orchestration.progress import warning
 
 Kind = Literal["model", "test", "unit_test", "hook"]
 Row = Mapping[str, Any]
@@ -193,7 +194,7 @@ class BuildResult:
         """What a person should know of a build that passed, a line each: drift, rows left out, tests that warn."""
         for table, parts in self.accounting.items():
             for field_name, count in parts.drift.items():
-                yield f"warning: {table}: undeclared field {field_name!r} in {count:,} of {parts.raw:,} records"
+                yield warning(f"{table}: undeclared field {field_name!r} in {count:,} of {parts.raw:,} records")
             for reason, count in parts.rejected.items():
                 yield f"{table}: {count:,} of {parts.raw:,} rows rejected for {reason}"
             if parts.conflicting:
@@ -203,7 +204,7 @@ class BuildResult:
             yield f"{table} of all dates: " + ", ".join(f"{name} {count:,}" for name, count in rows.items())
         for test in self.failed_tests:
             if test.status == "warn":
-                yield f"warning: {test.name}: {test.failures:,} rows, such as {_shown(test.rows[0])}"
+                yield warning(f"{test.name}: {test.failures:,} rows, such as {_shown(test.rows[0])}")
 
     def _data_faults(self, broken: list[NodeResult]) -> Iterator[str]:
         rows = {test.unique_id: test.rows for test in self.failed_tests}

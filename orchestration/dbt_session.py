@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed
-from orchestration.progress import Report, silent
+from orchestration.progress import Line, Report, silent
 from orchestration.spool import disk_failed
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _ONE_AT_A_TIME = threading.Lock()
-_SPOKEN_LEVELS = ("info", "warn", "error")
+_SPOKEN_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _TRACEBACK = "MainStackTrace"
 """Of what ended dbt, which we raise or tell ourselves."""
 
@@ -158,11 +158,11 @@ def _forward(report: Report) -> Callable[[Any], None]:
     def on_event(event: Any) -> None:
         if event.info.name == _TRACEBACK:
             return
-        level = getattr(event.info.level, "value", event.info.level)
-        if str(level) in _SPOKEN_LEVELS:
+        level = _SPOKEN_LEVELS.get(str(getattr(event.info.level, "value", event.info.level)))
+        if level:
             for line in str(event.info.msg).splitlines():
                 if line.strip():
-                    report(line.rstrip())
+                    report(Line(line.rstrip(), level))
 
     return on_event
 

@@ -47,7 +47,7 @@ def extract_raw(request: DateRequest, spool: Path) -> Extracted:
         code = current_code(request)
         base = require_lake(request.lake, settings.elt.bucket, settings.project_dir)
     with request.step("fetch"):
-        pages = fetch_date(tables, settings, date, spool, report)
+        pages = fetch_date(tables, settings, date, spool, report, request.run_type)
     with request.step("decide"):
         former = read_receipt(request.lake, base, keys.date_receipt(date))
         unchanged = former is not None and not request.force and former.is_of(pages, code)

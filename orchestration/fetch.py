@@ -12,12 +12,14 @@ from orchestration.download import download, holds_no_records
 from orchestration.errors import SourceBodyInvalid, UsageError
 from orchestration.paging import Request, first_request, next_request
 from orchestration.progress import Report
-from orchestration.retry import patiently
+from orchestration.retry import Patience, patience, patiently
 from orchestration.settings import EltSettings, Settings, SourceSettings
 from orchestration.source import Table
 
 if TYPE_CHECKING:
     import httpx
+
+    from orchestration.request import RunType
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,14 @@ class Page:
 
 
 def fetch_date(
-    tables: Sequence[Table], settings: Settings, execution_date: str, spool: Path, report: Report
+    tables: Sequence[Table],
+    settings: Settings,
+    execution_date: str,
+    spool: Path,
+    report: Report,
+    run_type: RunType = "daily",
 ) -> tuple[Page, ...]:
-    """All pages of all tables of a date.
+    """All pages of all tables of a date; the run type says how patiently they are asked for.
 
     Raises:
         UsageError: A source's address is not set.
@@ -53,11 +60,12 @@ def fetch_date(
     """
     sources = {table.source: _configured(settings, table.source) for table in tables}
     pages: list[Page] = []
+    patient = patience(settings.elt, run_type)
     for name, source in sources.items():
         with _client(source, settings.elt.source_timeout) as client:
             for table in (table for table in tables if table.source == name):
                 first = first_request(table, source.url or "", execution_date)
-                found = list(_fetch_table(client, table, first, execution_date, spool, settings.elt, report))
+                found = list(_fetch_table(client, table, first, execution_date, spool, settings.elt, patient, report))
                 report(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
                 pages += found
     return tuple(pages)
@@ -89,6 +97,7 @@ def _fetch_table(
     execution_date: str,
     spool: Path,
     elt: EltSettings,
+    patient: Patience,
     report: Report,
 ) -> Iterator[Page]:
     request: Request | None = first
@@ -102,7 +111,7 @@ def _fetch_table(
                 remedy="ask for larger pages, or raise ELT_MAX_PAGES",
             )
         key = keys.raw_page(table.source, table.name, execution_date, number)
-        page = patiently(elt, report, download, client, table, request.url, request.parameters, spool / key)
+        page = patiently(patient, report, download, client, table, request.url, request.parameters, spool / key)
         following = next_request(table, request, page)
         empty = holds_no_records(page, table)
         if not empty and page.sha256 in seen:

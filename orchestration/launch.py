@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import Cancelled, PlatformFailed, exit_code_of
+from orchestration.progress import Report
 from orchestration.servers.local import prefect_api_url
 from orchestration.settings import Settings
 from orchestration.steps import IN_DOUBT
 
 if TYPE_CHECKING:
+    from orchestration.eda import StoredReport
     from orchestration.publish import Published
 
 
@@ -24,13 +26,13 @@ class Ended:
         outcome: The name of its final state.
         message: The same for a person.
         exit_code: 0 where the date or the marts are published or unchanged.
-        published: What `main` has of them then.
+        result: What `main` has of them then, or the report.
     """
 
     outcome: str
     message: str
     exit_code: int
-    published: Published | None
+    result: Published | StoredReport | None
 
 
 def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> Ended:
@@ -41,7 +43,7 @@ def run_date_flow(settings: Settings, execution_date: str, run_type: str, force:
 
         return ingest_clean(execution_date=execution_date, run_type=run_type, **parameters)
 
-    return _run(settings, run, execution_date, f"elt run {execution_date}", force)
+    return _run(settings, run, execution_date, f"elt run {execution_date}", force=force)
 
 
 def run_marts_flow(settings: Settings, force: bool) -> Ended:
@@ -52,14 +54,34 @@ def run_marts_flow(settings: Settings, force: bool) -> Ended:
 
         return marts(**parameters)
 
-    return _run(settings, run, "marts", "elt marts", force)
+    return _run(settings, run, "marts", "elt marts", force=force)
 
 
-def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, force: bool) -> Ended:
-    """How a flow run ended.
+def run_report_flow(settings: Settings, commit: str | None) -> Ended:
+    """One flow run of `eda-report`, in this process: see `_run`."""
+
+    def run(**parameters: Any) -> Any:
+        from orchestration.flows.report import eda_report
+
+        return eda_report(**parameters)
+
+    return _run(settings, run, "eda-report", "elt report", commit=commit)
+
+
+def deploy_all(settings: Settings, report: Report) -> str:
+    """Deploys prefect.yaml: see `deploy.deploy`; gives the address of Prefect's pages."""
+    from orchestration.deploy import deploy
+
+    url = use_prefect(settings)
+    deploy(url, settings.project_dir, report)
+    return url.removesuffix("/api")
+
+
+def use_prefect(settings: Settings) -> str:
+    """Points this process at the Prefect API that is configured, else the local one; gives its address.
 
     Raises:
-        PlatformFailed: No Prefect API is configured and none runs here, or it does not answer.
+        PlatformFailed: No Prefect API is configured and none runs here.
     """
     url = prefect_api_url(settings)
     if url is None:
@@ -72,8 +94,18 @@ def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: st
     from prefect.context import refresh_global_settings_context
 
     refresh_global_settings_context()
+    return url
+
+
+def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, **parameters: Any) -> Ended:
+    """How a flow run ended.
+
+    Raises:
+        PlatformFailed: No Prefect API is configured and none runs here, or it does not answer.
+    """
+    url = use_prefect(settings)
     try:
-        state = flow(repo=settings.elt.repository, bucket=settings.elt.bucket, force=force, return_state=True)
+        state = flow(repo=settings.elt.repository, bucket=settings.elt.bucket, **parameters, return_state=True)
     except Exception as error:
         # How the flow ended is in its state; what is raised is Prefect's own.
         failed = PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status")

@@ -13,6 +13,7 @@ from orchestration.extract import Extracted
 from orchestration.gate import require_gate
 from orchestration.lake import MAIN, Lake, LakeObject
 from orchestration.land import Landed
+from orchestration.progress import warning
 from orchestration.receipt import Receipt, date_receipt
 from orchestration.request import DateRequest, Request
 from orchestration.steps import IN_DOUBT
@@ -195,4 +196,4 @@ def tidy(request: Request, branch: str) -> None:
     try:
         request.lake.delete_branch(branch)
     except IngestCleanError as error:
-        request.report(f"warning: branch {branch} is left: {error}")
+        request.report(warning(f"branch {branch} is left: {error}"))

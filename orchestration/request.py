@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from orchestration.lake import Lake
 from orchestration.progress import Report
 from orchestration.settings import Settings
 from orchestration.steps import UNTOUCHED, step
+
+if TYPE_CHECKING:
+    from orchestration.dbt_results import BuildResult
 
 LINK = "::lakefs::Prefect::url[url:ui]"
 """The metadata key that lakeFS's pages show as a link to the flow run."""
@@ -32,6 +35,7 @@ class Request(ABC):
         force: Build again although neither what is read nor the code changed.
         task_runs: Show each dbt node as a task run of the Prefect flow run we are in.
         origin: Commit metadata that says who ran: run id and link, code version.
+        keep: Takes what dbt built, before it is judged.
     """
 
     lake: Lake
@@ -40,6 +44,7 @@ class Request(ABC):
     force: bool = False
     task_runs: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
+    keep: Callable[[BuildResult], None] = lambda built: None
 
     @property
     @abstractmethod
@@ -66,7 +71,7 @@ class DateRequest(Request):
 
     Attributes:
         execution_date: The date.
-        run_type: How much is shown in Prefect; never what is published.
+        run_type: How much is shown in Prefect, and how patient the source is asked; never what is published.
     """
 
     execution_date: str

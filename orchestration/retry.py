@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
+import logging
+import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestration.errors import SourceBusy, SourceUnreachable
-from orchestration.progress import Report
+from orchestration.progress import Line, Report
 from orchestration.settings import EltSettings
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+    from orchestration.request import RunType
+
 T = TypeVar("T")
 
 
-def patiently(elt: EltSettings, report: Report, call: Callable[..., T], *args: Any) -> T:
-    """Calls again after SourceUnreachable and SourceBusy, `elt.retries` times, `elt.retry_wait` seconds apart.
+@dataclass(frozen=True)
+class Patience:
+    """How often and how long.
 
-    A Retry-After is waited for instead, unless it is longer than `elt.retry_after_limit`.
+    Attributes:
+        retries: Further tries.
+        wait: Seconds before the first of them, and before each where it does not grow.
+        longest: The longest Retry-After that is obeyed, and the longest wait, in seconds.
+        grows: Each wait is twice the one before, give or take a half, so that many dates do not knock at once.
+    """
+
+    retries: int
+    wait: float
+    longest: float
+    grows: bool = False
+
+    def seconds(self, attempt: int) -> float:
+        """How long to wait after an attempt, the first being 1."""
+        if not self.grows:
+            return self.wait
+        doubled: float = self.wait * 2 ** (attempt - 1)
+        return min(doubled * random.uniform(0.5, 1.5), self.longest)  # noqa: S311
+
+
+def patience(elt: EltSettings, run_type: RunType) -> Patience:
+    """What the settings say for a daily run; a backfill has no hurry, and asks twice as often, ever later."""
+    backfill = run_type == "backfill"
+    return Patience(elt.retries * (2 if backfill else 1), elt.retry_wait, elt.retry_after_limit, grows=backfill)
+
+
+def patiently(patience: Patience, report: Report, call: Callable[..., T], *args: Any) -> T:
+    """Calls again after SourceUnreachable and SourceBusy.
+
+    A Retry-After is waited for instead, unless it is longer than the longest wait.
     """
     from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
     def is_passing(error: BaseException) -> bool:
-        if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > elt.retry_after_limit:
+        if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > patience.longest:
             error.cause += f" and asks to wait {error.retry_after:.0f} s"
             error.remedy = "run again by then, or raise ELT_RETRY_AFTER_LIMIT"
             return False
@@ -32,16 +67,17 @@ def patiently(elt: EltSettings, report: Report, call: Callable[..., T], *args: A
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, SourceBusy) else None
-        return elt.retry_wait if asked is None else asked
+        return patience.seconds(state.attempt_number) if asked is None else asked
 
     def say(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
-        report(f"try {state.attempt_number} of {elt.retries + 1}: {error}; again in {seconds:.0f} s")
+        told = f"try {state.attempt_number} of {patience.retries + 1}: {error}; again in {seconds:.0f} s"
+        report(Line(told, logging.WARNING))
 
     tries = Retrying(
         retry=retry_if_exception(is_passing),
-        stop=stop_after_attempt(elt.retries + 1),
+        stop=stop_after_attempt(patience.retries + 1),
         wait=wait,
         before_sleep=say,
         reraise=True,

@@ -66,6 +66,7 @@ class EltSettings(BaseSettings):
     duckdb_memory: str = Field("2GB", description="DuckDB's memory limit; beyond it, it spills to the state folder.")
     duckdb_threads: int = Field(2, ge=1, description="DuckDB's threads; the bytes written do not depend on them.")
     dbt_task_runs: bool = Field(True, description="Show each dbt node of a daily run as a Prefect task run.")
+    notify_url: SecretStr | None = Field(None, description="The webhook told of runs that did not end well.")
     max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
 
 

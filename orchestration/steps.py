@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestration.errors import Conflict, GateRefused, IngestCleanError
+from orchestration.errors import Cancelled, Conflict, GateRefused, IngestCleanError
 from orchestration.progress import Report
 
 UNTOUCHED = "untouched"
@@ -21,12 +21,19 @@ def step(
     begun = time.monotonic()
     try:
         yield
+    except KeyboardInterrupt:
+        raise _marked(Cancelled("interrupted"), name, subject, command, main, branch) from None
     except IngestCleanError as error:
-        error.subject = subject
-        error.step = error.step or name
-        # Refused or in conflict is a clear answer.
-        error.main = error.main or (UNTOUCHED if isinstance(error, (GateRefused, Conflict)) else main)
-        error.branch = error.branch or branch
-        error.command = error.command or command
+        _marked(error, name, subject, command, main, branch)
         raise
     report(f"{name}: {time.monotonic() - begun:.2f} s")
+
+
+def _marked(error: IngestCleanError, name: str, subject: str, command: str, main: str, branch: str) -> IngestCleanError:
+    error.subject = subject
+    error.step = error.step or name
+    # Refused or in conflict is a clear answer.
+    error.main = error.main or (UNTOUCHED if isinstance(error, (GateRefused, Conflict)) else main)
+    error.branch = error.branch or branch
+    error.command = error.command or command
+    return error

@@ -94,6 +94,7 @@ def _build(request: Request, run: RunFile, folder: Path) -> BuildResult:
         task_runs=request.task_runs,
         report=request.report,
     )
+    request.keep(built)
     built.require_passed()
     for note in built.notes():
         request.report(note)

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from orchestration.dates import parse_execution_date
-from orchestration.flows.runs import origin_of, settings_for, state_of, tasks_of
+from orchestration.dates import day_before, parse_execution_date
+from orchestration.flows.hooks import notify
+from orchestration.flows.runs import Watch, logged, origin_of, settings_for, state_of
 from orchestration.lake import open_lake
 from orchestration.publish import Published
 from orchestration.request import DateRequest, RunType
 from orchestration.run import Stages, run_date
 
 
+def _date() -> str:
+    """The date that was asked for, else the day before the scheduled start, however late the run begins."""
+    return flow_run.parameters.get("execution_date") or day_before(flow_run.scheduled_start_time)
+
+
 def _run_name() -> str:
-    parameters = flow_run.parameters
-    return f"{parameters.get('execution_date')} {parameters.get('run_type')}"
+    return f"{_date()} {flow_run.parameters.get('run_type')}"
 
 
-@flow(name="ingest-clean", flow_run_name=_run_name, persist_result=False)
+@flow(
+    name="ingest-clean",
+    flow_run_name=_run_name,
+    persist_result=False,
+    on_failure=[notify],
+    on_crashed=[notify],
+    on_cancellation=[notify],
+)
 def ingest_clean(
-    execution_date: str,
+    execution_date: str | None = None,
     run_type: RunType = "daily",
     repo: str = "project",
     bucket: str = "lakefs",
@@ -32,26 +44,30 @@ def ingest_clean(
     """Publish one date: fetch, land, clean, test, vouch, merge.
 
     Args:
-        execution_date: The logical day, YYYY-MM-DD in UTC.
-        run_type: `daily` shows each dbt node as a task run; `backfill` does not.
+        execution_date: The logical day, YYYY-MM-DD in UTC; the day before the scheduled start unless given.
+        run_type: `daily` shows each dbt node as a task run and tells of failures; `backfill` does neither, and is more
+            patient with the source.
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository must live in, checked before anything is written.
         force: Build again although neither raw nor code changed.
     """
+    watch = Watch(_date())
 
     def run() -> Published:
-        date = parse_execution_date(execution_date)
+        date = parse_execution_date(watch.subject)
         settings = settings_for(repo, bucket)
+        watch.lake = open_lake(settings)
         request = DateRequest(
             execution_date=date,
-            lake=open_lake(settings),
+            lake=watch.lake,
             settings=settings,
-            report=get_run_logger().info,
+            report=logged(),
             run_type=run_type,
             force=force,
             task_runs=run_type == "daily" and settings.elt.dbt_task_runs,
             origin=origin_of(settings),
+            keep=watch.keep,
         )
-        return run_date(request, tasks_of(Stages()))
+        return run_date(request, watch.tasks_of(Stages()))
 
-    return state_of(execution_date, run)
+    return state_of(watch, run)

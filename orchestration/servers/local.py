@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed, UsageError
-from orchestration.servers import lakefs, prefect
+from orchestration.servers import lakefs, prefect, worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.files import disk_errors, locked
 from orchestration.servers.health import health_checks
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestration.progress import Report
     from orchestration.settings import Settings
 
-__all__ = ["LakeAccess", "Server", "down", "lake_access", "prefect_api_url", "status", "up"]
+__all__ = ["LakeAccess", "Server", "down", "lake_access", "prefect_api_url", "status", "up", "up_worker"]
 
 _KINDS = (lakefs.KIND, prefect.KIND)
 _CONFIGURED_BY = {
@@ -43,6 +43,18 @@ class LakeAccess:
     endpoint: str
     access_key: SecretStr
     secret_key: SecretStr
+
+
+def up_worker(settings: Settings, report: Report) -> Server:
+    """Have a worker running on the pool of prefect.yaml, against the Prefect API in use, which must be up.
+
+    Raises:
+        ServerFailed: It could not be started.
+    """
+    server = _worker(settings)
+    with disk_errors("starting the worker"), _lock(settings, report):
+        server.start(report)
+        return server.wait(report)
 
 
 def up(settings: Settings, report: Report) -> tuple[Server, ...]:
@@ -94,8 +106,10 @@ def down(settings: Settings, report: Report, purge: bool) -> None:
         report("no server was ever started here")
         return
     with disk_errors("stopping the servers"), _lock(settings, report):
-        for kind in _KINDS:
-            server = LocalServer(kind, settings)
+        # The worker first: it would miss the others.
+        for server in (_worker(settings), *(LocalServer(kind, settings) for kind in _KINDS)):
+            if server.kind.name == "worker" and not server.pid_file.exists():
+                continue
             server.stop(report)
             if purge:
                 server.purge(report)
@@ -108,10 +122,12 @@ def status(settings: Settings) -> tuple[Server, ...]:
         UsageError: lakeFS is configured by halves, or Prefect's own settings are invalid.
     """
     configured = _configured(settings)
-    return tuple(
+    servers = tuple(
         _check(kind, configured[kind.name]) if kind.name in configured else LocalServer(kind, settings).status()
         for kind in _KINDS
     )
+    ours = _worker(settings)
+    return (*servers, ours.status()) if ours.pid_file.exists() else servers
 
 
 def lake_access(settings: Settings) -> LakeAccess:
@@ -147,6 +163,10 @@ def prefect_api_url(settings: Settings) -> str | None:
     configured = prefect.configured_api(settings)
     server = LocalServer(prefect.KIND, settings)
     return configured if configured and configured != server.last_url else server.running_url
+
+
+def _worker(settings: Settings) -> LocalServer:
+    return LocalServer(worker.kind_for(prefect_api_url(settings) or ""), settings)
 
 
 def _configured(settings: Settings) -> dict[str, str]:

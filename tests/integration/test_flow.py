@@ -102,7 +102,7 @@ def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lak
     assert (ended.code, ended.told["outcome"]) == (3, "DataFailed")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "DataFailed")
     assert message.startswith(f"{ended.date} clean: events_reject_share_within_limit: ")
-    assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt run {ended.date}")
+    assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {ended.date} --ref {kept}")
     assert message in ended.err
     assert ended.told["cause"] == message
     assert steps_of(task_runs)["clean"] == "FAILED DataFailed"

@@ -1,0 +1,44 @@
+"""The flow `eda-report`: what is published, profiled into one page that is kept on the lake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_link_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from orchestration.eda import make_report
+from orchestration.flows.hooks import notify
+from orchestration.flows.runs import guarded, origin_of, settings_for
+from orchestration.lake import MAIN, open_lake
+
+
+@flow(
+    name="eda-report",
+    flow_run_name="eda-report",
+    persist_result=False,
+    on_failure=[notify],
+    on_crashed=[notify],
+    on_cancellation=[notify],
+)
+def eda_report(commit: str | None = None, repo: str = "project", bucket: str = "lakefs") -> State[Any]:
+    """Profile the published tables at one commit of main into a page on the branch `reports`.
+
+    Args:
+        commit: The commit; main's head unless given.
+        repo: The lakeFS repository.
+        bucket: The storage bucket that the repository lives in.
+    """
+
+    def run() -> State[Any]:
+        settings = settings_for(repo, bucket)
+        lake = open_lake(settings)
+        pinned = lake.head(commit or MAIN)
+        stored = make_report(lake, pinned, origin_of(settings))
+        told = f"{MAIN} at {pinned[:12]}: {stored.url}"
+        create_link_artifact(stored.url, f"report of {pinned[:12]}", key="eda-report", description=told)
+        return Completed(name="Reported", message=told, data=stored)
+
+    return guarded("eda-report", run)

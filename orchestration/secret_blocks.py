@@ -1,0 +1,133 @@
+"""Secrets that a deployment keeps in Prefect's Secret blocks; the environment and `.env` win over them.
+
+lakefs-creds        {"access_key": …, "secret_key": …}, or access:secret
+<source>-api-token  the bearer token of a source, such as shop-api-token
+notify-url          the webhook that is told of runs that did not end well
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import PlatformFailed, UsageError
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
+
+LAKE = "lakefs-creds"
+NOTIFY = "notify-url"
+_TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-api-token")
+
+
+def token_block(source: str) -> str:
+    """The block that holds a source's API token; Prefect allows no `_` in its name."""
+    return f"{source.replace('_', '-')}-api-token"
+
+
+def completed(settings: Settings) -> Settings:
+    """The settings with what they lack taken from Secret blocks.
+
+    lakeFS's keys are asked for where an endpoint is set and no key; a source's token where none is set.
+
+    Raises:
+        UsageError: There is no block with lakeFS's keys, or what it holds is none of its two forms.
+        PlatformFailed: Prefect does not answer.
+    """
+    from pydantic import SecretStr
+
+    lake = settings.lake
+    if lake.endpoint and not (lake.access_key or lake.secret_key):
+        held = load(LAKE)
+        if held is None:
+            raise UsageError(
+                f"LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block {LAKE}",
+                remedy=f"elt secrets set {LAKE}, or set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY",
+            )
+        access, secret = lake_keys(held)
+        lake = lake.model_copy(update={"access_key": SecretStr(access), "secret_key": SecretStr(secret)})
+    sources = {
+        name: source
+        if source.token
+        else source.model_copy(update={"token": SecretStr(str(token)) if (token := load(token_block(name))) else None})
+        for name, source in settings.sources.items()
+    }
+    return replace(settings, lake=lake, sources=sources)
+
+
+def notify_url(settings: Settings) -> str | None:
+    """The webhook of notifications, if there is one."""
+    if settings.elt.notify_url:
+        return settings.elt.notify_url.get_secret_value()
+    held = load(NOTIFY)
+    return str(held) if held else None
+
+
+def lake_keys(held: Any) -> tuple[str, str]:
+    """Access key and secret key of what the block holds; Prefect gives JSON as a dictionary, even if it was text.
+
+    Raises:
+        UsageError: It is none of the two forms; what it holds is not told.
+    """
+    if isinstance(held, dict):
+        keys = held.get("access_key"), held.get("secret_key")
+    else:
+        access, _, secret = str(held).partition(":")
+        keys = access.strip(), secret.strip()
+    if not all(isinstance(key, str) and key for key in keys):
+        raise UsageError(
+            f'{LAKE} holds neither {{"access_key": …, "secret_key": …}} nor access:secret',
+            remedy=f"elt secrets set {LAKE}",
+        )
+    return str(keys[0]), str(keys[1])
+
+
+def load(block: str) -> Any | None:
+    """What a Secret block holds, None where there is no such block.
+
+    Raises:
+        PlatformFailed: Prefect does not answer.
+    """
+    from prefect.blocks.system import Secret
+
+    try:
+        return Secret.load(block).get()  # type: ignore[union-attr]
+    except ValueError as error:
+        if "Unable to find block document" in str(error):
+            return None
+        raise UsageError(f"the Secret block {block} can't be read: {type(error).__name__}") from None
+    except Exception as error:
+        raise PlatformFailed(f"Prefect gives no Secret block: {error}", remedy="elt status") from error
+
+
+def save(block: str, text: str) -> None:
+    """Writes a Secret block, or replaces what it holds.
+
+    Raises:
+        UsageError: The name is none of ours, or the text is not what the block is to hold.
+        PlatformFailed: Prefect does not answer.
+    """
+    text = text.strip()
+    if block not in (LAKE, NOTIFY) and not _TOKEN.fullmatch(block):
+        raise UsageError(
+            f"{block!r} is no secret of ours", remedy=f"set {LAKE}, <source>-api-token (shop-api-token) or {NOTIFY}"
+        )
+    if not text:
+        raise UsageError(f"nothing was given for {block}", remedy="type it at the prompt, or pipe it in")
+    if block == LAKE:
+        lake_keys(_parsed(text))
+    from prefect.blocks.system import Secret
+
+    try:
+        Secret(value=text).save(block, overwrite=True)
+    except Exception as error:
+        raise PlatformFailed(f"Prefect took no Secret block: {error}", remedy="elt status") from error
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,50 @@
+"""How the local worker is run: Prefect's process worker on the pool of prefect.yaml, against the Prefect API in use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.servers.model import Kind, Launch
+from orchestration.servers.ports import HOST
+
+if TYPE_CHECKING:
+    from orchestration.progress import Report
+    from orchestration.settings import Settings
+
+POOL = "etl-pool"
+
+
+def kind_for(api_url: str) -> Kind:
+    """The worker of a Prefect API."""
+
+    def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+        def launch(port: int) -> Launch:
+            # Its health page tells that it polls; flow runs are processes of the same Python and environment.
+            command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--with-healthcheck")
+            return Launch(command, _environment(settings, data, api_url, port))
+
+        return launch
+
+    return Kind("worker", "the worker", port=8080, path="", health="/health", limit=60, prepare=prepare)
+
+
+def _environment(settings: Settings, data: Path, api_url: str, port: int) -> dict[str, str]:
+    return os.environ | {
+        "PREFECT_HOME": str(data),
+        "PREFECT_API_URL": api_url,
+        "PREFECT_WORKER_WEBSERVER_HOST": HOST,
+        "PREFECT_WORKER_WEBSERVER_PORT": str(port),
+        # It looks for scheduled runs this often; 10 s is for fleets.
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # A run begins in a folder of its own.
+        "ELT_PROJECT_DIR": str(settings.project_dir),
+        "ELT_STATE_DIR": str(settings.state_dir),
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
