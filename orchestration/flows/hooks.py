@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
@@ -9,6 +10,7 @@ from prefect.flows import Flow
 from prefect.logging import get_logger
 from prefect.settings import get_current_settings
 
+from orchestration.dates import day_before
 from orchestration.errors import IngestCleanError
 from orchestration.notify import Notice, send
 from orchestration.secret_blocks import notify_url
@@ -19,11 +21,16 @@ def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Tells the webhook, if there is one, of a run that failed, crashed or was cancelled; a backfill tells nobody."""
     if flow_run.parameters.get("run_type") == "backfill":
         return
-    # What the run is about, as its name begins: `2025-05-20 daily`.
-    subject = flow_run.name.partition(" ")[0]
     link = f"{get_current_settings().ui_url or ''}/runs/flow-run/{flow_run.id}"
     try:
         if url := notify_url(read_settings()):
-            send(url, Notice(subject, state.name or "", state.message or "", link))
+            send(url, Notice(_subject(flow, flow_run), state.name or "", state.message or "", link))
     except IngestCleanError as error:
         get_logger("ingest_clean").warning("nobody was told of %s: %s", flow_run.name, error.describe())
+
+
+def _subject(flow: Flow[..., Any], flow_run: FlowRun) -> str:
+    """The date, or the name of a flow that has none; the worker knows a crashed run by its first, random name."""
+    if "execution_date" not in flow.parameters.properties:
+        return flow.name
+    return flow_run.parameters.get("execution_date") or day_before(flow_run.expected_start_time or datetime.now(UTC))

@@ -1,0 +1,437 @@
+"""What prefect.yaml deploys, at work: a real Prefect server, a real worker, a lakeFS that may go down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import psutil
+import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import refresh_global_settings_context
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Cancelling, Scheduled
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from examples.events_api import Options, create_app, serving
+from orchestration import keys
+from orchestration.deploy import QUEUES, deploy
+from orchestration.history import publications
+from orchestration.lake import MAIN, Lake
+from orchestration.progress import silent
+from orchestration.receipt import read_receipt
+from orchestration.request import LINK
+from orchestration.secret_blocks import LAKE, save
+from orchestration.servers import worker
+from orchestration.servers.background import LocalServer
+from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
+from tests.elt_runs import Shown
+from tests.integration.test_secrets import files_below, forms, leaks
+from tests.own_lake import OwnLake, own_lake, repository_of
+from tests.pipeline import require_whole
+
+TOKEN = "shop+of-the-deployments/=="
+GOOD, BAD, DOWN, SLOW, AGAIN = ("2016-02-01", "2016-02-02", "2016-02-03", "2016-02-04", "2016-02-05")
+LIMIT = 150.0
+
+
+class ByDate:
+    """An API that misbehaves on some dates."""
+
+    def __init__(self, dates: dict[str, ASGIApp], otherwise: ASGIApp) -> None:
+        self.dates, self.otherwise = dates, otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = parse_qs(scope.get("query_string", b"").decode()).get("date", [""])[0]
+        await self.dates.get(asked, self.otherwise)(scope, receive, send)
+
+
+@dataclass
+class Nightly:
+    """The deployments at work.
+
+    Attributes:
+        client: Of the Prefect API.
+        shown: The same, as a person sees it.
+        own: The lakeFS, which may go down.
+        lake: Its repository.
+        shop: The API, by date.
+        told: What the webhook was told.
+        state: The state folder of the worker and its runs.
+        environment: What the worker was started with.
+    """
+
+    client: SyncPrefectClient
+    shown: Shown
+    own: OwnLake
+    lake: Lake
+    shop: ByDate
+    told: list[dict[str, Any]]
+    state: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+    def begin(self, deployment: str, scheduled: datetime | None = None, **parameters: Any) -> UUID:
+        """A flow run of a deployment, scheduled for now or for then."""
+        found = self.client.read_deployment_by_name(deployment)
+        state: State[Any] | None = Scheduled(scheduled_time=scheduled) if scheduled else None
+        return self.client.create_flow_run_from_deployment(found.id, parameters=parameters, state=state).id
+
+    def ended(self, run: UUID) -> FlowRun:
+        """The flow run, once it has ended."""
+        return self.until(run, lambda found: bool(found.state and found.state.is_final()))
+
+    def until(self, run: UUID, holds: Any) -> FlowRun:
+        """The flow run, once something holds of it."""
+        end = time.monotonic() + LIMIT
+        while not holds(found := self.client.read_flow_run(run)) and time.monotonic() < end:
+            time.sleep(0.5)
+        assert holds(found), found.state
+        return found
+
+    def date(self, execution_date: str, **parameters: Any) -> FlowRun:
+        """A run of a date, to its end."""
+        return self.ended(self.begin("ingest-clean/daily-ingest", execution_date=execution_date, **parameters))
+
+
+@pytest.fixture(scope="module")
+def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nightly]:
+    """Server, worker, lake, shop and webhook; the deployments are removed at the end, the server is everybody's."""
+    folder = tmp_path_factory.mktemp("nightly")
+    url = str(prefect_server.running_url)
+    told: list[dict[str, Any]] = []
+
+    async def hear(request: Request) -> Response:
+        told.append(await request.json())
+        return Response(status_code=204)
+
+    good = create_app(Options(rows=200, token=TOKEN))
+    shop = ByDate(
+        {
+            BAD: create_app(Options(rows=1_000, token=TOKEN, fault="bad-day")),
+            SLOW: create_app(Options(rows=200, token=TOKEN, fault="slow", delay=8, fault_times=1)),
+        },
+        good,
+    )
+    with (
+        own_lake(folder / "lake") as own,
+        serving(shop) as shop_url,
+        serving(Starlette(routes=[Route("/hook", hear, methods=["POST"])])) as hook_url,
+        repository_of(own.access, "project") as lake,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        environment = {
+            "HOME": str(folder),
+            "LAKEFS_ENDPOINT": own.access.endpoint,
+            "SHOP_API_URL": shop_url,
+            "SHOP_API_TOKEN": TOKEN,
+            "ELT_NOTIFY_URL": f"{hook_url}/hook",
+            "ELT_STATE_DIR": str(folder / "state"),
+            "ELT_RETRIES": "0",
+            "PREFECT_API_URL": url,
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        refresh_global_settings_context()
+        # lakeFS's keys are in Prefect only.
+        keys_of_lake = {
+            "access_key": own.access.access_key.get_secret_value(),
+            "secret_key": own.access.secret_key.get_secret_value(),
+        }
+        save(LAKE, json.dumps(keys_of_lake))
+        deploy(url, PROJECT_DIR, silent)
+        settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
+        server = LocalServer(worker.kind_for(url), settings)
+        server.start(silent)
+        shown = Shown(url)
+        try:
+            server.wait(silent)
+            with get_client(sync_client=True) as client:
+                yield Nightly(client, shown, own, lake, shop, told, folder / "state", environment)
+                for found in client.read_deployments():
+                    client.delete_deployment(found.id)
+                client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
+        finally:
+            server.stop(silent)
+            shown.close()
+    refresh_global_settings_context()
+
+
+# what is deployed
+
+
+def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
+    """What the API says of each deployment, in the words of prefect.yaml."""
+    found: dict[str, dict[str, Any]] = {}
+    automations = nightly.shown.all("automations")
+    for one in nightly.shown.all("deployments"):
+        triggers = [
+            {
+                "type": "event",
+                "name": automation["name"],
+                "expect": sorted(automation["trigger"]["expect"]),
+                "match_related": automation["trigger"]["match_related"],
+                "posture": automation["trigger"]["posture"],
+                "threshold": automation["trigger"]["threshold"],
+            }
+            for automation in automations
+            if any(action.get("deployment_id") == one["id"] for action in automation["actions"])
+        ]
+        found[one["name"]] = {
+            "name": one["name"],
+            "entrypoint": one["entrypoint"],
+            "tags": one["tags"],
+            "work_pool": {"name": one["work_pool_name"], "work_queue_name": one["work_queue_name"]},
+            "enforce_parameter_schema": one["enforce_parameter_schema"],
+            "concurrency_limit": {
+                "limit": one["global_concurrency_limit"]["limit"],
+                "collision_strategy": one["concurrency_options"]["collision_strategy"],
+            },
+            **(
+                {
+                    "schedules": [
+                        {
+                            "cron": schedule["schedule"]["cron"],
+                            "timezone": schedule["schedule"]["timezone"],
+                            "slug": schedule["slug"],
+                            "active": schedule["active"],
+                            "parameters": schedule["parameters"],
+                        }
+                        for schedule in one["schedules"]
+                    ]
+                }
+                if one["schedules"]
+                else {}
+            ),
+            **({"triggers": triggers} if triggers else {}),
+        }
+    return found
+
+
+def meant(text: str) -> dict[str, dict[str, Any]]:
+    found = {one["name"]: one for one in yaml.safe_load(text)["deployments"]}
+    for one in found.values():
+        for trigger in one.get("triggers", ()):
+            trigger["expect"] = sorted(trigger["expect"])
+    return found
+
+
+def test_the_api_says_what_the_file_meant(nightly: Nightly) -> None:
+    text = (PROJECT_DIR / "prefect.yaml").read_text()
+
+    assert deployed(nightly) == meant(text)
+    # A slip of the pen, which Prefect ignores without a word, would be seen.
+    assert deployed(nightly) != meant(text.replace("schedules:", "schedule:"))
+
+
+def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> None:
+    found = {one["name"]: one for one in nightly.shown.all("deployments")}
+
+    assert found["daily-ingest"]["description"].startswith("Publish one date: fetch, land, clean, test, vouch, merge.")
+    assert found["marts"]["description"].startswith("Publish the marts")
+    assert found["eda-report"]["description"].startswith("Profile the published tables")
+    parameters = found["daily-ingest"]["parameter_openapi_schema"]["properties"]
+    assert sorted(parameters) == ["bucket", "execution_date", "force", "repo", "run_type"]
+    assert parameters["run_type"]["enum"] == ["daily", "backfill"]
+    assert not any(one["pull_steps"] for one in found.values())
+
+
+def test_tonight_comes_before_what_follows_it_and_before_long_ago(nightly: Nightly) -> None:
+    found = {queue.name: queue.priority for queue in nightly.client.read_work_queues(work_pool_name=worker.POOL)}
+
+    assert {name: found[name] for name in QUEUES} == QUEUES
+    assert QUEUES["nightly"] < QUEUES["downstream"] < QUEUES["backfill"]
+
+
+def test_a_run_is_refused_whose_parameters_are_none(nightly: Nightly) -> None:
+    with pytest.raises(PrefectHTTPStatusError, match="run_type"):
+        nightly.begin("ingest-clean/daily-ingest", run_type="hourly")
+
+
+# what runs
+
+
+def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nightly) -> None:
+    late = datetime(2016, 2, 2, 3, tzinfo=UTC)
+
+    run = nightly.ended(nightly.begin("ingest-clean/daily-ingest", late, run_type="daily"))
+
+    assert run.state is not None
+    assert (run.name, run.state.name) == (f"{GOOD} daily", "Published")
+    assert require_whole(nightly.lake, GOOD)
+    newest = next(entry for entry in publications(nightly.lake) if entry.execution_date == GOOD)
+    assert nightly.lake.commit_of(newest.commit).metadata[LINK].endswith(str(run.id))
+    reported = follower(nightly, "eda-report", run)
+    made = follower(nightly, "marts", run)
+    assert (made.state_name, reported.state_name) == ("Published", "Reported")
+    receipt = read_receipt(nightly.lake, MAIN, keys.MARTS_RECEIPT)
+    page = nightly.lake.read("reports", "reports/eda.html")
+    assert receipt is not None
+    assert keys.date_receipt(GOOD) in receipt.content["inputs"]["receipts"]
+    assert page is not None
+    assert GOOD.encode() in page
+    artifacts = {one["key"]: one for one in artifacts_of(nightly, run)}
+    assert {"run-summary", "dbt-results", "lakefs-commit"} <= artifacts.keys()
+    assert "| events | 200 |" in artifacts["run-summary"]["data"]
+    assert newest.commit in artifacts["run-summary"]["data"]
+    assert "eda-report" in {one["key"] for one in artifacts_of(nightly, reported)}
+
+
+def follower(nightly: Nightly, name: str, after: FlowRun) -> FlowRun:
+    """The run of a name that began after another, once it has ended."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_DESC")
+        later = [one for one in runs if one["start_time"] and one["start_time"] > str(after.start_time)[:10]]
+        if later and later[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
+            return nightly.client.read_flow_run(UUID(later[0]["id"]))
+        time.sleep(0.5)
+    raise AssertionError(f"no run of {name} followed")
+
+
+def artifacts_of(nightly: Nightly, run: FlowRun) -> list[dict[str, Any]]:
+    return nightly.shown.all("artifacts", artifacts={"flow_run_id": {"any_": [str(run.id)]}})
+
+
+def test_bad_data_is_told_as_such(nightly: Nightly) -> None:
+    run = nightly.date(BAD)
+
+    assert run.state is not None
+    assert (run.state.type.value, run.state.name) == ("FAILED", "DataFailed")
+    assert not require_whole(nightly.lake, BAD)
+    (notice,) = heard(nightly, BAD)
+    assert notice["outcome"] == "DataFailed"
+    assert notice["cause"].startswith(f"{BAD} clean: events_reject_share_within_limit")
+    assert notice["link"].endswith(f"/runs/flow-run/{run.id}")
+    assert notice["text"].startswith(f"{BAD}: DataFailed\n")
+    results = next(one for one in artifacts_of(nightly, run) if one["key"] == "dbt-results")
+    assert json.loads(results["data"])[0]["node"] == "events_reject_share_within_limit"
+
+
+def heard(nightly: Nightly, date: str) -> list[dict[str, Any]]:
+    """What the webhook was told of a date; hooks run after the state is set."""
+    end = time.monotonic() + 30
+    while not (found := [one for one in nightly.told if one["subject"] == date]) and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
+
+
+def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(nightly: Nightly) -> None:
+    nightly.own.server.stop(silent)
+    try:
+        failed = nightly.date(DOWN)
+    finally:
+        nightly.own.start()
+    assert failed.state is not None
+    assert (failed.state.type.value, failed.state.name) == ("FAILED", "PlatformFailed")
+
+    # What the button "Retry" does.
+    nightly.client.set_flow_run_state(failed.id, Scheduled(name="AwaitingRetry", scheduled_time=datetime.now(UTC)))
+    retried = nightly.until(failed.id, lambda run: run.state.is_completed())
+
+    assert (retried.state_name, retried.run_count) == ("Published", 2)
+    assert require_whole(nightly.lake, DOWN)
+    assert [one["outcome"] for one in heard(nightly, DOWN)] == ["PlatformFailed"]
+
+
+def process_of(run: FlowRun, nightly: Nightly) -> psutil.Process:
+    """The process that a flow run is in: a child of the worker."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run.id):
+                return process
+        except psutil.Error:
+            continue
+    raise AssertionError(f"no process of {run.id}")
+
+
+def test_a_killed_run_is_crashed_and_the_next_one_heals(nightly: Nightly) -> None:
+    begun = nightly.begin("ingest-clean/daily-ingest", execution_date=SLOW)
+    running = nightly.until(begun, lambda run: run.state.is_running())
+    os.kill(process_of(running, nightly).pid, signal.SIGKILL)
+
+    crashed = nightly.ended(begun)
+    assert crashed.state is not None
+    assert crashed.state.type.value == "CRASHED"
+    assert [one["outcome"] for one in heard(nightly, SLOW)] == ["Crashed"]
+
+    healed = nightly.date(SLOW)
+    assert healed.state_name == "Published"
+    assert require_whole(nightly.lake, SLOW)
+
+
+def test_a_cancelled_run_is_cancelled_and_leaves_main_alone(nightly: Nightly) -> None:
+    begun = nightly.begin("ingest-clean/daily-ingest", execution_date=AGAIN)
+    nightly.until(begun, lambda run: run.state.is_running())
+
+    nightly.client.set_flow_run_state(begun, Cancelling())
+    cancelled = nightly.ended(begun)
+
+    assert cancelled.state is not None
+    assert cancelled.state.is_cancelled()
+    assert require_whole(nightly.lake, AGAIN) in (True, False)
+    assert nightly.date(AGAIN, run_type="backfill").state_name in ("Published", "Unchanged")
+
+
+def test_a_changed_date_shows_its_rows_before_and_after(nightly: Nightly) -> None:
+    assert nightly.date(AGAIN, run_type="backfill").state_name in ("Published", "Unchanged")
+    nightly.shop.dates[AGAIN] = create_app(Options(rows=300, token=TOKEN))
+
+    again = nightly.date(AGAIN, run_type="backfill")
+
+    assert again.state_name == "Superseded"
+    (shown,) = (one for one in artifacts_of(nightly, again) if one["key"] == "superseded-rows")
+    (events,) = (row for row in json.loads(shown["data"]) if row["table"] == "events")
+    assert events["rows before"] < events["rows after"]
+
+
+def test_a_backfill_tells_nobody(nightly: Nightly) -> None:
+    before = len(nightly.told)
+
+    run = nightly.date(BAD, run_type="backfill")
+
+    assert run.state_name == "DataFailed"
+    time.sleep(2)
+    assert len(nightly.told) == before
+
+
+def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServer, tmp_path: Path) -> None:
+    access = nightly.own.access
+    secret = access.secret_key.get_secret_value()
+    sought = forms(secret, access.access_key.get_secret_value()) | forms(TOKEN)
+    places = files_below(nightly.state, prefect_server.data, prefect_server.log.parent)
+    kinds = ("flows", "flow_runs", "task_runs", "logs", "artifacts", "variables", "block_documents", "deployments")
+    places |= {kind: json.dumps(nightly.shown.all(kind)).encode() for kind in kinds}
+    places["events"] = json.dumps(nightly.shown.events()).encode()
+    places["told"] = json.dumps(nightly.told).encode()
+    for commit in nightly.lake.log(MAIN):
+        places[commit.id] = json.dumps(dict(commit.metadata)).encode()
+    for stored in nightly.lake.objects(MAIN):
+        places[stored.key] = nightly.lake.read(MAIN, stored.key) or b""
+
+    assert {"worker.log", "prefect.db"} <= {Path(place).name for place in places}
+    assert len(places["artifacts"]) > 100
+    assert leaks(places, sought, tmp_path) == []
+
+
+def test_the_deployments_are_made_once(nightly: Nightly) -> None:
+    before = {one["name"]: one["id"] for one in nightly.shown.all("deployments")}
+
+    deploy(nightly.environment["PREFECT_API_URL"], PROJECT_DIR, silent)
+
+    assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
+    assert len(nightly.shown.all("automations")) == 2
