@@ -18,24 +18,16 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-import yaml
-
-from examples.events_api import records
-from examples.events_api.forms import MEDIA_TYPES, framed
-from examples.events_api.options import Form
+from benchmarks.day import DAY, fetched_as, serving, write_day
+from examples.events_api.forms import MEDIA_TYPES
 from orchestration.settings import read_settings
 from tests.support import copy_project
 
-DAY = date(2025, 5, 20)
 ELT = (sys.executable, "-m", "orchestration")
 _STEP = re.compile(r"\b(pin|fetch|decide|branch|land|clean|commit|merge): ([0-9.]+) s$", re.MULTILINE)
 
@@ -49,9 +41,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=4, help="runs; the first is told apart")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        project = _fetched_as(told.form, copy_project(Path(folder)))
-        size = _write_day(told.rows, told.form, project)
-        with _serving(project, MEDIA_TYPES[told.form]) as url:
+        project = fetched_as(told.form, copy_project(Path(folder)))
+        size = write_day(told.rows, told.form, project)
+        with serving(project, MEDIA_TYPES[told.form]) as url:
             environment = {
                 **os.environ,
                 "ELT_PROJECT_DIR": str(project),
@@ -66,50 +58,6 @@ def main() -> None:
     for name in (name for name in runs[-1] if name != "rows"):
         later = median(float(run[name]) for run in runs[1:] or runs)
         print(f"{name:<12}{later:>9.2f}   (first run {float(runs[0][name]):.2f})")
-
-
-def _fetched_as(form: Form, project: Path) -> Path:
-    file = project / "models/staging/shop/_shop__sources.yml"
-    described = yaml.safe_load(file.read_text())
-    for table in described["sources"][0]["tables"]:
-        table["config"]["meta"]["fetch"]["form"] = form
-    file.write_text(yaml.safe_dump(described, sort_keys=False))
-    return project
-
-
-def _write_day(rows: int, form: Form, folder: Path) -> int:
-    bodies = {"events": records.events(DAY, 0, rows), "products": iter(records.products(DAY, rows))}
-    for name, lines in bodies.items():
-        with (folder / name).open("wb") as file:
-            file.writelines(framed(form, lines, {}))
-    return (folder / "events").stat().st_size
-
-
-@contextmanager
-def _serving(folder: Path, media_type: str) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = folder / self.path.partition("?")[0].strip("/")
-            self.send_response(200)
-            self.send_header("Content-Type", media_type)
-            self.send_header("Content-Length", str(path.stat().st_size))
-            self.end_headers()
-            self.wfile.flush()
-            with path.open("rb") as file:
-                self.connection.sendfile(file)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _run(environment: dict[str, str], day: str, run_type: str) -> dict[str, float | str]:

@@ -1,0 +1,66 @@
+"""A synthetic day of any size, made before and served from files, so that the source costs next to nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import yaml
+
+from examples.events_api import records
+from examples.events_api.forms import framed
+from examples.events_api.options import Form
+
+DAY = date(2025, 5, 20)
+
+
+def fetched_as(form: Form, project: Path) -> Path:
+    """The project, its sources fetched in this form."""
+    file = project / "models/staging/shop/_shop__sources.yml"
+    described = yaml.safe_load(file.read_text())
+    for table in described["sources"][0]["tables"]:
+        table["config"]["meta"]["fetch"]["form"] = form
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
+    return project
+
+
+def write_day(rows: int, form: Form, folder: Path) -> int:
+    """Writes the bodies of both endpoints; the bytes of the events'."""
+    bodies = {"events": records.events(DAY, 0, rows), "products": iter(records.products(DAY, rows))}
+    for name, lines in bodies.items():
+        with (folder / name).open("wb") as file:
+            file.writelines(framed(form, lines, {}))
+    return (folder / "events").stat().st_size
+
+
+@contextmanager
+def serving(folder: Path, media_type: str) -> Iterator[str]:
+    """Serves the bodies for whatever date."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = folder / self.path.partition("?")[0].strip("/")
+            self.send_response(200)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.end_headers()
+            self.wfile.flush()
+            with path.open("rb") as file:
+                self.connection.sendfile(file)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
