@@ -57,11 +57,13 @@ def clean(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
         raw=landed.inputs,
     )
     with request.step("clean", branch=landed.branch):
+        built = _build(request, run, spool)
         try:
-            return _build(request, run, spool)
+            return _judged(request, built)
         except DataFailed as error:
-            # Again is the same again: the rows have to be looked at.
-            error.command = f"elt rejects {request.execution_date} --ref {landed.branch}"
+            if any(parts.rejected for parts in built.accounting.values()):
+                # Again is the same again: the rows have to be looked at.
+                error.command = f"elt rejects {request.execution_date} --ref {landed.branch}"
             raise
 
 
@@ -80,11 +82,11 @@ def build_marts(request: MartsRequest, dates: PublishedDates, pinned: str, branc
         published=dates.files,
     )
     with request.step("build", branch=branch):
-        return _build(request, run, folder)
+        return _judged(request, _build(request, run, folder))
 
 
 def _build(request: Request, run: RunFile, folder: Path) -> BuildResult:
-    built = build(
+    return build(
         run,
         _manifest(request),
         Project(request.settings.project_dir, TARGET, folder / "dbt"),
@@ -94,6 +96,9 @@ def _build(request: Request, run: RunFile, folder: Path) -> BuildResult:
         task_runs=request.task_runs,
         report=request.report,
     )
+
+
+def _judged(request: Request, built: BuildResult) -> BuildResult:
     request.keep(built)
     built.require_passed()
     for note in built.notes():

@@ -134,7 +134,8 @@ def test_an_answer_that_cannot_be_used_leaves_main_alone_and_says_why(
     assert [part for part in case.says if part not in told] == [], told
     assert told.startswith(f"{execution_date} {error.value.step}: ")
     assert "\nmain: untouched\n" in told
-    assert told.endswith(f"elt run {execution_date}")
+    look = f"elt rejects {execution_date} --ref {error.value.branch}"
+    assert told.endswith(look if " rejected for " in told else f"elt run {execution_date}")
     assert ("(tries: 2)" in told) == case.asked_again, told
     assert lake.head(MAIN) == before
     kept = list(lake.branches(f"etl-{execution_date}"))
