@@ -103,7 +103,8 @@ class Runs:
     def elt(self, *arguments: str) -> Any:
         """The JSON that another `elt` command prints."""
         command = [sys.executable, "-c", ELT, *arguments, "--json"]
-        return json.loads(subprocess.check_output(command, env=self.environment, cwd=self.folder))
+        environment = {**self.environment, "ELT_STATE_DIR": str(self.folder / "state")}
+        return json.loads(subprocess.check_output(command, env=environment, cwd=self.folder))
 
     def close(self) -> None:
         """Begins no more cases, and waits for those under way."""

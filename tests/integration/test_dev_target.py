@@ -87,14 +87,10 @@ def test_one_setting_picks_the_date(project: Path) -> None:
     [
         (("build", "--select", "events+"), "Completed successfully"),
         (("test",), "Completed successfully"),
-        (("test", "--select", "test_type:unit"), "Completed successfully"),
         (("show", "--select", "events", "--limit", "2"), "| event_id "),
         (("show", "--inline", "select count(*) as n from {{ ref('products') }}"), "|  n |"),
         (("ls", "--resource-type", "source"), "source:ingest_clean.shop.events"),
         (("compile", "--select", "events"), "row_number() over"),
-        (("parse",), ""),
-        (("docs", "generate"), "Catalog written"),
-        (("run", "--empty"), "Completed successfully"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
 )
@@ -107,7 +103,7 @@ def test_every_command_behaves(project: Path, command: tuple[str, ...], shown: s
 
 def test_an_empty_run_is_made_good_by_the_next(project: Path) -> None:
     before = counted(project, "events")
-    dbt(project, "run", "--empty")
+    assert dbt(project, "run", "--empty").code == 0
     assert counted(project, "events") == 0
 
     assert dbt(project, "build").code == 0

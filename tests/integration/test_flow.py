@@ -195,3 +195,20 @@ def test_a_prefect_out_of_reach_is_the_platforms_fault(runs: Runs, lake: Lake) -
     assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
     assert f"Prefect at {CLOSED}/api: " in ended.err
     assert list(lake.branches(f"etl-{ended.date}-")) == []
+
+
+def test_marts_and_report_are_flow_runs_of_their_own(runs: Runs, shown: Shown, lake: Lake) -> None:
+    runs.all()
+
+    made = runs.elt("marts")
+    reported = runs.elt("report", made["commit"])
+
+    # Other tests publish dates of this lake too.
+    assert made["outcome"] in ("published", "superseded", "unchanged")
+    assert {"customer_features", "daily_sales", "product_sales"} == made["rows"].keys()
+    assert shown.flow_runs("marts")[-1]["state"]["name"] == made["outcome"].capitalize()
+    assert (reported["key"], reported["branch"]) == ("reports/eda.html", "reports")
+    page = lake.read(reported["commit"], reported["key"])
+    assert page is not None
+    assert made["commit"][:12].encode() in page
+    assert shown.flow_runs("eda-report")[-1]["state"]["name"] == "Reported"

@@ -14,13 +14,17 @@ import httpx
 import lakefs_sdk
 import psutil
 import pytest
+from prefect.context import refresh_global_settings_context
 
+from orchestration.deploy import deploy
 from orchestration.errors import ServerFailed
 from orchestration.progress import silent
 from orchestration.servers import local, ports, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.lakefs import KIND as LAKEFS
+from orchestration.servers.worker import POOL
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
+from tests.elt_runs import eventually
 
 
 @pytest.fixture
@@ -40,6 +44,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     )
     yield made
     local.down(made, silent, purge=True)
+    monkeypatch.undo()
+    refresh_global_settings_context()
 
 
 @pytest.fixture
@@ -99,7 +105,7 @@ def states(servers: tuple[local.Server, ...]) -> list[str]:
     return [server.state for server in servers]
 
 
-def test_the_life_of_the_local_servers(settings: Settings) -> None:
+def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     other = settings.state_dir / "spool" / "page.json"
     other.parent.mkdir(parents=True)
     other.write_text("{}")
@@ -130,13 +136,26 @@ def test_the_life_of_the_local_servers(settings: Settings) -> None:
     assert healed[1] == first[1]
     assert repositories(settings) == ["kept"]
 
+    monkeypatch.setenv("PREFECT_API_URL", api)
+    refresh_global_settings_context()
+    deploy(api, PROJECT_DIR, silent)
+    ours = local.up_worker(settings, silent)
+    assert (ours.name, ours.state) == ("worker", "running")
+    assert local.up_worker(settings, silent) == ours
+    polling = f"{api}/work_pools/{POOL}/workers/filter"
+    workers = eventually(lambda: httpx.post(polling, json={}, trust_env=False).json())
+    assert [worker["status"] for worker in workers] == ["ONLINE"]
+    assert local.status(settings) == (*healed, ours)
+
     said.clear()
     local.down(settings, said.append, purge=False)
-    assert [line.split(" (")[0] for line in said] == ["stopped lakeFS", "stopped Prefect"]
-    assert states(local.status(settings)) == ["stopped", "stopped"]
+    assert [line.split(" (")[0] for line in said] == ["stopped the worker", "stopped lakeFS", "stopped Prefect"]
+    assert states(local.status(settings)) == ["stopped", "stopped", "stopped"]
+    assert not lives(ours)
+    said.pop(0)
     assert not any(lives(server) for server in healed)
     local.down(settings, said.append, purge=False)
-    assert said[2:] == ["lakeFS is not running", "Prefect is not running"]
+    assert said[2:] == ["the worker is not running", "lakeFS is not running", "Prefect is not running"]
 
     local.down(settings, silent, purge=True)
     left = {str(path.relative_to(settings.state_dir)) for path in settings.state_dir.rglob("*") if path.is_file()}
