@@ -108,7 +108,7 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         execution_date = next(bench.dates)
         small = {"ELT_DUCKDB_MEMORY": "160MB"}
 
-        ended = run_on_a_small_disk(bench, prefect_server, (spool, "56m"), execution_date, **small)
+        ended = run_on_a_small_disk(bench, prefect_server, (spool, "60m"), execution_date, **small)
 
         assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
         cause, main, kept, following = ended.told["cause"].splitlines()
@@ -121,7 +121,7 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         require_published_once(bench.elsewhere(lake, **small), execution_date)
 
 
-@pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "clean"), ("dbt", "256k", "decide")])
+@pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "clean"), ("dbt", "256k", "pin")])
 def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
     lake: Lake, project: Path, prefect_server: LocalServer, name: str, size: str, step: str
 ) -> None:

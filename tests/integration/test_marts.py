@@ -172,7 +172,7 @@ def test_marts_that_fail_a_test_leave_main_as_it_was(published: Lake, settings: 
     tree = tree_of(published)
 
     with pytest.raises(DataFailed) as error:
-        run_marts(marts_of(published, settings(spoilt)))
+        run_marts(marts_of(published, settings(spoilt), force=True))
 
     assert "daily_sales_counts_some_event" in error.value.cause
     assert (error.value.subject, error.value.step, error.value.command) == ("marts", "build", "elt marts")

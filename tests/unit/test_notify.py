@@ -1,0 +1,212 @@
+"""Who is told of a run that did not end well, what, and what of the webhook's address gets out: nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import get_current_settings
+from prefect.states import Crashed, Failed
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from examples.events_api import serving
+from orchestration.errors import PlatformFailed
+from orchestration.flows.hooks import notify
+from orchestration.flows.ingest import ingest_clean
+from orchestration.flows.marts import marts
+from orchestration.notify import Notice, send
+from tests.elt_runs import CLOSED
+
+SECRET = "T0SESAM/B0SESAM"
+NOTICE = Notice("2025-05-20", "DataFailed", "events_has_rows: 1 failing rows", "http://prefect/run")
+
+
+class Webhook:
+    """A real receiver: what it was told, and the status it answers with."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.status = 204
+        self.url = ""
+
+    async def hear(self, request: Request) -> Response:
+        self.told.append(json.loads(await request.body()))
+        return Response(status_code=self.status)
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    receiver = Webhook()
+    with serving(Starlette(routes=[Route("/hook/{secret:path}", receiver.hear, methods=["POST"])])) as url:
+        receiver.url = f"{url}/hook/{SECRET}"
+        yield receiver
+
+
+@pytest.fixture
+def log() -> Iterator[list[logging.LogRecord]]:
+    """What is logged; Prefect's loggers do not pass it on to the root once Prefect has set them up."""
+    records: list[logging.LogRecord] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if not any(record is known for known in records):
+                records.append(record)
+
+    kept, loggers = Kept(), [logging.getLogger(), logging.getLogger("prefect")]
+    for logger in loggers:
+        logger.addHandler(kept)
+    yield records
+    for logger in loggers:
+        logger.removeHandler(kept)
+
+
+@pytest.fixture
+def told_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Runs the hook of a failed run, with the webhook in the settings."""
+    monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
+
+    def tell(url: str, flow: Flow[..., Any] = ingest_clean, run: FlowRun | None = None, state: Any = None) -> None:
+        monkeypatch.setenv("ELT_NOTIFY_URL", url)
+        notify(flow, run or run_of("daily"), state or Failed(name="DataFailed", message="events_has_rows: 1 rows"))
+
+    return tell
+
+
+def run_of(run_type: str | None, execution_date: str | None = "2025-05-20") -> FlowRun:
+    given = {"run_type": run_type, "execution_date": execution_date}
+    return FlowRun(
+        flow_id=uuid4(),
+        name="2025-05-20 daily",
+        parameters={name: value for name, value in given.items() if value},
+        expected_start_time=datetime(2025, 6, 2, 3, tzinfo=UTC),
+    )
+
+
+# what is sent
+
+
+def test_a_notice_is_one_text_and_its_parts(webhook: Webhook) -> None:
+    send(webhook.url, NOTICE)
+
+    assert webhook.told == [
+        {
+            "text": "2025-05-20: DataFailed\nevents_has_rows: 1 failing rows\nhttp://prefect/run",
+            "subject": "2025-05-20",
+            "outcome": "DataFailed",
+            "cause": "events_has_rows: 1 failing rows",
+            "link": "http://prefect/run",
+        }
+    ]
+
+
+def test_a_part_that_is_missing_leaves_no_empty_line() -> None:
+    assert Notice("marts", "Crashed", "", "http://run").text == "marts: Crashed\nhttp://run"
+
+
+def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
+    send(webhook.url, Notice("2025-05-20", "DataFailed", "x" * 100_000, "http://run"))
+
+    (told,) = webhook.told
+    assert told["cause"] == "x" * 1_500
+    assert told["text"].endswith("x\nhttp://run")
+    assert len(told["text"]) < 1_600
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+def test_a_webhook_that_does_not_take_it_is_told_without_its_address(webhook: Webhook, status: int) -> None:
+    webhook.status = status
+
+    with pytest.raises(PlatformFailed, match=f"answered {status}") as failed:
+        send(webhook.url, NOTICE)
+
+    assert SECRET not in failed.value.describe()
+    assert len(webhook.told) == 1
+
+
+@pytest.mark.parametrize("url", [f"{CLOSED}/{SECRET}", f"http://[::1/{SECRET}", f"ftp://x/{SECRET}", SECRET])
+def test_an_address_where_nobody_answers_is_told_without_it(url: str) -> None:
+    with pytest.raises(PlatformFailed, match="does not answer") as failed:
+        send(url, NOTICE)
+
+    assert "ELT_NOTIFY_URL" in failed.value.remedy
+    assert SECRET not in failed.value.describe()
+    # A traceback shows what led to it, and httpx's own error names the address.
+    assert failed.value.__suppress_context__
+
+
+# who is told
+
+
+def test_a_failed_run_is_told_with_its_date_outcome_cause_and_page(
+    told_by: Callable[..., None], webhook: Webhook
+) -> None:
+    run = run_of("daily")
+
+    told_by(webhook.url, run=run)
+
+    (told,) = webhook.told
+    assert told["subject"] == "2025-05-20"
+    assert (told["outcome"], told["cause"]) == ("DataFailed", "events_has_rows: 1 rows")
+    assert told["link"] == f"{get_current_settings().ui_url or ''}/runs/flow-run/{run.id}"
+
+
+def test_a_backfill_tells_nobody(told_by: Callable[..., None], webhook: Webhook) -> None:
+    told_by(webhook.url, run=run_of("backfill"))
+    assert webhook.told == []
+
+    told_by(webhook.url, run=run_of(None))
+    assert len(webhook.told) == 1
+
+
+def test_a_crashed_run_without_a_date_is_known_by_its_schedule(told_by: Callable[..., None], webhook: Webhook) -> None:
+    told_by(webhook.url, run=run_of(None, None), state=Crashed(message="exit code -9"))
+
+    assert webhook.told[0]["text"].startswith("2025-06-01: Crashed\nexit code -9\n")
+
+
+def test_a_flow_without_dates_is_known_by_its_name(told_by: Callable[..., None], webhook: Webhook) -> None:
+    told_by(webhook.url, flow=marts, run=run_of(None, None))
+
+    assert webhook.told[0]["subject"] == "marts"
+
+
+def test_a_webhook_that_fails_only_warns_and_its_address_is_not_in_the_log(
+    told_by: Callable[..., None], webhook: Webhook, log: list[logging.LogRecord]
+) -> None:
+    webhook.status = 500
+
+    told_by(webhook.url)
+    told_by(f"{CLOSED}/{SECRET}")
+
+    warnings = [record for record in log if record.name.endswith("ingest_clean")]
+    assert [record.levelname for record in warnings] == ["WARNING", "WARNING"]
+    assert "nobody was told of 2025-05-20 daily" in warnings[0].getMessage()
+    assert "answered 500" in warnings[0].getMessage()
+    assert "does not answer: ConnectError" in warnings[1].getMessage()
+    assert not any(SECRET in record.getMessage() or record.exc_info for record in log)
+
+
+def test_settings_that_are_wrong_only_warn(
+    told_by: Callable[..., None],
+    webhook: Webhook,
+    log: list[logging.LogRecord],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ELT_RETRIES", "often")
+
+    told_by(webhook.url)
+
+    assert webhook.told == []
+    (warned,) = (record for record in log if record.name.endswith("ingest_clean"))
+    assert "ELT_RETRIES='often'" in warned.getMessage()

@@ -1,0 +1,180 @@
+"""How often and how long the source is asked again, and when it is not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import pytest
+
+from orchestration.errors import (
+    DataFailed,
+    IngestCleanError,
+    SourceBodyInvalid,
+    SourceBusy,
+    SourceFailed,
+    SourceRefused,
+    SourceUnreachable,
+)
+from orchestration.progress import Line, level_of, silent, warning
+from orchestration.retry import Patience, patience, patiently
+from orchestration.settings import EltSettings
+
+QUICK = Patience(retries=3, wait=0.0, longest=600.0)
+
+
+class Source:
+    """Raises these errors one by one, then answers; `asked` counts."""
+
+    def __init__(self, *errors: IngestCleanError) -> None:
+        self.errors = list(errors)
+        self.asked = 0
+
+    def __call__(self, page: str) -> str:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return page
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits, which nobody waits for."""
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    return waits
+
+
+def failing(make: Callable[[], IngestCleanError], times: int = 20) -> Source:
+    return Source(*(make() for _ in range(times)))
+
+
+def unreachable() -> SourceUnreachable:
+    return SourceUnreachable("no connection")
+
+
+# how patient
+
+
+def test_a_daily_run_waits_the_same_and_a_backfill_asks_twice_as_often_ever_later() -> None:
+    elt = EltSettings(retries=4, retry_wait=7.0, retry_after_limit=50.0)
+
+    assert patience(elt, "daily") == Patience(4, 7.0, 50.0, grows=False)
+    assert patience(elt, "backfill") == Patience(8, 7.0, 50.0, grows=True)
+
+
+def test_a_wait_that_does_not_grow_is_always_the_same() -> None:
+    assert {Patience(9, 30.0, 600.0).seconds(attempt) for attempt in range(1, 10)} == {30.0}
+
+
+def test_a_wait_doubles_give_or_take_a_half_up_to_the_longest() -> None:
+    growing = Patience(9, 10.0, 100.0, grows=True)
+
+    for attempt, middle in ((1, 10.0), (2, 20.0), (3, 40.0)):
+        waits = [growing.seconds(attempt) for _ in range(200)]
+        assert all(0.5 * middle <= wait <= 1.5 * middle for wait in waits)
+        # Many dates do not knock at once.
+        assert max(waits) - min(waits) > 0.5 * middle
+    assert {growing.seconds(attempt) for attempt in (6, 20, 200)} == {100.0}
+
+
+# asking again
+
+
+@pytest.mark.parametrize("passing", [unreachable, lambda: SourceBusy("429"), lambda: SourceBusy("503", retry_after=1)])
+def test_what_passes_is_asked_again_until_it_answers(
+    passing: Callable[[], IngestCleanError], slept: list[float]
+) -> None:
+    source = Source(passing(), passing())
+
+    assert patiently(QUICK, silent, source, "page 1") == "page 1"
+    assert source.asked == 3
+    assert len(slept) == 2
+
+
+@pytest.mark.parametrize("error", [SourceRefused, SourceBodyInvalid, SourceFailed, DataFailed])
+def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: list[float]) -> None:
+    source = failing(lambda: error("404"))
+
+    with pytest.raises(error) as raised:
+        patiently(QUICK, silent, source, "page 1")
+
+    assert (source.asked, slept) == (1, [])
+    assert raised.value.cause == "404"
+
+
+def test_an_error_that_is_not_ours_is_not_tried_again(slept: list[float]) -> None:
+    asked: list[str] = []
+
+    def broken(page: str) -> None:
+        asked.append(page)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        patiently(QUICK, silent, broken, "page 1")
+
+    assert (asked, slept) == (["page 1"], [])
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]) -> None:
+    source = failing(unreachable)
+
+    with pytest.raises(SourceUnreachable) as raised:
+        patiently(Patience(retries, 5.0, 600.0), silent, source, "page 1")
+
+    assert source.asked == retries + 1
+    assert slept == [5.0] * retries
+    assert raised.value.cause == f"no connection (tries: {retries + 1})"
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_retry_after_is_waited_for_instead(grows: bool, slept: list[float]) -> None:
+    patiently(
+        Patience(3, 30.0, 600.0, grows),
+        silent,
+        Source(SourceBusy("429", retry_after=2.5), SourceBusy("429", retry_after=600.0), SourceBusy("429")),
+        "page 1",
+    )
+
+    assert slept[:2] == [2.5, 600.0]
+    assert slept[2] == 30.0 or (grows and 60.0 <= slept[2] <= 180.0)
+
+
+def test_a_retry_after_of_zero_is_obeyed_too(slept: list[float]) -> None:
+    patiently(Patience(3, 30.0, 600.0), silent, Source(SourceBusy("429", retry_after=0.0)), "page 1")
+
+    assert slept == [0.0]
+
+
+def test_a_retry_after_that_is_too_long_ends_it_and_says_how_long(slept: list[float]) -> None:
+    source = Source(unreachable(), SourceBusy("answered 429", retry_after=601.0))
+
+    with pytest.raises(SourceBusy) as raised:
+        patiently(QUICK, silent, source, "page 1")
+
+    assert (source.asked, slept) == (2, [0.0])
+    assert raised.value.cause == "answered 429 and asks to wait 601 s (tries: 2)"
+    assert "ELT_RETRY_AFTER_LIMIT" in raised.value.remedy
+
+
+def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:
+    told: list[str] = []
+
+    with pytest.raises(SourceUnreachable):
+        patiently(Patience(2, 7.0, 600.0), told.append, failing(unreachable), "page 1")
+
+    assert told == ["try 1 of 3: no connection; again in 7 s", "try 2 of 3: no connection; again in 7 s"]
+    assert [level_of(line) for line in told] == [logging.WARNING] * 2
+
+
+# lines and their levels
+
+
+def test_plain_text_informs_and_a_warning_says_so() -> None:
+    assert level_of("land: 3 pages") == logging.INFO
+    assert level_of(warning("a field is new")) == logging.WARNING
+    assert warning("a field is new") == "warning: a field is new"
+    assert level_of(Line("gone", logging.ERROR)) == logging.ERROR
+    assert f"{Line('gone', logging.ERROR)}" == "gone"

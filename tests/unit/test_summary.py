@@ -1,0 +1,153 @@
+"""What an operator is shown of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from orchestration import keys
+from orchestration.dbt_results import BuildResult, Kind, NodeResult, TableAccounting
+from orchestration.receipt import Receipt
+from orchestration.summary import before_and_after, commit_url, dbt_table, summary
+
+PARTS = TableAccounting(
+    raw=1_200,
+    curated=1_185,
+    identical=1,
+    conflicting=12,
+    rejected={"price_not_numeric": 2},
+    drift={"Sales|Channel": 3},
+    missing={},
+    conflicting_keys=(),
+    rejects={},
+)
+CLEAN = replace(PARTS, raw=7, curated=7, identical=0, conflicting=0, rejected={}, drift={})
+
+
+def built(*nodes: NodeResult, **values: Any) -> BuildResult:
+    defaults: dict[str, Any] = {
+        "failed_tests": (),
+        "accounting": {},
+        "rows": {},
+        "versions": {},
+        "code_digest": "",
+        "raw_root": "s3://project/abc",
+    }
+    return BuildResult(nodes=nodes, **(defaults | values))
+
+
+def node(name: str, status: str, message: str = "", kind: Kind = "model", failures: int | None = None) -> NodeResult:
+    return NodeResult(f"{kind}.ingest_clean.{name}", kind, status, failures, 0.25, message)
+
+
+def receipt(key: str, **content: Any) -> Receipt:
+    return Receipt(key, content)
+
+
+def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
+    result = built(accounting={"events": PARTS, "products": CLEAN}, across_dates={"events": {"kept_rows": 2_000}})
+
+    text = summary(
+        "2025-05-20 Published", "2025-05-20: published", result, {"land_raw": 1.005, "merge": 0.3}, "http://c"
+    )
+
+    assert text.splitlines() == [
+        "## 2025-05-20 Published",
+        "",
+        "```",
+        "2025-05-20: published",
+        "```",
+        "",
+        "[The commit in lakeFS](http://c)",
+        "",
+        "| table | raw | curated | identical | conflicting | rejected |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| events | 1,200 | 1,185 | 1 | 12 | 2 |",
+        "| products | 7 | 7 | 0 | 0 | 0 |",
+        "",
+        "| table | rejected for | rows |",
+        "| --- | --- | --- |",
+        "| events | price_not_numeric | 2 |",
+        "",
+        "| table | undeclared field | records |",
+        "| --- | --- | --- |",
+        "| events | `Sales\\|Channel` | 3 |",
+        "",
+        "| table of all dates |  | rows |",
+        "| --- | --- | --- |",
+        "| events | kept | 2,000 |",
+        "",
+        "| step | seconds |",
+        "| --- | --- |",
+        f"| land_raw | {1.005:.2f} |",
+        "| merge | 0.30 |",
+        "",
+    ]
+
+
+def test_nothing_is_shown_of_what_a_run_did_not_reach() -> None:
+    bare = ["## t", "", "```", "no lake", "```"]
+
+    assert summary("t", "no lake", None, {}).splitlines() == bare
+    assert summary("t", "no lake", built(node("events", "error")), {}).splitlines() == bare
+    assert "rejected for" not in summary("t", "", built(accounting={"products": CLEAN}), {})
+    assert "undeclared" not in summary("t", "", built(accounting={"products": CLEAN}), {})
+
+
+def test_nodes_that_did_not_go_well_come_first_and_only_they_have_a_message() -> None:
+    long = "Binder Error: " + "x" * 300
+    result = built(
+        node("prices", "success", "OK"),
+        node("event_type_known", "warn", "Got 3 results", "test", 3),
+        node("unique", "pass", "none", "test", 0),
+        node("events", "error", long),
+        node("accounting", "skipped"),
+        node("has_rows", "fail", "Got 1 result", "test", 1),
+    )
+
+    rows = dbt_table(result)
+
+    assert [(row["node"], row["status"]) for row in rows] == [
+        ("events", "error"),
+        ("accounting", "skipped"),
+        ("has_rows", "fail"),
+        ("event_type_known", "warn"),
+        ("prices", "success"),
+        ("unique", "pass"),
+    ]
+    assert [row["message"] for row in rows] == [long[:200], "", "Got 1 result", "Got 3 results", "", ""]
+    assert rows[3] == {
+        "node": "event_type_known",
+        "kind": "test",
+        "status": "warn",
+        "failures": 3,
+        "seconds": 0.25,
+        "message": "Got 3 results",
+    }
+    assert rows[0]["failures"] == 0
+
+
+def test_a_superseded_date_shows_each_table_before_and_after() -> None:
+    former = receipt(keys.date_receipt("2025-05-20"), accounting={"events": {"curated": 10}, "dropped": {"curated": 4}})
+
+    assert before_and_after(former, {"events": 12, "added": 3}) == [
+        {"table": "added", "rows before": 0, "rows after": 3},
+        {"table": "dropped", "rows before": 4, "rows after": 0},
+        {"table": "events", "rows before": 10, "rows after": 12},
+    ]
+
+
+def test_superseded_marts_are_counted_by_their_own_receipt() -> None:
+    key = "marts/sales.parquet"
+    former = receipt(keys.MARTS_RECEIPT, details={key: {"rows": 5}}, accounting={"events": {"curated": 10}})
+
+    assert before_and_after(former, {keys.table_of(key): 6}) == [
+        {"table": keys.table_of(key), "rows before": 5, "rows after": 6}
+    ]
+
+
+def test_the_page_of_a_commit_is_below_lakefs_root() -> None:
+    page = "https://lake.example/repositories/project/commits/abc123"
+
+    assert commit_url("https://lake.example", "project", "abc123") == page
+    assert commit_url("https://lake.example/", "project", "abc123") == page

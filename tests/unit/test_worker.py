@@ -1,0 +1,101 @@
+"""How the worker is launched, and what `elt deploy` refuses before it asks Prefect for anything."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestration.deploy import QUEUES, deploy
+from orchestration.errors import UsageError
+from orchestration.progress import silent
+from orchestration.servers import worker
+from orchestration.servers.background import LocalServer
+from orchestration.servers.model import Launch
+from orchestration.settings import PROJECT_DIR
+from tests.support import settings_of
+
+API = "http://127.0.0.1:4200/api"
+
+
+@pytest.fixture
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
+    """The worker of a project elsewhere, its health page on port 8123."""
+    monkeypatch.setenv("SHOP_API_TOKEN", "sesam")
+    monkeypatch.setenv("PREFECT_API_URL", "http://another.example/api")
+    monkeypatch.setenv("PREFECT_HOME", "/home/somebody/.prefect")
+    settings = settings_of(monkeypatch, tmp_path / "project", ELT_STATE_DIR="state")
+    return worker.kind_for(API).prepare(settings, tmp_path / "data", silent)(8123)
+
+
+def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(launch: Launch) -> None:
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", worker.POOL, "--with-healthcheck")
+
+    assert launch.command == command
+    deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
+    assert {one["work_pool"]["name"] for one in deployed} == {worker.POOL}
+
+
+def test_its_health_page_is_for_this_machine_only_and_at_the_port_it_is_waited_for(launch: Launch) -> None:
+    assert launch.env["PREFECT_WORKER_WEBSERVER_HOST"] == "127.0.0.1"
+    assert launch.env["PREFECT_WORKER_WEBSERVER_PORT"] == "8123"
+    kind = worker.kind_for(API)
+    assert (kind.path, kind.health) == ("", "/health")
+
+
+def test_it_asks_the_api_in_use_and_keeps_its_own_home(launch: Launch, tmp_path: Path) -> None:
+    assert launch.env["PREFECT_API_URL"] == API
+    assert launch.env["PREFECT_HOME"] == str(tmp_path / "data")
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_its_runs_find_the_project_and_the_state_from_any_folder(launch: Launch, tmp_path: Path) -> None:
+    assert launch.env["ELT_PROJECT_DIR"] == str(tmp_path / "project")
+    assert launch.env["ELT_STATE_DIR"] == str(tmp_path / "project" / "state")
+
+
+def test_its_runs_have_the_environment_and_nothing_secret_is_an_argument(launch: Launch) -> None:
+    assert launch.env["SHOP_API_TOKEN"] == "sesam"
+    assert launch.env["PATH"] == os.environ["PATH"]
+    assert not any("sesam" in part for part in launch.command)
+    # The environment of this process is not touched.
+    assert "PREFECT_WORKER_WEBSERVER_PORT" not in os.environ
+    assert os.environ["PREFECT_API_URL"] == "http://another.example/api"
+
+
+def test_the_worker_is_known_by_files_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = LocalServer(worker.kind_for(API), settings_of(monkeypatch, tmp_path))
+
+    assert server.pid_file == tmp_path / ".elt" / "run" / "worker.json"
+    assert server.status().state == "stopped"
+
+
+# what is deployed
+
+
+def test_queues_have_priorities_of_their_own_and_tonight_the_first() -> None:
+    assert sorted(QUEUES.values()) == list(range(1, len(QUEUES) + 1))
+    assert min(QUEUES, key=QUEUES.__getitem__) == "nightly"
+
+
+def test_every_deployment_waits_in_a_queue_that_is_made() -> None:
+    deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
+
+    # One that is missing Prefect would make itself, with the last priority.
+    assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
+
+
+def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    # Nobody answers there: Prefect is not asked.
+    with pytest.raises(UsageError) as refused:
+        deploy("http://127.0.0.1:9/api", tmp_path, told.append)
+
+    assert refused.value.cause == f"there is no prefect.yaml in {tmp_path}"
+    assert "checkout" in refused.value.remedy
+    assert told == []
