@@ -17,7 +17,7 @@ ROWS = 1_000
 
 
 def main() -> int:
-    """Starts the servers, runs three dates, one of them again, and a planted bad day; the servers stay up."""
+    """Starts the servers, runs three dates, one again, a planted bad day, and the marts; the servers stay up."""
     today = datetime.now(UTC).date()
     *days, bad_day = (str(today - timedelta(days=back)) for back in (4, 3, 2, 1))
     elt("up")
@@ -33,10 +33,13 @@ def main() -> int:
         outcomes.append(run(bad_day, spoilt))
     say("How each run ended:")
     print(aligned(("date", "outcome", "exit", "events", "products", "commit"), outcomes))
+    say("What the dates say together, published through the same gate; then a page about all of it:")
+    elt("marts")
+    elt("report")
     elt("log")
     elt(
         "sql",
-        "select date, count(*) as events, round(sum(quantity * price), 2) as revenue from events group by 1 order by 1",
+        "select execution_date, sum(sales) as sales, sum(revenue) as revenue from daily_sales group by 1 order by 1",
     )
     say("Where to look next:")
     elt("status")
