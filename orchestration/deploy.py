@@ -7,12 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.progress import Report
 from orchestration.servers.worker import POOL
 
 QUEUES = {"nightly": 1, "downstream": 2, "backfill": 3}
 """Work queues by priority, 1 first: dates of long ago wait until tonight's is through."""
+
+_MADE = "successfully created"
 
 
 def deploy(api_url: str, project_dir: Path, report: Report) -> None:
@@ -38,9 +42,13 @@ def deploy(api_url: str, project_dir: Path, report: Report) -> None:
     )
     if deployed.returncode:
         raise PlatformFailed(f"prefect deploy failed:\n{deployed.stdout[-2_000:]}", remedy="correct prefect.yaml")
-    for line in deployed.stdout.splitlines():
-        if "successfully created" in line:
-            report(line.strip(" │").removesuffix(" with id"))
+    made = [line.strip(" │").removesuffix(" with id") for line in deployed.stdout.splitlines() if _MADE in line]
+    for line in made:
+        report(line)
+    meant = len(yaml.safe_load((project_dir / "prefect.yaml").read_text(encoding="utf-8"))["deployments"])
+    if len(made) != meant:
+        # Prefect passes over one without a name, and says that all went well.
+        raise PlatformFailed(f"{len(made)} of the {meant} deployments of prefect.yaml were made", remedy="correct it")
 
 
 def _ensure_pool() -> None:

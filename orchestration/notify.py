@@ -46,9 +46,11 @@ def send(url: str, notice: Notice) -> None:
     notice = Notice(notice.subject, notice.outcome, notice.cause[:_CAUSE], notice.link)
     try:
         answer = httpx.post(url, json={"text": notice.text, **asdict(notice)}, timeout=_TIMEOUT)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise PlatformFailed(
             f"the webhook of notifications does not answer: {type(error).__name__}", remedy="correct ELT_NOTIFY_URL"
         ) from None
-    if answer.is_error:
-        raise PlatformFailed(f"the webhook of notifications answered {answer.status_code}")
+    if not answer.is_success:
+        raise PlatformFailed(
+            f"the webhook of notifications answered {answer.status_code}", remedy="correct ELT_NOTIFY_URL"
+        )

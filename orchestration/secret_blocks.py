@@ -66,17 +66,20 @@ def notify_url(settings: Settings) -> str | None:
 
 
 def lake_keys(held: Any) -> tuple[str, str]:
-    """Access key and secret key of what the block holds; Prefect gives JSON as a dictionary, even if it was text.
+    """Access key and secret key of what the block holds, which may be text or, made in Prefect's UI, JSON.
 
     Raises:
         UsageError: It is none of the two forms; what it holds is not told.
     """
+    if isinstance(held, str):
+        held = _parsed(held)
+    keys: tuple[Any, Any] = None, None
     if isinstance(held, dict):
         keys = held.get("access_key"), held.get("secret_key")
-    else:
-        access, _, secret = str(held).partition(":")
+    elif isinstance(held, str) and not held.startswith(("{", "[")):
+        access, _, secret = held.partition(":")
         keys = access.strip(), secret.strip()
-    if not all(isinstance(key, str) and key for key in keys):
+    if not all(isinstance(key, str) and key.strip() for key in keys):
         raise UsageError(
             f'{LAKE} holds neither {{"access_key": …, "secret_key": …}} nor access:secret',
             remedy=f"elt secrets set {LAKE}",
@@ -93,7 +96,8 @@ def load(block: str) -> Any | None:
     from prefect.blocks.system import Secret
 
     try:
-        return Secret.load(block).get()  # type: ignore[union-attr]
+        # Not by get(), which reads any text that is JSON: a token of digits would come back as a number.
+        return Secret.load(block).value.get_secret_value()  # type: ignore[union-attr]
     except ValueError as error:
         if "Unable to find block document" in str(error):
             return None
@@ -117,7 +121,7 @@ def save(block: str, text: str) -> None:
     if not text:
         raise UsageError(f"nothing was given for {block}", remedy="type it at the prompt, or pipe it in")
     if block == LAKE:
-        lake_keys(_parsed(text))
+        lake_keys(text)
     from prefect.blocks.system import Secret
 
     try:
@@ -127,7 +131,9 @@ def save(block: str, text: str) -> None:
 
 
 def _parsed(text: str) -> Any:
+    """What JSON says, where it is an object; any other text as it is."""
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return text
+    return found if isinstance(found, dict) else text

@@ -34,7 +34,7 @@ def _summary(
     title: str, told: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None
 ) -> Iterator[str]:
     yield f"## {title}\n"
-    yield f"```\n{told}\n```\n"
+    yield "````\n" + told.replace("````", "```") + "\n````\n"
     if link:
         yield f"[The commit in lakeFS]({link})\n"
     if built and built.accounting:
@@ -95,4 +95,4 @@ def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split()).replace("|", "\\|")

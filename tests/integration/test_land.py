@@ -18,14 +18,13 @@ from orchestration.fetch import Page
 from orchestration.lake import MAIN, Lake, LakeObject
 from orchestration.lake_setup import _ensure_repository
 from orchestration.land import Landed, commit_raw, land
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import Settings
 from orchestration.source import read_tables
 from orchestration.spool import spool
 from tests.support import (
-    EVENTS,
-    PAGED,
-    PRODUCTS,
     RETAIL,
+    copy_project,
+    fetched_in_pages,
     keys_of,
     needs_retail,
     request_for,
@@ -34,20 +33,13 @@ from tests.support import (
 )
 
 LandFrom = Callable[..., Landed]
+NOBODY = "http://127.0.0.1:9"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project of the test's own: the gate of this version, and the shop's two tables in pages."""
-    gate = tmp_path / "lake" / keys.GATE
-    gate.parent.mkdir(parents=True)
-    gate.write_bytes((PROJECT_DIR / "lake" / keys.GATE).read_bytes())
-    tables = {
-        "events": {"key": ["Event ID"], "fetch": {**EVENTS, **PAGED}},
-        "products": {"key": ["Stock Code"], "fetch": {**PRODUCTS, **PAGED}},
-    }
-    write_sources(tmp_path, tables)
-    return tmp_path
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, fetched in pages."""
+    return fetched_in_pages(copy_project(tmp_path_factory.mktemp("project")))
 
 
 @pytest.fixture
@@ -63,8 +55,7 @@ def land_from(lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch, execut
 
 
 def land_date(lake: Lake, settings: Settings, execution_date: str) -> Landed:
-    # Forced: with only sources, the project has no models whose code could be compared.
-    request = request_for(lake, settings, execution_date, force=True)
+    request = request_for(lake, settings, execution_date)
     with spool(settings.state_dir, execution_date) as folder:
         return commit_raw(request, extract_raw(request, folder), frozenset())
 
@@ -164,13 +155,30 @@ def test_a_source_that_fails_leaves_no_branch(
     assert lines[2].startswith("next: ")
 
 
-def test_a_wrong_source_description_is_found_before_anything_is_fetched(land_from: LandFrom, project: Path) -> None:
-    file = write_sources(project, {"events": {"key": ["Event ID"], "fetch": {"path": "/events"}}})
+def test_a_wrong_source_description_is_found_before_anything_is_fetched(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, execution_date: str
+) -> None:
+    wrong = copy_project(tmp_path)
+    file = write_sources(wrong, {"events": {"key": ["Event ID"], "fetch": {"path": "/events"}}})
 
     with pytest.raises(UsageError, match="missing required field `date_parameter`") as error:
-        land_from(paged(1))
+        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
 
     assert str(file) in error.value.cause
+
+
+def test_two_fields_of_one_name_are_found_before_anything_is_fetched(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, execution_date: str
+) -> None:
+    wrong = copy_project(tmp_path)
+    model = wrong / "models" / "staging" / "shop" / "stg_shop__events.sql"
+    model.write_text(model.read_text().replace("'Event ID',", "'Event ID', 'event-id',"))
+
+    with pytest.raises(UsageError, match="both become the column name event_id") as error:
+        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
+
+    assert "stg_shop__events.sql" in error.value.cause
+    assert error.value.step == "pin"
 
 
 def test_a_lake_without_its_gate_is_refused_before_the_fetch(
@@ -207,17 +215,16 @@ def test_a_lake_that_refuses_a_page_keeps_the_branch_and_names_it(
 @needs_retail
 @pytest.mark.parametrize("page_size", [0, 1_000])
 def test_the_december_days_of_the_retail_shop_land_byte_for_byte(
-    lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch, page_size: int, retail_api: Callable[[int], str]
+    lake: Lake,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    page_size: int,
+    retail_api: Callable[[int], str],
 ) -> None:
     url = retail_api(page_size)
     if not page_size:
-        write_sources(
-            project,
-            {
-                "events": {"key": ["Event ID"], "fetch": EVENTS},
-                "products": {"key": ["Stock Code"], "fetch": PRODUCTS},
-            },
-        )
+        project = copy_project(tmp_path)
     settings = settings_of(monkeypatch, project, SHOP_API_URL=url)
     days = sorted(file.stem for file in (RETAIL / "by-day").glob("*.csv"))
     assert len(days) == 20

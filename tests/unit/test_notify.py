@@ -123,7 +123,13 @@ def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
     assert len(told["text"]) < 1_600
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+@pytest.mark.parametrize(
+    "status",
+    [
+        *(301, 302, 307, 308),
+        *(400, 403, 404, 500, 503),
+    ],
+)
 def test_a_webhook_that_does_not_take_it_is_told_without_its_address(webhook: Webhook, status: int) -> None:
     webhook.status = status
 
@@ -143,6 +149,7 @@ def test_an_address_where_nobody_answers_is_told_without_it(url: str) -> None:
     assert SECRET not in failed.value.describe()
     # A traceback shows what led to it, and httpx's own error names the address.
     assert failed.value.__suppress_context__
+    assert failed.value.__cause__ is None
 
 
 # who is told

@@ -38,6 +38,7 @@ def test_an_interrupted_step_is_cancelled_and_named() -> None:
     ]
     assert raised.value.exit_code == 130
     assert raised.value.__suppress_context__
+    assert raised.value.__cause__ is None
     assert told == []
 
 
@@ -115,7 +116,8 @@ def test_a_step_that_ends_well_tells_its_seconds() -> None:
 def flow_run(scheduled: datetime, **parameters: Any) -> Iterator[None]:
     """As within a flow run that was scheduled for then, with these parameters."""
     run = FlowRun(flow_id=uuid4(), expected_start_time=scheduled)
-    with FlowRunContext.model_construct(flow_run=run, parameters=parameters):
+    context: dict[str, Any] = {"flow_run": run, "parameters": parameters}
+    with FlowRunContext.model_construct(**context):
         yield
 
 

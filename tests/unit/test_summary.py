@@ -48,15 +48,15 @@ def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
     result = built(accounting={"events": PARTS, "products": CLEAN}, across_dates={"events": {"kept_rows": 2_000}})
 
     text = summary(
-        "2025-05-20 Published", "2025-05-20: published", result, {"land_raw": 1.005, "merge": 0.3}, "http://c"
+        "2025-05-20 Published", "2025-05-20: published", result, {"land_raw": 1.234, "merge": 0.3}, "http://c"
     )
 
     assert text.splitlines() == [
         "## 2025-05-20 Published",
         "",
-        "```",
+        "````",
         "2025-05-20: published",
-        "```",
+        "````",
         "",
         "[The commit in lakeFS](http://c)",
         "",
@@ -79,14 +79,13 @@ def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
         "",
         "| step | seconds |",
         "| --- | --- |",
-        f"| land_raw | {1.005:.2f} |",
+        "| land_raw | 1.23 |",
         "| merge | 0.30 |",
-        "",
     ]
 
 
 def test_nothing_is_shown_of_what_a_run_did_not_reach() -> None:
-    bare = ["## t", "", "```", "no lake", "```"]
+    bare = ["## t", "", "````", "no lake", "````"]
 
     assert summary("t", "no lake", None, {}).splitlines() == bare
     assert summary("t", "no lake", built(node("events", "error")), {}).splitlines() == bare

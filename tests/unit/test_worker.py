@@ -29,6 +29,9 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     monkeypatch.setenv("PREFECT_API_URL", "http://another.example/api")
     monkeypatch.setenv("PREFECT_HOME", "/home/somebody/.prefect")
     settings = settings_of(monkeypatch, tmp_path / "project", ELT_STATE_DIR="state")
+    # They may come from elsewhere than the environment that is passed on.
+    monkeypatch.delenv("ELT_PROJECT_DIR")
+    monkeypatch.delenv("ELT_STATE_DIR")
     return worker.kind_for(API).prepare(settings, tmp_path / "data", silent)(8123)
 
 
