@@ -51,7 +51,7 @@ def up_worker(settings: Settings, report: Report) -> Server:
     Raises:
         ServerFailed: It could not be started.
     """
-    server = _worker(settings)
+    server = _worker(settings, prefect_api_url(settings) or "")
     with disk_errors("starting the worker"), _lock(settings, report):
         server.start(report)
         return server.wait(report)
@@ -165,8 +165,9 @@ def prefect_api_url(settings: Settings) -> str | None:
     return configured if configured and configured != server.last_url else server.running_url
 
 
-def _worker(settings: Settings) -> LocalServer:
-    return LocalServer(worker.kind_for(prefect_api_url(settings) or ""), settings)
+def _worker(settings: Settings, api_url: str = "") -> LocalServer:
+    """The local worker; whose it is matters only where it is started."""
+    return LocalServer(worker.kind_for(api_url), settings)
 
 
 def _configured(settings: Settings) -> dict[str, str]:

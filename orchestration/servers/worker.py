@@ -35,7 +35,9 @@ def kind_for(api_url: str) -> Kind:
 
 
 def _environment(settings: Settings, data: Path, api_url: str, port: int) -> dict[str, str]:
-    return os.environ | {
+    return {
+        **os.environ,
+        **_credentials(),
         "PREFECT_HOME": str(data),
         "PREFECT_API_URL": api_url,
         "PREFECT_WORKER_WEBSERVER_HOST": HOST,
@@ -48,3 +50,12 @@ def _environment(settings: Settings, data: Path, api_url: str, port: int) -> dic
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _credentials() -> dict[str, str]:
+    """What Prefect's API asks for: with a home of its own the worker does not see the user's profile."""
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    held = {"PREFECT_API_KEY": api.key, "PREFECT_API_AUTH_STRING": api.auth_string}
+    return {name: secret.get_secret_value() for name, secret in held.items() if secret}

@@ -27,7 +27,9 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     """The worker of a project elsewhere, its health page on port 8123."""
     monkeypatch.setenv("SHOP_API_TOKEN", "sesam")
     monkeypatch.setenv("PREFECT_API_URL", "http://another.example/api")
-    monkeypatch.setenv("PREFECT_HOME", "/home/somebody/.prefect")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "somebody"))
+    # As from the user's profile: Prefect reads it wherever it is.
+    monkeypatch.setenv("PREFECT_API_KEY", "pnu_of-somebody")
     settings = settings_of(monkeypatch, tmp_path / "project", ELT_STATE_DIR="state")
     # They may come from elsewhere than the environment that is passed on.
     monkeypatch.delenv("ELT_PROJECT_DIR")
@@ -102,3 +104,7 @@ def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_pa
     assert refused.value.cause == f"there is no prefect.yaml in {tmp_path}"
     assert "checkout" in refused.value.remedy
     assert told == []
+
+
+def test_it_has_the_users_key_for_the_api(launch: Launch) -> None:
+    assert launch.env["PREFECT_API_KEY"] == "pnu_of-somebody"
