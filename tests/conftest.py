@@ -22,6 +22,7 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess, lake_access
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.matrix import Bench, open_bench
+from tests.own_lake import repository_of
 from tests.support import RETAIL, copy_project, fetched_in_pages
 
 _OURS = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
@@ -88,15 +89,11 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSe
 
 
 @pytest.fixture(scope="session")
-def benches(
-    open_repository: Callable[..., Lake], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Bench, ...]]:
+def benches(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, ...]]:
     """Two pipelines that run dates of one repository side by side, each through a proxy of its own."""
-    lake = open_repository("faults")
-    init_lake(lake, "lakefs", PROJECT_DIR, print)
     project = fetched_in_pages(copy_project(tmp_path_factory.mktemp("benches")))
     api = create_app(Options(rows=200, form="envelope", paging="page", page_size=100))
-    with serving(api) as shop, ExitStack() as stack:
+    with repository_of(access, "faults") as lake, serving(api) as shop, ExitStack() as stack:
         yield tuple(stack.enter_context(open_bench(lake, project, shop, date(year, 1, 1))) for year in (2001, 2006))
 
 

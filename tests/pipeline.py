@@ -142,5 +142,6 @@ def require_whole(lake: Lake, execution_date: str) -> bool:
 def publications_of(lake: Lake, execution_date: str) -> int:
     """How many merges of `main` published the date."""
     return sum(
-        "curated" in merge.metadata and merge.metadata["execution_date"] == execution_date for merge in lake.log(MAIN)
+        "curated" in merge.metadata and merge.metadata.get("execution_date") == execution_date
+        for merge in lake.log(MAIN)
     )

@@ -16,6 +16,7 @@ from orchestration import keys
 from orchestration.lake import MAIN, Lake
 from orchestration.marts import run_marts
 from orchestration.progress import silent
+from orchestration.published import published_dates
 from orchestration.reader import query
 from orchestration.receipt import read_receipt
 from orchestration.request import MartsRequest
@@ -110,7 +111,8 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
     if page_size:
         fetched_in_pages(project)
     settings = settings_of(monkeypatch, project, SHOP_API_URL=retail_api(page_size))
-    days = all_days()
+    # How pages are put together needs no more than a few of them.
+    days = all_days()[:3] if page_size else all_days()
     expected = {day: expected_of(day) for day in days}
     products = {day: products_of(day) for day in days}
     nothing_dropped = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}}
@@ -164,7 +166,8 @@ def test_the_marts_are_what_is_computed_apart(
 ) -> None:
     settings = settings_of(monkeypatch, copy_project(tmp_path), SHOP_API_URL=retail_api(0))
     days = all_days()
-    for day in days:
+    # By itself; after the test above all of them are there.
+    for day in set(days) - published_dates(retail_lake, MAIN).receipts.keys():
         run_date(request_for(retail_lake, settings, day))
 
     run_marts(MartsRequest(lake=retail_lake, settings=settings, report=silent))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -54,10 +54,15 @@ def sandbox_lake(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -
         yield lake
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The analyst's project; where it and the sandbox's folder stay the same, dbt need not parse it again."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
 @pytest.fixture
-def analyst(sandbox_lake: Lake, access: LakeAccess, tmp_path: Path) -> Iterator[Analyst]:
-    project = copy_project(tmp_path / "project")
-    state = tmp_path / "state"
+def analyst(sandbox_lake: Lake, access: LakeAccess, project: Path) -> Iterator[Analyst]:
+    state = project / "state"
     environment = {
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
@@ -88,7 +93,8 @@ def test_a_build_reads_published_data_and_writes_that_branch_only(analyst: Analy
     assert [date for (date,) in dates] == list(DATES)
 
 
-def test_a_changed_model_shows_in_the_diff_and_in_the_marts(analyst: Analyst) -> None:
+def test_a_changed_model_shows_in_the_diff_and_in_the_marts(analyst: Analyst, tmp_path: Path) -> None:
+    analyst = replace(analyst, project=copy_project(tmp_path))
     checked = analyst.project / "models" / "curated" / "events.sql"
     checked.write_text(
         checked.read_text().replace("where reject_reason is null", "where reject_reason is null and price < 1")
