@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestration.dbt_results import BuildResult, NodeResult
 from orchestration.lake import Lake
 from orchestration.progress import silent
 from orchestration.request import DateRequest
@@ -70,6 +71,19 @@ def fetched_in_pages(project: Path, source: str = "shop") -> Path:
         table["config"]["meta"]["fetch"] |= PAGED
     file.write_text(yaml.safe_dump(described, sort_keys=False))
     return project
+
+
+def built(*nodes: NodeResult, **values: Any) -> BuildResult:
+    """A build of these nodes, otherwise of nothing."""
+    defaults: dict[str, Any] = {
+        "failed_tests": (),
+        "accounting": {},
+        "rows": {},
+        "versions": {},
+        "code_digest": "",
+        "raw_root": "s3://project/abc",
+    }
+    return BuildResult(nodes=nodes, **(defaults | values))
 
 
 def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> DateRequest:

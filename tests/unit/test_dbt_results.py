@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from orchestration.dbt_results import BuildResult, FailedTest, Kind, NodeResult, TableAccounting, body_fault
+from orchestration.dbt_results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
+from tests.support import built
 
 MALFORMED = (
     "Runtime Error in model events_checked (models/curated/events_checked.sql)\n"
@@ -18,18 +17,6 @@ MALFORMED = (
 
 def node(name: str, status: str, message: str = "", kind: Kind = "model") -> NodeResult:
     return NodeResult(f"{kind}.ingest_clean.{name}", kind, status, 1 if status == "fail" else None, 0.1, message)
-
-
-def result(*nodes: NodeResult, **values: Any) -> BuildResult:
-    defaults: dict[str, Any] = {
-        "failed_tests": (),
-        "accounting": {},
-        "rows": {},
-        "versions": {},
-        "code_digest": "",
-        "raw_root": "s3://project/abc",
-    }
-    return BuildResult(nodes=nodes, **(defaults | values))
 
 
 CONTRACT = node("events", "error", "This model has an enforced contract that failed: 1 nulls in …")
@@ -55,9 +42,9 @@ WARNED = node("events_event_type_known", "warn", "Got 1 result", "test")
     ],
 )
 def test_an_outcome_is_told_by_the_nodes(nodes: list[NodeResult], error: type[IngestCleanError] | None) -> None:
-    failure = result(*nodes).failure()
+    failure = built(*nodes).failure()
     assert type(failure) is (error or type(None))
-    assert result(*nodes).passed == (error is None)
+    assert built(*nodes).passed == (error is None)
 
 
 def test_a_malformed_page_is_named_by_its_key_and_position() -> None:
@@ -72,7 +59,7 @@ def test_failed_data_names_tests_and_rejects_with_examples() -> None:
     parts = TableAccounting(10, 8, 0, 0, {"price_not_numeric": 2}, {}, {}, (), rejects)
     failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"raw_rows": 0},))
     with pytest.raises(DataFailed) as raised:
-        result(LIMIT, failed_tests=(failed,), accounting={"events": parts}).require_passed()
+        built(LIMIT, failed_tests=(failed,), accounting={"events": parts}).require_passed()
     assert raised.value.cause.splitlines() == [
         "events_has_rows: 1 failing rows",
         "  raw_rows=0",
@@ -96,7 +83,7 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
     )
     warned = FailedTest(WARNED.unique_id, WARNED.name, "warn", 1, ({"event_type": "gift" * 100},))
     told = list(
-        result(
+        built(
             node("events", "success"),
             failed_tests=(warned,),
             accounting={"events": parts},

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from orchestration import keys
-from orchestration.dbt_results import BuildResult, Kind, NodeResult, TableAccounting
+from orchestration.dbt_results import Kind, NodeResult, TableAccounting
 from orchestration.receipt import Receipt
 from orchestration.summary import before_and_after, commit_url, dbt_table, summary
+from tests.support import built
 
 PARTS = TableAccounting(
     raw=1_200,
@@ -22,18 +23,6 @@ PARTS = TableAccounting(
     rejects={},
 )
 CLEAN = replace(PARTS, raw=7, curated=7, identical=0, conflicting=0, rejected={}, drift={})
-
-
-def built(*nodes: NodeResult, **values: Any) -> BuildResult:
-    defaults: dict[str, Any] = {
-        "failed_tests": (),
-        "accounting": {},
-        "rows": {},
-        "versions": {},
-        "code_digest": "",
-        "raw_root": "s3://project/abc",
-    }
-    return BuildResult(nodes=nodes, **(defaults | values))
 
 
 def node(name: str, status: str, message: str = "", kind: Kind = "model", failures: int | None = None) -> NodeResult:
