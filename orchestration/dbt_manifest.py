@@ -51,7 +51,7 @@ def load_manifest(
     saved = state_dir / "dbt" / f"manifest-{project.target}-{digest[:16]}.msgpack"
     if saved.exists():
         manifest: Manifest = Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
-        manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+        manifest.build_flat_graph()
         return manifest
     with dbt_session(environment):
         parsed = invoke(project, project.arguments("parse", "--no-partial-parse"), report=report)
