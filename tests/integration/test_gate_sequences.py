@@ -211,3 +211,18 @@ def test_a_key_that_lakefs_loses_in_a_merge_is_refused_by_the_gate(open_reposito
         lake.merge(withdrawn, "withdraw the last date", {})
 
     assert lake.head(MAIN) == before
+
+
+def test_lakefs_loses_only_what_lies_after_the_last_key_of_the_branch(open_repository: Callable[..., Lake]) -> None:
+    """The same merge keeps the key where the branch has a later one: the fault is in how a finished side is read on."""
+    lake = install_gate(open_repository("keeping"))
+    first, second, deleted, last = "2025-05-20", "2025-05-21", "2025-05-22", "2025-05-23"
+    for date in (first, deleted, last):
+        merge(lake, vouched(date, {1: b"[]"}))
+    withdrawn = commit(lake, {page(deleted): None, keys.date_receipt(deleted): None})
+    merge(lake, vouched(second, {1: b"[]"}))
+
+    lake.merge(withdrawn, "withdraw a date before the last", {})
+
+    raw = {stored.key for stored in lake.objects(MAIN, "raw/")}
+    assert raw == {page(first), page(second), page(last)}
