@@ -182,7 +182,10 @@ def run(
     run_type: Annotated[RunTypes, typer.Option(help="daily shows each dbt node in Prefect, backfill is quicker.")] = (
         RunTypes.daily
     ),
-    force: Annotated[bool, typer.Option("--force", help="Build again although neither raw nor code changed.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Build again although nothing changed; publish although most rows would be lost."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Publish one date: fetch, land, clean, test, vouch, merge, as a Prefect flow run."""

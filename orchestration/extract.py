@@ -10,7 +10,7 @@ from orchestration.fetch import Page, fetch_date
 from orchestration.lake_setup import require_lake
 from orchestration.receipt import Receipt, read_receipt
 from orchestration.request import DateRequest
-from orchestration.source import read_tables
+from orchestration.source import Table, read_tables
 from orchestration.transform import current_code
 
 
@@ -20,12 +20,14 @@ class Extracted:
 
     Attributes:
         base: The commit of `main` that was pinned before the fetch.
+        tables: The source tables, as the project's YAML declares them.
         pages: The raw pages.
         former: The date's receipt at `base`, if it was published before.
         unchanged: Whether that receipt vouches for the same raw under the same code.
     """
 
     base: str
+    tables: tuple[Table, ...]
     pages: tuple[Page, ...]
     former: Receipt | None
     unchanged: bool
@@ -51,4 +53,4 @@ def extract_raw(request: DateRequest, spool: Path) -> Extracted:
     with request.step("decide"):
         former = read_receipt(request.lake, base, keys.date_receipt(date))
         unchanged = former is not None and not request.force and former.is_of(pages, code)
-    return Extracted(base, pages, former, unchanged)
+    return Extracted(base, tables, pages, former, unchanged)

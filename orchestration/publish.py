@@ -8,7 +8,14 @@ from typing import Literal
 
 from orchestration import keys
 from orchestration.dbt_results import BuildResult
-from orchestration.errors import Conflict, GateRefused, IngestCleanError, LakeNoChanges, PlatformFailed
+from orchestration.errors import (
+    Conflict,
+    DataFailed,
+    GateRefused,
+    IngestCleanError,
+    LakeNoChanges,
+    PlatformFailed,
+)
 from orchestration.extract import Extracted
 from orchestration.gate import require_gate
 from orchestration.lake import MAIN, Lake, LakeObject
@@ -76,11 +83,14 @@ def commit_curated(request: DateRequest, extracted: Extracted, landed: Landed, b
     """Holds the branch against what was fetched and tested, writes the date's receipt and commits.
 
     Raises:
+        DataFailed: A table would lose more of its published rows than its source allows.
         PlatformFailed: Raw on the branch is not what was fetched, an output is missing, or `main` lost the base.
         GateMissing: The commit does not carry the expected gate, so lakeFS would not ask it about the merge.
     """
     lake, date = request.lake, request.execution_date
     with request.step("commit", branch=landed.branch):
+        if not request.force:
+            _require_no_loss(request, extracted, built)
         _require_raw(lake, landed, date)
         receipt = date_receipt(date, landed.pages, outputs(lake, landed.branch, built), built)
         commit = commit_vouched(request, landed.branch, landed.base, receipt, "curated") or landed.commit
@@ -106,6 +116,26 @@ def commit_vouched(request: Request, branch: str, base: str, receipt: Receipt, m
     if not lake.is_on_main(base):
         raise PlatformFailed(f"the run's base {base[:12]} is no commit of {MAIN}: {MAIN} was moved back")
     return commit
+
+
+def _require_no_loss(request: DateRequest, extracted: Extracted, built: BuildResult) -> None:
+    """Compare the rows of each table with those that `main` has of the date.
+
+    An API that answers with an empty or half a list looks like a day with fewer rows, and every test of the rows that
+    did come passes.
+    """
+    former = extracted.former.rows if extracted.former else {}
+    losses = []
+    for table in extracted.tables:
+        parts = built.accounting.get(table.name)
+        before, after = former.get(table.name, 0), parts.curated if parts else 0
+        if before and (not after or before - after > table.loss_limit * before):
+            allowed = f"loss_limit of {table.label} is {table.loss_limit:.0%}, and none may become empty"
+            losses.append(f"{table.name} would lose {before - after:,} of {before:,} published rows ({allowed})")
+    if losses:
+        error = DataFailed("; ".join(losses), remedy=f"compare the branch with {MAIN}; if the API is right")
+        error.command = f"{request.command} --force"
+        raise error
 
 
 def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:

@@ -16,6 +16,9 @@ A source table says it under `config.meta`: `key`, the declared fields that name
         next: next_page            # envelope: the field with the next page, link or cursor; null ends
         next_header: X-Next-Cursor # the same in a response header; next_link reads `Link` unless told
 
+`loss_limit` beside them is the share of a table's published rows that a later run of the same date may lose, 0.5 unless
+given; see `orchestration.publish`.
+
 Paging by page number without `next` and `next_header` ends at the first page that holds no records.
 """
 
@@ -63,6 +66,7 @@ class _Meta(msgspec.Struct, frozen=True):
 
     fetch: Fetch
     key: tuple[str, ...]
+    loss_limit: float = 0.5
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -71,6 +75,7 @@ class Table(msgspec.Struct, frozen=True):
     source: str
     name: str
     fetch: Fetch
+    loss_limit: float = 0.5
 
     @property
     def label(self) -> str:
@@ -121,9 +126,11 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
     for field in told.key:
         if field not in fields:
             raise _wrong(file, label, f"config.meta.key: {field!r} is none of the fields under columns: {fields}")
+    if not 0 <= told.loss_limit <= 1:
+        raise _wrong(file, label, f"config.meta.loss_limit: {told.loss_limit} is not a share from 0 to 1")
     for problem in _problems(told.fetch):
         raise _wrong(file, label, f"config.meta.fetch.{problem}")
-    return Table(source, str(described["name"]), told.fetch)
+    return Table(source, str(described["name"]), told.fetch, told.loss_limit)
 
 
 def _problems(fetch: Fetch) -> Iterator[str]:

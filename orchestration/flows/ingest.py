@@ -49,7 +49,8 @@ def ingest_clean(
             patient with the source.
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository must live in, checked before anything is written.
-        force: Build again although neither raw nor code changed.
+        force: Build again although neither raw nor code changed, and publish although a table would lose more of its
+            published rows than `loss_limit` allows.
     """
     watch = Watch(_date())
 

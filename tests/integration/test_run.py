@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from examples.events_api import Options, accounting, create_app, serving
 from orchestration import keys
@@ -122,20 +123,59 @@ def test_again_is_unchanged_and_force_gives_the_same_bytes(
 
 
 def test_fewer_pages_supersede_the_date_in_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    run_date(request_for(lake, settings(1_000), execution_date))
+    run_date(request_for(lake, settings(1_100), execution_date))
     before = lake.head(MAIN)
 
-    published = run_date(request_for(lake, settings(400), execution_date))
+    published = run_date(request_for(lake, settings(600), execution_date))
 
     assert published.outcome == "superseded"
     assert lake.commit_of(MAIN).parents[0] == before
     pages = [key for key in keys_of(lake, MAIN, execution_date) if key.startswith("raw/shop/events/")]
-    assert pages == [keys.raw_page("shop", "events", execution_date, 1)]
+    assert pages == [keys.raw_page("shop", "events", execution_date, number) for number in (1, 2)]
     told = [entry for entry in publications(lake) if entry.execution_date == execution_date]
     assert [(entry.outcome, entry.rows["events"]) for entry in told] == [
-        ("superseded", accounting(400).curated),
-        ("published", accounting(1_000).curated),
+        ("superseded", accounting(600).curated),
+        ("published", accounting(1_100).curated),
     ]
+
+
+def test_a_date_that_would_lose_more_than_half_its_rows_fails_unless_forced(
+    lake: Lake, settings: MakeSettings, execution_date: str
+) -> None:
+    run_date(request_for(lake, settings(1_000), execution_date))
+    head = lake.head(MAIN)
+    before, after = accounting(1_000).curated, accounting(400).curated
+
+    with pytest.raises(DataFailed) as failed:
+        run_date(request_for(lake, settings(400), execution_date))
+
+    assert f"events would lose {before - after:,} of {before:,} published rows" in str(failed.value)
+    assert "loss_limit of shop.events is 50%" in str(failed.value)
+    assert failed.value.command == f"elt run {execution_date} --force"
+    assert lake.head(MAIN) == head
+    assert list(lake.branches(f"etl-{execution_date}-")) == [failed.value.branch]
+    forced = run_date(request_for(lake, settings(400), execution_date, force=True))
+    assert (forced.outcome, forced.rows["events"]) == ("superseded", after)
+
+
+def test_a_table_may_declare_that_it_loses_rows_but_never_becomes_empty_unforced(
+    lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
+) -> None:
+    own = fetched_in_pages(copy_project(tmp_path))
+    sources = own / "models" / "staging" / "shop" / "_shop__sources.yml"
+    declared = yaml.safe_load(sources.read_text())
+    for table in declared["sources"][0]["tables"]:
+        table["config"]["meta"] |= {"loss_limit": 1, "may_be_empty": True}
+    sources.write_text(yaml.safe_dump(declared, sort_keys=False))
+    run_date(request_for(lake, settings(1_000, own), execution_date))
+
+    shorter = run_date(request_for(lake, settings(100, own), execution_date))
+    with pytest.raises(DataFailed, match=r"events would lose .*; products would lose .*none may become empty"):
+        run_date(request_for(lake, settings(100, own, fault="empty-day"), execution_date))
+    emptied = run_date(request_for(lake, settings(100, own, fault="empty-day"), execution_date, force=True))
+
+    assert (shorter.outcome, emptied.outcome) == ("superseded", "superseded")
+    assert emptied.rows == {"events": 0, "products": 0}
 
 
 def test_changed_code_builds_again_although_raw_is_the_same(

@@ -126,3 +126,11 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes) -> None
         read_tables(tmp_path)
 
     assert str(file) in error.value.cause
+
+
+@pytest.mark.parametrize("limit", [-0.1, 1.5])
+def test_a_loss_limit_that_is_not_a_share_is_refused(tmp_path: Path, limit: float) -> None:
+    write_sources(tmp_path, {"events": {"key": ["Event ID"], "fetch": EVENTS, "loss_limit": limit}})
+
+    with pytest.raises(UsageError, match=rf"loss_limit: {limit} is not a share from 0 to 1"):
+        read_tables(tmp_path)
