@@ -28,6 +28,7 @@ _JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "applica
 _BRACKETS = {"array": (b"[", b"]"), "ndjson": (b"{", b"}"), "envelope": (b"{", b"}")}
 _BLANK = b" \t\r\n"
 _EDGE = 4096
+_ADDRESS = 500
 
 
 @dataclass(frozen=True)
@@ -46,30 +47,28 @@ class Download:
     bytes: int
     sha256: str
     md5: str
-    headers: Mapping[str, str]
+    headers: httpx.Headers
 
 
-def download(client: httpx.Client, table: Table, url: str, parameters: Mapping[str, str], path: Path) -> Download:
+def shown(text: str, limit: int = 200) -> str:
+    """Foreign text for a message: escaped, quoted and cut."""
+    return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
+
+
+def download(client: httpx.Client, table: Table, url: str, path: Path) -> Download:
     """Streams one page to `path`; memory stays flat whatever its size.
 
     Raises:
         SourceUnreachable: No connection, a time-out, a body shorter than announced, or a passing server error.
         SourceBusy: 429, or 503 with Retry-After.
         SourceRefused: Any other status than 200.
-        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares, or the
-            address of a next page is none.
+        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares.
         SpoolFailed: The disk did not take it.
     """
     import httpx
 
-    try:
-        request = client.build_request("GET", url, params=parameters or None)
-    except httpx.InvalidURL as error:
-        raise SourceBodyInvalid(
-            f"{table.label}: {url[:200]!r} cannot be asked for: {error}",
-            remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
-        ) from error
-    asked = f"GET {request.url}"
+    request = client.build_request("GET", url)
+    asked = f"GET {str(request.url)[:_ADDRESS]}"
     try:
         response = client.send(request, stream=True)
         try:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import keys
-from orchestration.download import download, holds_no_records
+from orchestration.address import Request, identity
+from orchestration.download import download, holds_no_records, shown
 from orchestration.errors import SourceBodyInvalid, UsageError
-from orchestration.paging import Request, first_request, next_request
+from orchestration.paging import first_request, next_request
 from orchestration.progress import Report
 from orchestration.retry import Patience, patience, patiently
 from orchestration.settings import EltSettings, Settings, SourceSettings
@@ -102,6 +103,7 @@ def _fetch_table(
 ) -> Iterator[Page]:
     request: Request | None = first
     seen: dict[str, int] = {}
+    asked: dict[object, int] = {}
     number = 0
     while request is not None:
         number += 1
@@ -110,17 +112,35 @@ def _fetch_table(
                 f"{table.label} has more than {elt.max_pages:,} pages",
                 remedy="ask for larger pages, or raise ELT_MAX_PAGES",
             )
+        same = _identity(table, request)
+        if same in asked:
+            raise _circle(table, number, asked[same], f"{shown(request.address)} was asked for before")
+        asked[same] = number
         key = keys.raw_page(table.source, table.name, execution_date, number)
-        page = patiently(patient, report, download, client, table, request.url, request.parameters, spool / key)
+        page = patiently(patient, report, download, client, table, request.address, spool / key)
         following = next_request(table, request, page)
         empty = holds_no_records(page, table)
         if not empty and page.sha256 in seen:
-            raise SourceBodyInvalid(
-                f"{table.label}: page {number} is page {seen[page.sha256]} again, so the paging goes in circles",
-                remedy=f"correct the API, or paging of {table.label} in the source's YAML",
-            )
+            raise _circle(table, number, seen[page.sha256], f"{shown(request.address)} answered the same")
         seen[page.sha256] = number
         # The empty page that ends a paging holds nothing to keep; an empty day keeps its one page.
         if number == 1 or not empty or following is not None:
             yield Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
         request = following
+
+
+def _circle(table: Table, number: int, before: int, how: str) -> SourceBodyInvalid:
+    return SourceBodyInvalid(
+        f"{table.label}: page {number} is page {before} again, so the paging goes in circles: {how}",
+        remedy=f"correct the API, or paging of {table.label} in the source's YAML",
+    )
+
+
+def _identity(table: Table, request: Request) -> object:
+    try:
+        return identity(request.address)
+    except ValueError as error:
+        raise SourceBodyInvalid(
+            f"{table.label}: {shown(request.url)} cannot be asked for: {error}",
+            remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
+        ) from error

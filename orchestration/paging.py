@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Collection, Mapping
 
 import msgspec
 
-from orchestration.download import Download, envelope_fields, holds_no_records
+from orchestration.address import Request, identity, resolve, same_origin, same_resource
+from orchestration.download import Download, envelope_fields, holds_no_records, shown
 from orchestration.errors import SourceBodyInvalid
+from orchestration.link_header import Link, parse_links
 from orchestration.source import Table
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request for a page: an absolute URL and the parameters to add to it."""
-
-    url: str
-    parameters: Mapping[str, str]
 
 
 def first_request(table: Table, base_url: str, execution_date: str) -> Request:
@@ -44,11 +36,11 @@ def next_request(table: Table, asked: Request, page: Download) -> Request | None
         if holds_no_records(page, table):
             return None
         return _with(asked, paging.parameter, str(int(asked.parameters[paging.parameter or ""]) + 1))
-    named = _named(table, page)
-    if not named:
+    named = _named(table, asked, page)
+    if named is None:
         return None
     if paging.style == "next_link":
-        return Request(_same_origin(table, asked.url, named), {})
+        return Request(_same_origin(table, asked.address, named))
     return _with(asked, paging.parameter, named)
 
 
@@ -56,16 +48,18 @@ def _with(asked: Request, parameter: str | None, value: str) -> Request:
     return Request(asked.url, {**asked.parameters, parameter or "": value})
 
 
-def _named(table: Table, page: Download) -> str:
-    """The next page, link or cursor as the page names it; empty where it names none."""
+def _named(table: Table, asked: Request, page: Download) -> str | None:
+    """The next page, link or cursor as the page names it; None where it names none."""
     paging = table.fetch.paging
     if table.fetch.form == "envelope":
         fields = envelope_fields(page, table)
         if paging.next:
-            return _text(table, page, paging.next, fields)
-    if paging.style == "next_link" and (paging.next_header or "Link").lower() == "link":
-        return _link(page.headers.get("Link", ""))
-    return page.headers.get(paging.next_header or "", "").strip()
+            return _text(table, page, paging.next, fields) or None
+    header = paging.next_header or ("Link" if paging.style == "next_link" else "")
+    lines = page.headers.get_list(header)
+    if paging.style == "next_link" and header.lower() == "link":
+        return _link(table, asked, ", ".join(lines))
+    return _only(table, f"values of {header}", {line.strip() for line in lines} - {""})
 
 
 def _text(table: Table, page: Download, path: str, fields: Mapping[str, msgspec.Raw]) -> str:
@@ -92,26 +86,49 @@ def _text(table: Table, page: Download, path: str, fields: Mapping[str, msgspec.
     return "" if value is None else str(value)
 
 
-def _link(header: str) -> str:
-    """The target of `rel="next"` in a Link header (RFC 8288)."""
-    import httpx
+def _link(table: Table, asked: Request, header: str) -> str | None:
+    """The target of the next link in a Link header; None where there is none, or nothing behind it."""
+    try:
+        links = [link for link in parse_links(header) if "next" in link.relations and _is_of(asked, link)]
+    except ValueError as error:
+        raise SourceBodyInvalid(
+            f"{table.label}: the Link header {shown(header)} cannot be read: {error}",
+            remedy="correct the API: RFC 8288 defines the header",
+        ) from error
+    # Some APIs always send a next link; `results` says whether anything is behind it.
+    targets = [link.target for link in links if link.parameters.get("results", "").lower() != "false"]
+    addresses = [_same_origin(table, asked.address, target) for target in targets]
+    return _only(table, "next links", {identity(address): address for address in addresses}.values())
 
-    links = httpx.Response(200, headers=[(b"Link", header.encode())]).links
-    return str(links.get("next", {}).get("url", ""))
+
+def _is_of(asked: Request, link: Link) -> bool:
+    """Whether a link belongs to the page that was asked for; `anchor` may name another resource."""
+    anchor = link.parameters.get("anchor")
+    return anchor is None or same_resource(asked.address, resolve(asked.address, anchor))
+
+
+def _only(table: Table, what: str, values: Collection[str]) -> str | None:
+    if len(values) > 1:
+        raise SourceBodyInvalid(
+            f"{table.label}: a page names {len(values)} different {what}: "
+            + ", ".join(shown(value) for value in sorted(values)[:3]),
+            remedy="correct the API",
+        )
+    return next(iter(values), None)
 
 
 def _same_origin(table: Table, asked: str, link: str) -> str:
     remedy = f"correct the API, or {table.source.upper()}_API_URL"
     try:
-        target = urljoin(asked, link)
-        old, new = urlsplit(asked), urlsplit(target)
+        target = resolve(asked, link)
+        ours = same_origin(asked, target)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {link!r} is no address: {error}", remedy=remedy
+            f"{table.label}: the next link {shown(link)} is no address: {error}", remedy=remedy
         ) from error
-    if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+    if not ours:
         # The token must not travel to another host.
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {target} leads away from {old.scheme}://{old.netloc}", remedy=remedy
+            f"{table.label}: the next link {shown(link)} leads away from {resolve(asked, '/')}", remedy=remedy
         )
     return target

@@ -3,7 +3,7 @@
 A source table says it under `config.meta`: `key`, the declared fields that name a record, and `fetch`:
 
     fetch:
-      path: /events                # below <SOURCE>_API_URL
+      path: /events                # below <SOURCE>_API_URL; a query in it is sent with every request
       date_parameter: date         # carries the execution date as YYYY-MM-DD
       form: array                  # array | ndjson | envelope: an object with the records in a list
       records: data                # envelope: the field that holds the list
@@ -28,6 +28,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 import yaml
@@ -35,6 +36,7 @@ import yaml
 from orchestration.errors import UsageError
 
 _NAME = re.compile(r"[a-z0-9_]+")
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f#]")
 
 Form = Literal["array", "ndjson", "envelope"]
 
@@ -138,6 +140,9 @@ def _problems(fetch: Fetch) -> Iterator[str]:
     paging = fetch.paging
     if not fetch.path.startswith("/"):
         yield f"path: {fetch.path!r} does not begin with '/'"
+    if bad := _UNSENDABLE.search(fetch.path):
+        yield f"path: {fetch.path!r} contains {bad[0]!r}, which cannot be sent; write it as '%{ord(bad[0]):02X}'"
+    yield from _given_twice(fetch)
     if fetch.form == "envelope" and not fetch.records:
         yield "records: missing: form envelope needs the name of the list's field"
     if fetch.form != "envelope" and fetch.records:
@@ -152,6 +157,26 @@ def _problems(fetch: Fetch) -> Iterator[str]:
         yield "paging.next: missing: style cursor needs next or next_header"
     if paging.style == "none" and paging != Paging():
         yield "paging.style: missing: the other fields of paging mean nothing without it"
+
+
+def _given_twice(fetch: Fetch) -> Iterator[str]:
+    """Request parameters that two fields give, of which only one would count."""
+    paging = fetch.paging
+    given = {"date_parameter": [fetch.date_parameter], "parameters": list(fetch.parameters)}
+    if paging.style in ("page", "cursor") and paging.parameter:
+        given["paging.parameter"] = [paging.parameter]
+    query = [name for name, _ in parse_qsl(fetch.path.partition("?")[2], keep_blank_values=True)]
+    for name in query:
+        for field, names in given.items():
+            if name in names:
+                yield f"path: its query gives {name!r}, and so does {field}; one of them must go"
+    if fetch.date_parameter in fetch.parameters:
+        yield f"parameters: gives {fetch.date_parameter!r}, which is the date_parameter; one of them must go"
+    # The first request may need a cursor of its own, such as `*`.
+    if paging.style == "page" and paging.parameter in fetch.parameters:
+        yield f"parameters: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first page"
+    if paging.style in ("page", "cursor") and paging.parameter == fetch.date_parameter:
+        yield f"paging.parameter: {paging.parameter!r} is the date_parameter too"
 
 
 def _wrong(file: Path, label: str, problem: str) -> UsageError:

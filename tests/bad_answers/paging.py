@@ -18,6 +18,23 @@ def linked(name: str, target: str, *says: str) -> Case:
     return Case(name, (sent,), SourceBodyInvalid, ("shop.events: ", *says), source="linked")
 
 
+def _next(sent: bytes, *links: str) -> bytes:
+    """An answer with these Link headers."""
+    head, _, body = sent.partition(b"\r\n\r\n")
+    return b"\r\n".join([head, *(f"Link: {link}".encode() for link in links)]) + b"\r\n\r\n" + body
+
+
+def two_links(name: str, *links: str) -> Case:
+    """Two pages, of which the first names the second."""
+    return Case(name, (_next(A, *links), B), counts=Counts(2, 2), source="linked")
+
+
+def unreadable(name: str, link: str, says: str) -> Case:
+    """A Link header that does not parse."""
+    parts = (f"shop.events: the Link header {link!r} cannot be read: ", says, "next: correct the API: RFC 8288")
+    return Case(name, (_next(A, link),), SourceBodyInvalid, parts, source="linked")
+
+
 def cursor(name: str, following: str, *says: str) -> Case:
     """An envelope whose cursor is none."""
     sent = answer(envelope(event(), following=following).replace(b"\xc3\xbf", b"\xff"))
@@ -67,30 +84,75 @@ PAGING = (
     linked(
         "a next link to another host",
         "https://elsewhere.example/events",
-        "the next link https://elsewhere.example/events leads away from http://127.0.0.1:",
+        "the next link 'https://elsewhere.example/events' leads away from http://127.0.0.1:",
         ORIGIN,
     ),
     linked(
         "a next link to another scheme",
         "javascript:void(0)",
-        "the next link javascript:void(0) leads away from",
+        "the next link 'javascript:void(0)' leads away from",
         ORIGIN,
     ),
     linked("a next link with a name and a password", "//me:secret@127.0.0.1/events", "leads away from", ORIGIN),
     linked(
         "a next link that is no address",
         "http://[bad/events",
-        "the next link 'http://[bad/events' is no address: Invalid IPv6 URL",
+        "the next link 'http://[bad/events' leads away from http://127.0.0.1:",
         ORIGIN,
     ),
     linked(
         "a next link with a control character",
         "/events?\x7f",
-        r"/events?\x7f' cannot be asked for: Invalid non-printable ASCII character",
-        "next: correct the API",
+        r"the next link '/events?\x7f' is no address: Invalid non-printable ASCII character",
+        ORIGIN,
     ),
-    linked(
-        "a next link of 70,000 bytes", f"/{'x' * 70_000}", "cannot be asked for: URL too long", "next: correct the API"
+    linked("a next link of 70,000 bytes", f"/{'x' * 70_000}", "xxx'… is no address: URL too long", ORIGIN),
+    unreadable("a Link header without brackets", '/events?page=2; rel="next"', "expected '<' at character 1"),
+    unreadable("a Link header whose address does not end", '</events; rel="next"', "expected '>'"),
+    unreadable("a Link header whose text does not end", '</events>; rel="next', "expected a value that ends"),
+    unreadable("a Link header without a semicolon", '</events> rel="next"', "expected ',' or ';'"),
+    unreadable("a Link header that is cut", '</events?page=0>; rel="prev", </eve', "expected '>'"),
+    two_links("two relation types in one link", '</events?page=2>; rel="next last"'),
+    two_links("a semicolon in the address of the next link", "</events;v=1?page=2;x>; rel=next"),
+    two_links("a comma in the address of the next link", '</events?page=1,2>; title="a, b"; rel="next"'),
+    two_links("a next link among others, in two header lines", '</a>; rel="first"', "</events?page=2>;REL='Next'"),
+    two_links("the same next link twice", '</events?page=2>; rel="next"', "<?page=2>; rel=next"),
+    Case(
+        "two next links that differ",
+        (answer(array(event()), "200 OK", "Link: <?page=2>; rel=next", "Link: <?page=3>; rel=next"),),
+        SourceBodyInvalid,
+        ("shop.events: a page names 2 different next links: 'http://127.0.0.1:", "next: correct the API"),
+        source="linked",
+    ),
+    Case(
+        'a next link with `results="false"`',
+        (_next(A, '<?page=2>; rel="next"; results="true"'), _next(B, '<?page=3>; rel="next"; results="false"'), C),
+        counts=Counts(2, 2),
+        source="linked",
+    ),
+    Case(
+        "a next link of another resource",
+        (_next(A, '</events/1?part=2>; rel="next"; anchor="/events/1"'), C),
+        counts=Counts(1, 1),
+        source="linked",
+    ),
+    Case(
+        "two pages that name each other, in bodies that change",
+        (
+            _next(answer(array(event("a"))), "<?page=b>; rel=next"),
+            _next(answer(array(event("b"))), "<?page=a>; rel=next"),
+            _next(answer(array(event("c"))), "<?page=b>; rel=next"),
+        ),
+        SourceBodyInvalid,
+        ("page 4 is page 2 again", *CIRCLES, ": 'http://127.0.0.1:", "/events?page=b' was asked for before"),
+        source="linked",
+    ),
+    Case(
+        "empty pages that name each other",
+        (_next(NONE, "<?page=b>; rel=next"), _next(NONE, "<?page=a>; rel=next"), _next(NONE, "<?page=b>; rel=next")),
+        SourceBodyInvalid,
+        ("page 4 is page 2 again", *CIRCLES),
+        source="linked",
     ),
     linked("a next link to the page itself, in letters beyond ASCII", "/events?é", "page 2 is page 1 again", *CIRCLES),
     Case(

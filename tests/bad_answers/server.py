@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
@@ -14,18 +15,20 @@ PRODUCTS = answer('[{"Stock Code": "22423", "Description": "REGENCY CAKESTAND 3 
 
 
 class AnswerServer(ThreadingTCPServer):
-    """Answers each path in turn with what is set for it."""
+    """Answers each path in turn with what is set for it; `asked` holds the requests so far, head for head."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, Iterator[Wire]] = {}
+        self.asked: list[bytes] = []
         self.stalls = False
 
     def play(self, case: Case) -> str:
         """Has the answers of a case ready below the URL it gives."""
         self.stalls = case.stalls
+        self.asked = []
         self.answers = {
             "/events": chain(case.answers, repeat(case.answers[-1])),
             "/products": repeat(case.products or PRODUCTS),
@@ -37,9 +40,9 @@ class _Handler(StreamRequestHandler):
     server: AnswerServer
 
     def handle(self) -> None:
-        path = self.rfile.readline().split()[1].split(b"?")[0].decode()
-        while self.rfile.readline().strip():
-            pass
+        head = b"".join(iter(self.rfile.readline, b"\r\n"))
+        self.server.asked.append(head)
+        path = re.split(rb"[?;]", head.split()[1])[0].decode()
         sent = next(self.server.answers[path])
         # Whoever finds an answer unusable hangs up on the rest of it.
         with suppress(OSError):

@@ -74,6 +74,42 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             "one of them must go",
         ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}}, "paging.style: missing"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events#all"}},
+            "path: '/events#all' contains '#', which cannot be sent; write it as '%23'",
+        ),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "/e\n"}}, "cannot be sent; write it as '%0A'"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?a=1&date=2025-01-01"}},
+            "path: its query gives 'date', and so does date_parameter; one of them must go",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?b", "parameters": {"b": 1}}},
+            "path: its query gives 'b', and so does parameters",
+        ),
+        (
+            {
+                "key": ["Event ID"],
+                "fetch": {
+                    **EVENTS,
+                    "path": "/events?%63=*",
+                    "paging": {"style": "cursor", "parameter": "c", "next_header": "X-N"},
+                },
+            },
+            "path: its query gives 'c', and so does paging.parameter",
+        ),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "parameters": {"date": "today"}}}, "parameters: gives 'date'"),
+        (
+            {
+                "key": ["Event ID"],
+                "fetch": {**EVENTS, "parameters": {"p": 0}, "paging": {"style": "page", "parameter": "p"}},
+            },
+            "parameters: gives 'p', which is paging.parameter",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page", "parameter": "date"}}},
+            "paging.parameter: 'date' is the date_parameter too",
+        ),
     ],
 )
 def test_what_fetching_lacks_is_named_with_file_and_field(tmp_path: Path, meta: Any, problem: str) -> None:

@@ -1,0 +1,55 @@
+"""A fetch of `shop.events` from an API that sends given bytes, and what it was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.fetch import Page, fetch_date
+from orchestration.source import read_tables
+from tests.bad_answers.case import Case, Wire
+from tests.bad_answers.server import AnswerServer, answering
+from tests.support import events_only, settings_of
+
+DATE = "2025-05-20"
+
+
+@dataclass
+class Api:
+    """The API, and a fetch from it; its answers come in turn, the last of them again and again."""
+
+    server: AnswerServer
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    said: list[str] = field(default_factory=list)
+
+    def fetch(self, *answers: Wire, environment: dict[str, object] | None = None, **fetch: Any) -> tuple[Page, ...]:
+        """The pages of a date; `fetch` is what the source declares otherwise."""
+        url = self.server.play(Case("", answers))
+        events_only(self.folder, **fetch)
+        environment = {"SHOP_API_URL": url, "ELT_RETRIES": 1, "ELT_RETRY_WAIT": 0, **(environment or {})}
+        settings = settings_of(self.monkeypatch, self.folder, **environment)
+        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "spool", self.said.append)
+
+    @property
+    def targets(self) -> list[str]:
+        """Path and query of each request, in order."""
+        return [head.split()[1].decode() for head in self.server.asked]
+
+
+@contextmanager
+def an_api(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with answering() as server:
+        yield Api(server, folder, monkeypatch)
+
+
+def records(pages: tuple[Page, ...]) -> list[Any]:
+    """The records of pages that are arrays, or envelopes with them under `data`."""
+    bodies = [json.loads(page.path.read_bytes()) for page in pages]
+    return [record for body in bodies for record in (body["data"] if isinstance(body, dict) else body)]
