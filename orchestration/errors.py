@@ -30,9 +30,17 @@ Exit codes and outcomes are those of section 8 of the design: "the data failed" 
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
+from orchestration.text import shortened
+
 
 class IngestCleanError(Exception):
     """The base of all errors here.
+
+    Cause and remedy often quote foreign text, so both are made printable and cut to `text.TEXT_LIMIT` characters here,
+    once for every way that an error leaves the process.
 
     Args:
         cause: What went wrong, with the value it went wrong on.
@@ -45,14 +53,25 @@ class IngestCleanError(Exception):
     outcome = "Failed"
 
     def __init__(self, cause: str, *, remedy: str = "") -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.remedy = remedy
+        super().__init__(shortened(cause))
+        self.remedy = shortened(remedy)
         self.subject = ""
         self.step = ""
         self.main = ""
         self.branch = ""
         self.command = ""
+
+    @property
+    def cause(self) -> str:
+        """What went wrong; the same as `str(error)`."""
+        return str(self)
+
+    def extended(self, more: str, *, remedy: str = "") -> Self:
+        """Return a copy whose cause continues with `more`, and with another `remedy` if one is given."""
+        error = copy.copy(self)
+        error.args = (f"{self.cause}{more}",)
+        error.remedy = remedy or self.remedy
+        return error
 
     def describe(self) -> str:
         """The error as lines for a person: subject, step and cause, then `main`, the branch kept, the next command."""

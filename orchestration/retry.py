@@ -59,8 +59,6 @@ def patiently(patience: Patience, report: Report, call: Callable[..., T], *args:
 
     def is_passing(error: BaseException) -> bool:
         if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > patience.longest:
-            error.cause += f" and asks to wait {error.retry_after:.0f} s"
-            error.remedy = "run again by then, or raise ELT_RETRY_AFTER_LIMIT"
             return False
         return isinstance(error, SourceUnreachable | SourceBusy)
 
@@ -85,5 +83,8 @@ def patiently(patience: Patience, report: Report, call: Callable[..., T], *args:
     try:
         return tries(call, *args)
     except (SourceUnreachable, SourceBusy) as error:
-        error.cause += f" (tries: {tries.statistics['attempt_number']})"
-        raise
+        made = f" (tries: {tries.statistics['attempt_number']})"
+        if isinstance(error, SourceBusy) and (asked := error.retry_after or 0.0) > patience.longest:
+            remedy = "run again by then, or raise ELT_RETRY_AFTER_LIMIT"
+            raise error.extended(f" and asks to wait {asked:.0f} s{made}", remedy=remedy) from error
+        raise error.extended(made) from error
