@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.dbt_manifest import code_digest, models_of, published_models
-from orchestration.dbt_results import EXAMPLES, BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
+from orchestration.dbt_results import BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
 from orchestration.dbt_session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.gateway import Gateway, httpfs_extension
 from orchestration.progress import Report, silent
 from orchestration.spool import writing
+from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _ACCOUNTING, _ACROSS_DATES = "_accounting", "_across_dates"
+_DRIFT_NAMES = 20
+"""How many undeclared fields the receipt and the run's artifact name: the most frequent ones."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,8 @@ def _node_result(result: Any) -> NodeResult:
         status=str(result.status),
         failures=result.failures,
         seconds=round(result.execution_time, 3),
-        message=result.message or "",
+        # Of any size, and searched by patterns.
+        message=(result.message or "")[:TEXT_LIMIT],
     )
 
 
@@ -164,7 +168,11 @@ def _has_rows(node: NodeResult) -> bool:
 
 def _failed_test(node: NodeResult, compiled: str) -> FailedTest:
     rows = query(f"select * from ({compiled}) as failing limit {EXAMPLES}")  # noqa: S608
-    return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(rows))
+    return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(map(_cut, rows)))
+
+
+def _cut(row: Row) -> Row:
+    return {name: value[: LINE_LIMIT + 1] if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
@@ -199,33 +207,61 @@ def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str,
 
 
 def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
-    parts: dict[str, dict[str | None, int]] = {}
-    for row in query(f"select part, name, row_count from {accounting} order by part, name"):  # noqa: S608
-        parts.setdefault(row["part"], {})[row["name"]] = row["row_count"]
-    rejects: dict[str, tuple[Row, ...]] = {}
-    if parts.get("rejected"):
-        rejects = _rejects(rejected)
+    summed = f"select part, count(name) as names, sum(row_count)::bigint as row_count from {accounting} group by part"  # noqa: S608
+    sums = {row["part"]: (row["names"], row["row_count"]) for row in query(summed)}
 
-    def named(part: str) -> dict[str, int]:
-        return {str(name): count for name, count in parts.get(part, {}).items()}
+    def count(part: str) -> int:
+        return int(sums.get(part, (0, 0))[1])
 
+    drift = _names(accounting, "undeclared", _DRIFT_NAMES)
     return TableAccounting(
-        raw=sum(parts["raw"].values()),
-        curated=sum(parts["curated"].values()),
-        identical=sum(parts["identical"].values()),
-        conflicting=sum(named("conflicting").values()),
-        rejected=named("rejected"),
-        drift=named("undeclared"),
-        missing=named("missing"),
-        conflicting_keys=tuple(named("conflicting"))[:EXAMPLES],
-        rejects=rejects,
+        raw=count("raw"),
+        curated=count("curated"),
+        identical=count("identical"),
+        conflicting=count("conflicting"),
+        rejected=_names(accounting, "rejected"),
+        drift=drift,
+        missing=_names(accounting, "missing"),
+        conflicting_keys=tuple(_names(accounting, "conflicting", EXAMPLES)),
+        rejects=_rejects(rejected) if count("rejected") else {},
+        drift_fields=sums.get("undeclared", (0, 0))[0],
+        conflicting_key_count=sums.get("conflicting", (0, 0))[0],
     )
+
+
+def _names(accounting: str, part: str, limit: int | None = None) -> dict[str, int]:
+    """Rows by name within a part, highest counts first; at most `limit` names, long ones cut.
+
+    Names come from the data, any number of any length: DuckDB cuts them before they are fetched.
+    """
+    rows = query(
+        f"""
+        select
+            case
+                when length(name) > {NAME_LIMIT}
+                    then left(name, {NAME_LIMIT}) || '… (' || length(name) || ' characters)'
+                else name
+            end as shown,
+            row_count
+        from {accounting}
+        where part = '{part}'
+        order by row_count desc, name
+        {f"limit {limit}" if limit else ""}
+        """  # noqa: S608
+    )
+    found: dict[str, int] = {}
+    for row in rows:
+        found[str(row["shown"])] = found.get(str(row["shown"]), 0) + row["row_count"]
+    return found
 
 
 def _rejects(rejected: str) -> dict[str, tuple[Row, ...]]:
     """By reason the first rejected rows, by page and record."""
     numbered = f"select *, row_number() over (partition by reason order by page, record) as n from {rejected}"  # noqa: S608
-    rows = query(f"select reason, page, record from ({numbered}) as numbered where n <= {EXAMPLES} order by reason, n")  # noqa: S608
+    rows = query(
+        f"select reason, page, left(record, {LINE_LIMIT + 1}) as record from ({numbered}) as numbered "  # noqa: S608
+        f"where n <= {EXAMPLES} order by reason, n"
+    )
     found: dict[str, tuple[Row, ...]] = {}
     for row in rows:
         found[row["reason"]] = (*found.get(row["reason"], ()), {"page": row["page"], "record": row["record"]})

@@ -10,15 +10,13 @@ from typing import Any, Literal
 
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
 from orchestration.progress import warning
+from orchestration.text import EXAMPLES, LINE_LIMIT, examples, one_line, quoted, shortened
 
 Kind = Literal["model", "test", "unit_test", "hook"]
 Row = Mapping[str, Any]
 
-EXAMPLES = 5
-"""The most rows shown of a failing test or a reject reason."""
-
-_SHOWN = 300
-"""The most characters shown of a row: states and logs hold it, and a record may be of any size."""
+MESSAGE_LIMIT = 1_000
+"""Characters shown of one node's message."""
 
 # DuckDB has no code for these: its wording is the only sign, held by a test.
 _BODY_FAULTS = (
@@ -108,10 +106,12 @@ class TableAccounting:
         identical: Rows like another in every column.
         conflicting: Rows that differ from the one kept under their key.
         rejected: Rows by reject reason.
-        drift: Records by undeclared (or repeated) field.
+        drift: Records by undeclared (or repeated) field: the most frequent ones, long names cut.
         missing: Records by declared field they lack.
-        conflicting_keys: Some keys of conflicting rows, in order.
-        rejects: By reason some rejected rows, each with `page` and `record`.
+        conflicting_keys: Some keys of conflicting rows, long ones cut.
+        rejects: By reason some rejected rows, each with `page` and the beginning of `record`.
+        drift_fields: How many undeclared fields there are in all; `drift` has at least all where it is less.
+        conflicting_key_count: How many keys have conflicting rows; likewise.
     """
 
     raw: int
@@ -123,6 +123,13 @@ class TableAccounting:
     missing: Mapping[str, int]
     conflicting_keys: tuple[str, ...]
     rejects: Mapping[str, tuple[Row, ...]]
+    drift_fields: int = 0
+    conflicting_key_count: int = 0
+
+    @property
+    def undeclared(self) -> int:
+        """How many undeclared fields the records have."""
+        return max(self.drift_fields, len(self.drift))
 
     @property
     def closes(self) -> bool:
@@ -193,12 +200,13 @@ class BuildResult:
     def notes(self) -> Iterator[str]:
         """What a person should know of a build that passed, a line each: drift, rows left out, tests that warn."""
         for table, parts in self.accounting.items():
-            for field_name, count in parts.drift.items():
-                yield warning(f"{table}: undeclared field {field_name!r} in {count:,} of {parts.raw:,} records")
-            for reason, count in parts.rejected.items():
-                yield f"{table}: {count:,} of {parts.raw:,} rows rejected for {reason}"
+            yield from map(warning, _drift(table, parts))
+            for reason, count in _most(parts.rejected):
+                yield f"{table}: {count:,} of {parts.raw:,} rows rejected for {one_line(reason)}"
+            yield from _further_reasons(table, parts)
             if parts.conflicting:
-                some = ", ".join(parts.conflicting_keys)
+                keys = max(parts.conflicting_key_count, len(parts.conflicting_keys))
+                some = examples(map(quoted, parts.conflicting_keys), keys)
                 yield f"{table}: {parts.conflicting:,} conflicting rows left out, under keys such as {some}"
         for table, rows in self.across_dates.items():
             yield f"{table} of all dates: " + ", ".join(f"{name} {count:,}" for name, count in rows.items())
@@ -210,24 +218,57 @@ class BuildResult:
         rows = {test.unique_id: test.rows for test in self.failed_tests}
         for node in broken:
             if node.kind == "model":
-                yield f"{node.name}: {node.message}"
+                yield f"{node.name}: {shortened(node.message, MESSAGE_LIMIT)}"
                 continue
             yield f"{node.name}: {node.failures} failing rows"
             for row in rows.get(node.unique_id, ()):
                 yield f"  {_shown(row)}"
         for table, parts in self.accounting.items():
-            for reason, count in parts.rejected.items():
-                yield f"{table} rejected for {reason}: {count} of {parts.raw} rows"
+            # A field that came under another name is most often why a declared one is missing.
+            yield from _drift(table, parts)
+            for reason, count in _most(parts.rejected):
+                yield f"{table} rejected for {one_line(reason)}: {count} of {parts.raw} rows"
                 for row in parts.rejects.get(reason, ()):
-                    yield f"  {row['page']}: {_cut(row['record'])}"
+                    yield f"  {one_line(row['page'])}: {one_line(row['record'])}"
+            yield from _further_reasons(table, parts)
+
+
+def _drift(table: str, parts: TableAccounting) -> Iterator[str]:
+    """One line on the undeclared fields of a table, if there are any."""
+    if not parts.undeclared:
+        return
+    named = [(quoted(name), count) for name, count in _most(parts.drift)]
+    if parts.undeclared == 1:
+        name, count = named[0]
+        yield f"{table}: undeclared field {name} in {count:,} of {parts.raw:,} records"
+    elif parts.undeclared <= len(named):
+        some = ", ".join(f"{name} in {count:,}" for name, count in named)
+        yield f"{table}: {parts.undeclared} undeclared fields: {some} of {parts.raw:,} records"
+    else:
+        some = examples((name for name, _ in named), parts.undeclared)
+        yield f"{table}: {parts.undeclared:,} undeclared fields, such as {some}"
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The few names with the highest counts."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+
+
+def _further_reasons(table: str, parts: TableAccounting) -> Iterator[str]:
+    shown = _most(parts.rejected)
+    if more := len(parts.rejected) - len(shown):
+        rows = sum(parts.rejected.values()) - sum(count for _, count in shown)
+        yield f"{table}: {rows:,} of {parts.raw:,} rows rejected for {more:,} more reasons"
 
 
 def _shown(row: Row) -> str:
-    return _cut(", ".join(f"{column}={value}" for column, value in row.items()))
+    """A row as one line: its text values as `repr` shows them."""
+    shown = ", ".join(f"{column}={_value(value)}" for column, value in row.items())
+    return one_line(shown)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _value(value: object) -> str:
+    return quoted(value, LINE_LIMIT) if isinstance(value, str) else str(value)
 
 
 def _data_failed(node: NodeResult) -> bool:
@@ -243,7 +284,7 @@ def platform_fault(broken: Sequence[NodeResult]) -> PlatformFailed:
             if match := sign.search(node.message):
                 said = html.unescape(match.group().strip())
                 return PlatformFailed(f"{node.name}: {meaning}: {said}", remedy=remedy)
-    return PlatformFailed("\n".join(f"{node.name}: {node.message}" for node in broken))
+    return PlatformFailed("\n".join(f"{node.name}: {shortened(node.message, MESSAGE_LIMIT)}" for node in broken))
 
 
 def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:

@@ -10,8 +10,9 @@ It holds no clock and no run id, so that the same data under the same code gives
     details         key → bytes, and rows of Parquet or SHA-256 of raw
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
                     `receipts`: key → lakeFS's checksum of each date's receipt there
-    accounting      table → raw, curated, identical, conflicting, rejected by reason, drift by undeclared field; of the
-                    marts table → rows published over all dates, kept, repeated
+    accounting      table → raw, curated, identical, conflicting, rejected by reason, drift by undeclared field (the
+                    most frequent ones, long names cut), drift_fields: how many of them there are in all; of the marts
+                    table → rows published over all dates, kept, repeated
     tests           data test → status and failures
     code            SHA-256 of the SQL and macros of the models used
     versions        of DuckDB and dbt, recorded and not compared
@@ -130,6 +131,7 @@ def date_receipt(
             "conflicting": parts.conflicting,
             "rejected": dict(parts.rejected),
             "drift": dict(parts.drift),
+            "drift_fields": parts.undeclared,
         }
         for table, parts in built.accounting.items()
     }

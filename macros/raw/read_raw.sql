@@ -49,11 +49,14 @@
         -- the usual record has the declared fields in their order: no list made
         case -- noqa: PRS
             when is_object and names <> {{ declared }}
-                then list_filter(
-                    names,
-                    lambda name, position:
-                    not list_contains({{ declared }}, name)
-                    or list_position(names, name) < position
+                -- counted first: a search for each name takes minutes for 100,000
+                then list_transform(
+                    list_filter(
+                        map_entries(list_histogram(names)),
+                        lambda entry: entry.value > 1
+                        or not list_contains({{ declared }}, entry.key)
+                    ),
+                    lambda entry: entry.key
                 )
         end as undeclared_fields,
         case -- noqa: PRS

@@ -10,7 +10,12 @@ KEPT = "kept: branch etl-"
 
 def _renamed(name: str, instead: str) -> Case:
     body = array(*good(3)).replace(b'"Event ID"', f'"{instead}"'.encode())
-    says = ("clean: events_declared_fields_present: 1 failing rows", "field=Event ID, records_without_it=3", KEPT)
+    says = (
+        "clean: events_declared_fields_present: 1 failing rows",
+        "field='Event ID', records_without_it=3",
+        f"undeclared field {instead!r} in 3 of 3 records",
+        KEPT,
+    )
     counts = Counts(3, 0, rejected={"event_id_missing": 3}, drift={instead: 3})
     return Case(name, (answer(body),), DataFailed, says, counts)
 
@@ -20,11 +25,12 @@ NAMES = (
     _renamed("a declared field in another letter case", "event id"),
     _renamed("a declared field with a blank at its end", "Event ID "),
     _renamed("a declared field in snake_case", "event_id"),
+    _renamed("a declared field with a byte order mark before it", "\ufeffEvent ID"),
     Case(
         "a declared field missing that no row needs",
         (answer(array(event("a", without="Country"), event("b", without="Country"))),),
         DataFailed,
-        ("clean: events_declared_fields_present: 1 failing rows", "field=Country, records_without_it=2", KEPT),
+        ("clean: events_declared_fields_present: 1 failing rows", "field='Country', records_without_it=2", KEPT),
         Counts(2, 2),
     ),
     Case(

@@ -104,6 +104,7 @@ def require_accounted(lake: Lake, date: str, counts: Counts) -> None:
         "conflicting": counts.conflicting,
         "rejected": counts.rejected,
         "drift": counts.drift,
+        "drift_fields": len(counts.drift),
     }
 
 

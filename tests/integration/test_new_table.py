@@ -90,6 +90,7 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
         "conflicting": 1,
         "rejected": {"lead_days_not_integer": 1},
         "drift": {"Channel": 1},
+        "drift_fields": 1,
     }
     assert {"vendors_accounting_closes", "vendors_unique_by_supplier_id"} <= receipt.content["tests"].keys()
     assert [one.reason for one in rejects(lake, settings, execution_date, MAIN, 5) if one.table == "vendors"] == [

@@ -115,7 +115,7 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
     days = all_days()[:3] if page_size else all_days()
     expected = {day: expected_of(day) for day in days}
     products = {day: products_of(day) for day in days}
-    nothing_dropped = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}}
+    nothing_dropped = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}, "drift_fields": 0}
 
     for day in days:
         published = run_date(request_for(lake, settings, day))
@@ -123,7 +123,7 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
         assert published.outcome in ("published", "superseded")
         assert receipt is not None
         assert receipt.content["accounting"] == {
-            "events": {**expected[day][1], "rejected": {}, "drift": {}},
+            "events": {**expected[day][1], "rejected": {}, "drift": {}, "drift_fields": 0},
             "products": {"raw": len(products[day]), "curated": len(products[day]), **nothing_dropped},
         }
 

@@ -75,6 +75,7 @@ def test_a_date_is_published_whole_and_vouched_for(lake: Lake, settings: MakeSet
         "conflicting": expected.conflicting,
         "rejected": expected.reasons,
         "drift": {},
+        "drift_fields": 0,
     }
     assert receipt.objects == {
         key: checksum for key, checksum in keys_of(lake, MAIN, execution_date).items() if key != receipt.key

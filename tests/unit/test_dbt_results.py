@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from orchestration.dbt_results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
@@ -93,7 +95,74 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
     assert told == [
         "warning: events: undeclared field 'Channel' in 3 of 1,000 records",
         "events: 2 of 1,000 rows rejected for price_not_numeric",
-        "events: 12 conflicting rows left out, under keys such as a, b",
+        "events: 12 conflicting rows left out, under keys such as 'a', 'b'",
         "events of all dates: published_rows 3, kept_rows 2",
-        "warning: events_event_type_known: 1 rows, such as " + f"event_type={'gift' * 100}"[:300] + "…",
+        "warning: events_event_type_known: 1 rows, such as " + f"event_type='{'gift' * 100}"[:300] + "…",
     ]
+
+
+FORGED = "\x1b]0;x\x07\nERROR | forged \u202e\ufeff"
+
+
+def accounting(**values: Any) -> TableAccounting:
+    """An accounting of 60 records of which nothing else is known."""
+    parts: dict[str, Any] = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}, "missing": {}}
+    return TableAccounting(**{"raw": 60, "curated": 60, "conflicting_keys": (), "rejects": {}, **parts, **values})
+
+
+@pytest.mark.parametrize(
+    ("drift", "fields", "said"),
+    [
+        ({"A": 60}, 0, "undeclared field 'A' in 60 of 60 records"),
+        ({"A": 1, "B": 60}, 2, "2 undeclared fields: 'B' in 60, 'A' in 1 of 60 records"),
+        (
+            {f"F{number:02}": 60 for number in range(20)},
+            490,
+            "490 undeclared fields, such as 'F00', 'F01', 'F02', 'F03', 'F04' and 485 more",
+        ),
+    ],
+)
+def test_undeclared_fields_are_one_line_a_table(drift: dict[str, int], fields: int, said: str) -> None:
+    parts = accounting(drift=drift, drift_fields=fields)
+    assert list(built(accounting={"events": parts}).notes()) == [f"warning: events: {said}"]
+
+
+def test_failed_data_shows_the_field_that_came_instead() -> None:
+    failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"field": "Event ID", "records_without_it": 2},))
+    parts = accounting(drift={"\ufeffEvent ID": 2})
+    cause = DataFailed(str(built(LIMIT, failed_tests=(failed,), accounting={"events": parts}).failure())).cause
+    assert cause.splitlines()[1:] == [
+        "  field='Event ID', records_without_it=2",
+        r"events: undeclared field '\ufeffEvent ID' in 2 of 60 records",
+    ]
+
+
+def test_no_foreign_value_makes_a_line_or_reaches_a_terminal_raw() -> None:
+    failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"key": FORGED},))
+    warned = FailedTest(WARNED.unique_id, WARNED.name, "warn", 1, ({"key": FORGED},))
+    parts = accounting(
+        conflicting=1,
+        conflicting_keys=(FORGED,),
+        drift={FORGED: 1, f"{FORGED}2": 1},
+        rejected={"bad": 1},
+        rejects={"bad": ({"page": FORGED, "record": FORGED},)},
+    )
+    result = built(LIMIT, WARNED, failed_tests=(failed, warned), accounting={"events": parts})
+    cause = str(result.failure())
+    notes = list(result.notes())
+    for line in (*cause.splitlines(), *notes):
+        assert line.isprintable()
+        assert not line.startswith("ERROR")
+    assert len(cause.splitlines()) == 5
+    assert len(notes) == 4
+
+
+def test_many_reasons_and_long_messages_are_few_lines() -> None:
+    reasons = {f"column_{number:03}_not_integer": 1 for number in range(400)}
+    rejects = {reason: ({"page": "p", "record": "x" * 301},) * 5 for reason in reasons}
+    broken = node("events", "error", f"{CONTRACT.message} {'y' * 15_000_000}")
+    result = built(broken, LIMIT, accounting={"events": accounting(rejected=reasons, rejects=rejects)})
+    told = "\n".join(result.notes())
+    assert len(str(result.failure())) < 5_000
+    assert "events: 395 of 60 rows rejected for 395 more reasons" in told
+    assert len(told.splitlines()) == 6
