@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
+from orchestration.deadline import Deadline
+from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
 from orchestration.spool import writing
 
 if TYPE_CHECKING:
@@ -55,31 +57,53 @@ def shown(text: str, limit: int = 200) -> str:
     return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
 
 
-def download(client: httpx.Client, table: Table, url: str, path: Path) -> Download:
-    """Streams one page to `path`; memory stays flat whatever its size.
+@dataclass(frozen=True)
+class Limit:
+    """How large a page may be.
+
+    Attributes:
+        bytes: The most bytes.
+        exceeds: What a larger page would be, as messages say it.
+        remedy: What to do about a page over it.
+    """
+
+    bytes: int
+    exceeds: str
+    remedy: str
+
+
+def download(
+    client: httpx.Client, table: Table, address: str, path: Path, limit: Limit, deadline: Deadline
+) -> Download:
+    """Stream one page to `path`; memory stays flat whatever its size.
 
     Raises:
         SourceUnreachable: No connection, a time-out, a body shorter than announced, or a passing server error.
-        SourceBusy: 429, or 503 with Retry-After.
+        SourceBusy: 429, or another 4xx or 5xx with Retry-After.
+        SourceTimedOut: The deadline has passed.
         SourceRefused: Any other status than 200.
         SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares.
         SpoolFailed: The disk did not take it.
     """
     import httpx
 
-    request = client.build_request("GET", url)
+    request = client.build_request(
+        "GET", address, headers=dict(table.fetch.headers), extensions={"trace": deadline.watch}
+    )
     asked = f"GET {str(request.url)[:_ADDRESS]}"
     try:
         response = client.send(request, stream=True)
         try:
             _check_status(asked, response, table)
             _check_headers(asked, response, table)
-            found = _spool(asked, response, table, path)
+            found = _spool(asked, response, table, path, limit)
         finally:
             response.close()
     except httpx.RemoteProtocolError as error:
         raise SourceUnreachable(f"{asked}: the answer broke off: {error}") from error
     except httpx.TimeoutException as error:
+        if deadline.left <= 0:
+            raise deadline.error(f"{asked}: no answer in time") from error
         raise SourceUnreachable(
             f"{asked}: no answer in time ({type(error).__name__})",
             remedy="raise ELT_SOURCE_TIMEOUT if the API needs longer",
@@ -94,30 +118,47 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     status = response.status_code
     if status == 200:
         return
-    said = f"{asked} answered {status} {response.reason_phrase}".rstrip()
+    # The reason is the API's text: escaped and cut.
+    said = f"{asked} answered {status} {shown(response.reason_phrase, 100)[1:-1]}".rstrip()
+    variable, where = f"{table.source.upper()}_API", f"of {table.label} in the source's YAML"
+    address = f"correct {variable}_URL, or path {where}"
+    if 300 <= status < 400:
+        to = response.headers.get("Location")
+        raise SourceRefused(
+            f"{said} to {'nowhere' if to is None else shown(to)}: redirects are not followed",
+            status=status,
+            remedy=address,
+        )
+    remedy = {
+        401: f"check {variable}_TOKEN",
+        403: f"check {variable}_TOKEN, or set User-Agent or what else the API asks for under headers {where}",
+        404: address,
+        406: f"set Accept under headers {where}",
+        410: address,
+    }.get(status, "")
     after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
     if status == 429 or (status == 503 and after is not None):
         raise SourceBusy(said, retry_after=after)
+    if status >= 400 and after is not None:
+        # Some APIs report a limit that passes by 403 or a status of their own.
+        raise SourceBusy(f"{said}: {_beginning(response)}", retry_after=after, remedy=remedy)
     if status in _PASSING:
         raise SourceUnreachable(said)
-    variable = f"{table.source.upper()}_API"
-    address = f"correct {variable}_URL, or path of {table.label} in the source's YAML"
-    if 300 <= status < 400:
-        raise SourceRefused(
-            f"{said} to {response.headers.get('Location', 'nowhere')}: redirects are not followed", remedy=address
-        )
-    remedies = {401: f"check {variable}_TOKEN", 403: f"check {variable}_TOKEN", 404: address, 410: address}
-    raise SourceRefused(f"{said}: {_beginning(response)}", remedy=remedies.get(status, ""))
+    raise SourceRefused(f"{said}: {_beginning(response)}", status=status, remedy=remedy)
 
 
 def _beginning(response: httpx.Response) -> str:
-    """What the body of an error begins with; the status stands even where the body cannot be read."""
+    """What the body of an error begins with; the status is reported even where the body cannot be read."""
     import httpx
 
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        # Few bytes may become gigabytes, so nothing is decoded.
+        return f"its body is encoded as {shown(encoding, 40)}"
     try:
-        for chunk in response.iter_bytes(200):
+        for chunk in response.iter_raw(200):
             return repr(chunk.decode(errors="replace"))
-    except httpx.RequestError as error:
+    except (httpx.RequestError, SourceTimedOut) as error:
         return f"its body cannot be read: {error}"
     return "''"
 
@@ -126,7 +167,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     """The seconds a Retry-After header asks for, given as seconds or as a date; None where it says nothing usable."""
     if value is None:
         return None
-    if value.strip().isdecimal():
+    if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
         return float(value)
     try:
         at = parsedate_to_datetime(value)
@@ -153,20 +194,19 @@ def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
         )
 
 
-def _spool(asked: str, response: httpx.Response, table: Table, path: Path) -> Download:
+def _spool(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit) -> Download:
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    limit = ENVELOPE_LIMIT if table.fetch.form == "envelope" else None
+    announced = int(response.headers.get("Content-Length", "0"))
+    if announced > limit.bytes:
+        raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {announced:,} bytes are announced", remedy=limit.remedy)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("wb")
     with file:
         for chunk in response.iter_raw(1024 * 1024):
             size += len(chunk)
-            if limit is not None and size > limit:
-                raise SourceBodyInvalid(
-                    f"{asked}: an envelope page over {limit:,} bytes",
-                    remedy=f"ask for smaller pages: set the API's page size under parameters of {table.label}",
-                )
+            if size > limit.bytes:
+                raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {size:,} bytes came so far", remedy=limit.remedy)
             sha256.update(chunk)
             md5.update(chunk)
             with writing(path):

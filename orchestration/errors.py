@@ -6,6 +6,7 @@ IngestCleanError
 ├── SourceFailed                exit 4
 │   ├── SourceUnreachable                 worth another try
 │   ├── SourceBusy                        worth another try, after `retry_after`
+│   ├── SourceTimedOut
 │   ├── SourceRefused
 │   └── SourceBodyInvalid
 ├── PlatformFailed              exit 5
@@ -116,7 +117,7 @@ class SourceUnreachable(SourceFailed):
 
 
 class SourceBusy(SourceFailed):
-    """The API asks to wait: 429, or 503 with Retry-After.
+    """The API asks to wait: 429, or any other 4xx or 5xx with Retry-After.
 
     `retry_after` is what it asked for, in seconds, or None where it named no time.
     """
@@ -126,8 +127,19 @@ class SourceBusy(SourceFailed):
         self.retry_after = retry_after
 
 
+class SourceTimedOut(SourceFailed):
+    """A table was not fetched within its total time; what is slow for an hour is not tried again."""
+
+
 class SourceRefused(SourceFailed):
-    """The API answered with a status that another try will not change."""
+    """The API answered with a status that another try will not change.
+
+    `status` is that status, or None where the body of a 200 reports the failure.
+    """
+
+    def __init__(self, cause: str, *, status: int | None = None, remedy: str = "") -> None:
+        super().__init__(cause, remedy=remedy)
+        self.status = status
 
 
 class SourceBodyInvalid(SourceFailed):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orchestration.deadline import Deadline
 from orchestration.errors import SourceBusy, SourceUnreachable
 from orchestration.progress import Line, Report
 from orchestration.settings import EltSettings
@@ -50,10 +51,15 @@ def patience(elt: EltSettings, run_type: RunType) -> Patience:
     return Patience(elt.retries * (2 if backfill else 1), elt.retry_wait, elt.retry_after_limit, grows=backfill)
 
 
-def patiently(patience: Patience, report: Report, call: Callable[..., T], *args: Any) -> T:
-    """Calls again after SourceUnreachable and SourceBusy.
+def patiently(
+    patience: Patience, report: Report, call: Callable[..., T], *args: Any, deadline: Deadline | None = None
+) -> T:
+    """Call again after SourceUnreachable and SourceBusy.
 
     A Retry-After is waited for instead, unless it is longer than the longest wait.
+
+    Raises:
+        SourceTimedOut: The next try would begin after the deadline.
     """
     from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
@@ -65,7 +71,10 @@ def patiently(patience: Patience, report: Report, call: Callable[..., T], *args:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, SourceBusy) else None
-        return patience.seconds(state.attempt_number) if asked is None else asked
+        seconds = patience.seconds(state.attempt_number) if asked is None else asked
+        if deadline is not None and seconds >= deadline.left:
+            raise deadline.error(f"{error}; the next try would be in {seconds:.0f} s") from error
+        return seconds
 
     def say(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -86,5 +95,7 @@ def patiently(patience: Patience, report: Report, call: Callable[..., T], *args:
         made = f" (tries: {tries.statistics['attempt_number']})"
         if isinstance(error, SourceBusy) and (asked := error.retry_after or 0.0) > patience.longest:
             remedy = "run again by then, or raise ELT_RETRY_AFTER_LIMIT"
+            if error.remedy:
+                remedy = f"{remedy}; otherwise {error.remedy}"
             raise error.extended(f" and asks to wait {asked:.0f} s{made}", remedy=remedy) from error
         raise error.extended(made) from error

@@ -60,6 +60,9 @@ class EltSettings(BaseSettings):
     bucket: str = Field("lakefs", description="The storage bucket the repository lives in.")
     lake_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from lakeFS.")
     source_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from the source.")
+    fetch_timeout: float = Field(
+        3600.0, gt=0, description="Seconds for one table and date of the source, waits included."
+    )
     retries: int = Field(3, ge=0, description="Further tries at one page of the source.")
     retry_wait: float = Field(30.0, ge=0, description="Seconds between two tries at one page.")
     retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After, in seconds, we obey.")
@@ -68,6 +71,8 @@ class EltSettings(BaseSettings):
     dbt_task_runs: bool = Field(True, description="Show each dbt node of a daily run as a Prefect task run.")
     notify_url: SecretStr | None = Field(None, description="The webhook told of runs that did not end well.")
     max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
+    max_page_bytes: int = Field(5_000_000_000, ge=1, description="Bytes of one page.")
+    max_date_bytes: int = Field(20_000_000_000, ge=1, description="Bytes of all pages of one date.")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ A source table says it under `config.meta`: `key`, the declared fields that name
       form: array                  # array | ndjson | envelope: an object with the records in a list
       records: data                # envelope: the field that holds the list
       parameters: {per_page: 500}  # sent along with every request
+      headers: {User-Agent: us}    # the same as request headers; no secret belongs here
       content_types: [text/plain]  # accepted beside JSON's own
       paging:
         style: page                # none | page | next_link | cursor
@@ -37,6 +38,16 @@ from orchestration.errors import UsageError
 
 _NAME = re.compile(r"[a-z0-9_]+")
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f#]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[!-~]+(?:[ \t]+[!-~]+)*")
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_OWN_HEADERS = frozenset(
+    {
+        *("accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host"),
+        *("keep-alive", "range", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+"""Headers that change how an answer is framed, which part of it comes, or whether it comes at all."""
 
 Form = Literal["array", "ndjson", "envelope"]
 
@@ -59,6 +70,7 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     form: Form
     records: str | None = None
     parameters: Mapping[str, str | int] = {}
+    headers: Mapping[str, str] = {}
     content_types: tuple[str, ...] = ()
     paging: Paging = Paging()
 
@@ -143,6 +155,7 @@ def _problems(fetch: Fetch) -> Iterator[str]:
     if bad := _UNSENDABLE.search(fetch.path):
         yield f"path: {fetch.path!r} contains {bad[0]!r}, which cannot be sent; write it as '%{ord(bad[0]):02X}'"
     yield from _given_twice(fetch)
+    yield from _wrong_headers(fetch.headers)
     if fetch.form == "envelope" and not fetch.records:
         yield "records: missing: form envelope needs the name of the list's field"
     if fetch.form != "envelope" and fetch.records:
@@ -177,6 +190,21 @@ def _given_twice(fetch: Fetch) -> Iterator[str]:
         yield f"parameters: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first page"
     if paging.style in ("page", "cursor") and paging.parameter == fetch.date_parameter:
         yield f"paging.parameter: {paging.parameter!r} is the date_parameter too"
+
+
+def _wrong_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    names = [name.lower() for name in headers]
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"headers: {name!r} is no name of a header"
+        elif name.lower() in _SECRET_HEADERS:
+            yield f"headers: {name!r} carries a secret, which belongs in <SOURCE>_API_TOKEN"
+        elif name.lower() in _OWN_HEADERS or name.lower().startswith(("if-", "proxy-")):
+            yield f"headers: {name!r} is not to be set, since the fetch depends on it"
+        elif not _HEADER_VALUE.fullmatch(value):
+            yield f"headers.{name}: {value!r} is no value of a header: printable ASCII without blanks around it"
+        elif names.count(name.lower()) > 1:
+            yield f"headers: {name!r} is given twice, in different letter cases"
 
 
 def _wrong(file: Path, label: str, problem: str) -> UsageError:

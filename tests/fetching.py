@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.fetch import Page, fetch_date
+from orchestration.settings import SourceSettings
 from orchestration.source import read_tables
 from tests.bad_answers.case import Case, Wire
 from tests.bad_answers.server import AnswerServer, answering
@@ -29,12 +30,20 @@ class Api:
     monkeypatch: pytest.MonkeyPatch
     said: list[str] = field(default_factory=list)
 
-    def fetch(self, *answers: Wire, environment: dict[str, object] | None = None, **fetch: Any) -> tuple[Page, ...]:
+    def fetch(
+        self,
+        *answers: Wire,
+        environment: dict[str, object] | None = None,
+        source: SourceSettings | None = None,
+        **fetch: Any,
+    ) -> tuple[Page, ...]:
         """The pages of a date; `fetch` is what the source declares otherwise."""
         url = self.server.play(Case("", answers))
         events_only(self.folder, **fetch)
         environment = {"SHOP_API_URL": url, "ELT_RETRIES": 1, "ELT_RETRY_WAIT": 0, **(environment or {})}
         settings = settings_of(self.monkeypatch, self.folder, **environment)
+        if source is not None:
+            settings = replace(settings, sources={"shop": source})
         return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "spool", self.said.append)
 
     @property

@@ -14,8 +14,8 @@ MIB = 1024 * 1024
 DEEP = 100_000
 """How deep a value may be nested in an array of records, at the least."""
 
-Wire = bytes | Callable[[], bytes]
-"""An HTTP answer down to the last byte; a function where it is too large to be kept."""
+Wire = bytes | Callable[[], bytes | Iterable[bytes]]
+"""An HTTP answer down to the last byte; a function where it is too large to be kept, or comes piece by piece."""
 
 SOURCES: Mapping[str, Mapping[str, Any]] = {
     "array": {},

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Iterator, Mapping
 
 from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
-from tests.bad_answers.case import Case, Counts, answer, array, chunked, event, ndjson
+from tests.bad_answers.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
 
 BODY = array(event())
 SAID = b'{"error": "so it is"}'
@@ -25,13 +25,17 @@ def _refused() -> Iterator[Case]:
         "451 Unavailable For Legal Reasons", "501 Not Implemented", "511 Network Authentication Required", "999 Odd",
     ):  # fmt: skip
         yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: '{SAID.decode()}'")
-    for status in ("401 Unauthorized", "403 Forbidden"):
-        yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: ", "next: check SHOP_API_TOKEN")
+    told = "answered 401 Unauthorized: "
+    yield _fails("401 Unauthorized", answer(SAID, "401 Unauthorized"), SourceRefused, told, "check SHOP_API_TOKEN")
+    told, remedy = "answered 403 Forbidden: ", "next: check SHOP_API_TOKEN, or set User-Agent or what else the API asks"
+    yield _fails("403 Forbidden", answer(SAID, "403 Forbidden"), SourceRefused, told, remedy)
+    escape = answer(b"", "404 \x1b]0;mine\x07")
+    yield _fails("404 with a terminal's escape as reason", escape, SourceRefused, r"answered 404 \x1b]0;mine\x07: ''")
     for status in ("404 Not Found", "410 Gone"):
         yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: ", WHERE)
     for status in ("301 Moved Permanently", "302 Found", "307 Temporary Redirect"):
         sent = answer(b"", status, "Location: https://elsewhere.example/events")
-        says = f"answered {status} to https://elsewhere.example/events: redirects are not followed"
+        says = f"answered {status} to 'https://elsewhere.example/events': redirects are not followed"
         yield _fails(status, sent, SourceRefused, says, WHERE)
 
 
@@ -54,6 +58,17 @@ def _busy() -> Iterator[Case]:
         yield _fails(f"429 with Retry-After `{value}`", sent, SourceBusy, *says)
     sent = answer(SAID, "503 Service Unavailable", "Retry-After: 0")
     yield _fails("503 with Retry-After `0`", sent, SourceBusy, "answered 503 Service Unavailable")
+    for status in ("403 Forbidden", "404 Not Found", "418 I'm a Teapot", "420 Calm", "500 Error", "509 Bandwidth"):
+        sent = answer(SAID, status, "Retry-After: 0")
+        yield _fails(f"{status} with Retry-After `0`", sent, SourceBusy, f"answered {status}: '{SAID.decode()}'")
+    sent = answer(SAID, "403 Forbidden", "Retry-After: 3600")
+    says = ("answered 403 Forbidden: ", "and asks to wait 3600 s", f"{limit}; otherwise check SHOP_API_TOKEN")
+    yield _fails("403 with Retry-After `3600`", sent, SourceBusy, *says)
+    yield Case(
+        "403 with Retry-After, then the records",
+        (answer(SAID, "403 Forbidden", "Retry-After: 0"), answer(BODY)),
+        counts=Counts(1, 1),
+    )
 
 
 def _passing() -> Iterator[Case]:
@@ -66,8 +81,10 @@ def _passing() -> Iterator[Case]:
 
 def _unreadable() -> Iterator[Case]:
     told = "answered 404 Not Found: its body cannot be read: "
-    zipped = answer(SAID, "404 Not Found", "Content-Encoding: gzip")
-    yield _fails("404 with a body that is not the gzip it claims", zipped, SourceRefused, told + "Error -3", WHERE)
+    bomb = gzip.compress(gzip.compress(bytes(64 * MIB), mtime=0), mtime=0)
+    zipped = answer(bomb, "404 Not Found", "Content-Encoding: gzip, gzip")
+    says = "answered 404 Not Found: its body is encoded as 'gzip, gzip'"
+    yield _fails("404 with a body that is much larger once decoded", zipped, SourceRefused, says, WHERE)
     cut = answer(SAID, "404 Not Found", length=1_000)
     yield _fails("404 with a body that breaks off", cut, SourceRefused, told + "peer closed connection", WHERE)
 
@@ -148,4 +165,19 @@ def _transfers() -> Iterator[Case]:
     yield _fails("a header of 200,000 bytes", huge, SourceUnreachable, BROKE_OFF, "Receive buffer too long")
 
 
-HEADERS = (*_content_types(), *_encodings(), *_lengths(), *_transfers())
+def _large() -> Iterator[Case]:
+    cases = (
+        ("a page that announces more than the limit", "ELT_MAX_PAGE_BYTES", "a page over 100 bytes: 1,000,000 bytes"),
+        (
+            "a page that makes the date larger than its limit",
+            "ELT_MAX_DATE_BYTES",
+            "a date over 100 bytes: 1,000,000 by",
+        ),
+    )
+    for name, setting, says in cases:
+        sent = (answer(BODY, length=1_000_000),)
+        parts = (says, "are announced", f"raise {setting}")
+        yield Case(name, sent, SourceBodyInvalid, parts, stalls=True, environment={setting: "100"})
+
+
+HEADERS = (*_content_types(), *_encodings(), *_lengths(), *_large(), *_transfers())

@@ -46,7 +46,9 @@ class _Handler(StreamRequestHandler):
         sent = next(self.server.answers[path])
         # Whoever finds an answer unusable hangs up on the rest of it.
         with suppress(OSError):
-            self.wfile.write(sent if isinstance(sent, bytes) else sent())
+            whole = sent if isinstance(sent, bytes) else sent()
+            for piece in (whole,) if isinstance(whole, bytes) else whole:
+                self.wfile.write(piece)
             if self.server.stalls:
                 self.rfile.read()
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from orchestration.errors import SourceBodyInvalid
-from tests.bad_answers.case import answer
+from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut, UsageError
+from orchestration.progress import level_of
+from orchestration.settings import SourceSettings
+from tests.bad_answers.case import Wire, answer
 from tests.fetching import Api, an_api, records
 
 ENVELOPE: dict[str, Any] = {"form": "envelope", "records": "data"}
@@ -96,6 +102,171 @@ def test_a_next_link_may_write_scheme_and_host_in_other_letters(api: Api) -> Non
         linked("[1]", f"<HTTP://127.0.0.1:{api.server.server_address[1]}/events?p=2>; rel=next"),
         answer("[2]"),
         paging={"style": "next_link"},
+    )
+
+    assert records(pages) == [1, 2]
+
+
+# headers
+
+
+def header(head: bytes, name: str) -> list[str]:
+    lines = head.decode().split("\r\n")
+    return [line.partition(": ")[2] for line in lines if line.lower().startswith(f"{name.lower()}: ")]
+
+
+def test_the_client_names_itself(api: Api) -> None:
+    api.fetch(answer("[]"))
+
+    assert header(api.server.asked[0], "User-Agent") == [f"ingest-clean/{version('ingest-clean')}"]
+
+
+def test_declared_headers_are_sent_with_every_page_instead_of_ours(api: Api) -> None:
+    api.fetch(
+        linked("[1]", "<?page=2>; rel=next"),
+        answer("[2]"),
+        headers={"User-Agent": "us (us@example.org)", "accept": "application/vnd.shop+json", "X-Version": "2"},
+        paging={"style": "next_link"},
+    )
+
+    for head in api.server.asked:
+        assert header(head, "User-Agent") == ["us (us@example.org)"]
+        assert header(head, "Accept") == ["application/vnd.shop+json"]
+        assert header(head, "X-Version") == ["2"]
+        assert header(head, "Accept-Encoding") == ["identity"]
+
+
+@pytest.mark.parametrize("token", ["hush\nX-Admin: yes", "h\xfcsh", "hush\x00"])
+def test_a_token_that_no_header_takes_is_a_usage_error_without_it(api: Api, token: str) -> None:
+    settings = SourceSettings(url="http://127.0.0.1:9", token=SecretStr(token))
+    with pytest.raises(UsageError, match="SHOP_API_TOKEN has a character that no HTTP header takes") as error:
+        api.fetch(answer("[]"), source=settings)
+
+    assert "sh" not in error.value.describe().replace("SHOP", "")
+
+
+def test_a_token_sent_over_plain_http_is_warned_of_once(api: Api) -> None:
+    # Linux takes 0.0.0.0 for this machine; it is no loopback address.
+    url = f"http://0.0.0.0:{api.server.server_address[1]}"
+    paged = {"style": "page", "parameter": "page"}
+
+    api.fetch(answer("[1]"), answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"}, paging=paged)
+
+    warnings = [line for line in api.said if level_of(line) == logging.WARNING]
+    assert warnings == ["warning: SHOP_API_TOKEN is sent to 0.0.0.0 over plain http, readable on the way; use https"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_token_that_stays_on_this_machine_is_not_warned_of(api: Api, host: str) -> None:
+    url = f"http://{host}:{api.server.server_address[1]}"
+
+    api.fetch(answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"})
+
+    assert len(api.said) == 1
+
+
+def test_no_token_needs_no_warning(api: Api) -> None:
+    api.fetch(answer("[]"), environment={"SHOP_API_URL": f"http://0.0.0.0:{api.server.server_address[1]}"})
+
+    assert len(api.said) == 1
+
+
+# time and size
+
+
+def dripping(head: bytes, drop: bytes = b"x") -> Callable[[], Iterable[bytes]]:
+    """An answer that begins so and then goes on, drop by drop, until nobody listens."""
+
+    def pieces() -> Iterator[bytes]:
+        yield head
+        while True:
+            time.sleep(0.02)
+            yield drop
+
+    return pieces
+
+
+SHORT: dict[str, object] = {"ELT_FETCH_TIMEOUT": "0.5"}
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        dripping(HEAD + b"\r\n[", b" "),
+        dripping(HEAD + b"Content-Length: 1000000000\r\n\r\n["),
+        dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n[\r\n"),
+        dripping(HEAD + b"X-Long: "),
+        dripping(b"HTTP/1.1 "),
+        dripping(b"", b"HTTP/1.1 103 Early\r\n\r\n"),
+    ],
+    ids=["body", "body with a length", "chunks", "header", "status", "early hints"],
+)
+def test_a_dripping_api_ends_at_the_deadline_and_is_not_asked_again(api: Api, sent: Wire) -> None:
+    with pytest.raises(SourceTimedOut, match=r"shop.events was not fetched within 0.5 s") as error:
+        api.fetch(sent, environment=SHORT)
+
+    assert "ELT_FETCH_TIMEOUT" in error.value.remedy
+    assert error.value.exit_code == 4
+    assert len(api.targets) <= 1
+
+
+def test_a_silent_api_ends_at_the_deadline(api: Api) -> None:
+    with pytest.raises(SourceTimedOut, match=r"/events\?date=2025-05-20: no answer in time"):
+        api.fetch(_silence, environment=SHORT)
+
+
+def _silence() -> Iterator[bytes]:
+    time.sleep(5)
+    yield b""
+
+
+def test_a_dripping_page_after_others_ends_at_the_same_deadline(api: Api) -> None:
+    with pytest.raises(SourceTimedOut):
+        api.fetch(
+            answer("[1]"),
+            answer("[2]"),
+            dripping(HEAD + b"\r\n["),
+            environment=SHORT,
+            paging={"style": "page", "parameter": "page"},
+        )
+
+
+def test_a_dripping_error_is_named_by_its_status(api: Api) -> None:
+    with pytest.raises(SourceRefused, match="answered 404: its body cannot be read: "):
+        api.fetch(dripping(b"HTTP/1.1 404 \r\n\r\n"), environment={"ELT_FETCH_TIMEOUT": "1"})
+
+
+def test_a_page_over_the_limit_ends_while_it_comes(api: Api) -> None:
+    endless = dripping(HEAD + b"\r\n[", b" " * 300_000)
+    limit: dict[str, object] = {"ELT_MAX_PAGE_BYTES": 2_000_000}
+
+    with pytest.raises(SourceBodyInvalid, match=r"a page over 2,000,000 bytes: 2,\d+,\d+ bytes came so far") as error:
+        api.fetch(endless, environment=limit)
+
+    assert "ELT_MAX_PAGE_BYTES" in error.value.remedy
+
+
+def test_pages_over_the_limit_of_a_date_end_it(api: Api) -> None:
+    with pytest.raises(SourceBodyInvalid, match="after 6 bytes of other pages, a date over 8 bytes: 3 bytes") as error:
+        api.fetch(
+            answer("[1]"),
+            answer("[2]"),
+            answer("[3]"),
+            environment={"ELT_MAX_DATE_BYTES": 8},
+            paging={"style": "page", "parameter": "page"},
+        )
+
+    assert "ELT_MAX_DATE_BYTES" in error.value.remedy
+
+
+def test_pages_as_large_as_the_limits_are_taken(api: Api) -> None:
+    pages = api.fetch(
+        answer("[1]"),
+        answer("[2]"),
+        answer("[]"),
+        environment={"ELT_MAX_PAGE_BYTES": 3, "ELT_MAX_DATE_BYTES": 8},
+        paging={"style": "page", "parameter": "page"},
     )
 
     assert records(pages) == [1, 2]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestration.deadline import deadline_after
 from orchestration.errors import (
     DataFailed,
     IngestCleanError,
@@ -15,6 +16,7 @@ from orchestration.errors import (
     SourceBusy,
     SourceFailed,
     SourceRefused,
+    SourceTimedOut,
     SourceUnreachable,
 )
 from orchestration.progress import Line, level_of, silent, warning
@@ -93,7 +95,7 @@ def test_what_passes_is_asked_again_until_it_answers(
     assert len(slept) == 2
 
 
-@pytest.mark.parametrize("error", [SourceRefused, SourceBodyInvalid, SourceFailed, DataFailed])
+@pytest.mark.parametrize("error", [SourceRefused, SourceBodyInvalid, SourceTimedOut, SourceFailed, DataFailed])
 def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: list[float]) -> None:
     source = failing(lambda: error("404"))
 
@@ -157,6 +159,29 @@ def test_a_retry_after_that_is_too_long_ends_it_and_says_how_long(slept: list[fl
     assert (source.asked, slept) == (2, [0.0])
     assert raised.value.cause == "answered 429 and asks to wait 601 s (tries: 2)"
     assert "ELT_RETRY_AFTER_LIMIT" in raised.value.remedy
+
+
+def test_a_remedy_of_the_error_is_kept_beside_that_of_a_long_wait() -> None:
+    source = Source(SourceBusy("answered 403", retry_after=601.0, remedy="check SHOP_API_TOKEN"))
+
+    with pytest.raises(SourceBusy) as raised:
+        patiently(QUICK, silent, source, "page 1")
+
+    assert raised.value.remedy == ("run again by then, or raise ELT_RETRY_AFTER_LIMIT; otherwise check SHOP_API_TOKEN")
+
+
+@pytest.mark.parametrize(
+    "error", [SourceUnreachable("answered 500"), SourceBusy("answered 429", retry_after=30.0)], ids=["own", "asked"]
+)
+def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept: list[float]) -> None:
+    source = Source(error)
+
+    with pytest.raises(SourceTimedOut) as raised:
+        patiently(Patience(3, 30.0, 600.0), silent, source, "page 1", deadline=deadline_after("shop.events", 20))
+
+    assert (source.asked, slept) == (1, [])
+    assert raised.value.cause == (f"shop.events was not fetched within 20 s: {error}; the next try would be in 30 s")
+    assert "ELT_FETCH_TIMEOUT" in raised.value.remedy
 
 
 def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:

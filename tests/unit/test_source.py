@@ -26,6 +26,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         records="data",
         parameters={"per_page": 500},
         content_types=["text/plain"],
+        headers={"User-Agent": "me (me@example.org)", "X-Version": "2"},
         paging={"style": "page", "parameter": "page", "first": 0, "next": "meta.next"},
     )
 
@@ -34,6 +35,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert fetch.records == "data"
     assert fetch.parameters == {"per_page": 500}
     assert fetch.content_types == ("text/plain",)
+    assert fetch.headers == {"User-Agent": "me (me@example.org)", "X-Version": "2"}
     assert fetch.paging == Paging("page", "page", 0, "meta.next")
 
 
@@ -106,6 +108,22 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             },
             "parameters: gives 'p', which is paging.parameter",
         ),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"a b": "x"}}}, "headers: 'a b' is no name of a header"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"": "x"}}}, "headers: '' is no name of a header"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "x\ny: z"}}}, "headers.A: 'x\\ny: z' is no value"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "é"}}}, "headers.A: 'é' is no value of a header"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": " x"}}}, "headers.A: ' x' is no value"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": 5}}}, "Expected `str`, got `int`"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "x", "a": "y"}}}, "headers: 'A' is given twice"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"authorization": "Basic x"}}},
+            "headers: 'authorization' carries a secret, which belongs in <SOURCE>_API_TOKEN",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"Accept-Encoding": "gzip"}}},
+            "headers: 'Accept-Encoding' is not to be set",
+        ),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"If-None-Match": "x"}}}, "'If-None-Match' is not to be"),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page", "parameter": "date"}}},
             "paging.parameter: 'date' is the date_parameter too",
