@@ -30,6 +30,7 @@ from orchestration.errors import IngestCleanError, UsageError
 from orchestration.gateway import gateway_of, open_gateway
 from orchestration.sandbox import open_sandbox
 from orchestration.source import Table, read_tables
+from orchestration.sql import identifier, literal, literals
 
 _LOCKED = re.compile(r'set lock on file "(?P<file>[^"]+)": Conflicting lock is held in (?P<holder>.+?\(PID \d+\))')
 
@@ -95,13 +96,8 @@ def _declared(project_dir: Path) -> tuple[Sequence[Table], str]:
 
 def set_statement(name: str, value: str | Sequence[str]) -> str:
     """The statement that sets one variable on one cursor."""
-    text = _literal(value) if isinstance(value, str) else f"[{', '.join(map(_literal, value))}]"
-    return f"set variable {name} = {text}"
-
-
-def _literal(text: str) -> str:
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"
+    text = literal(value) if isinstance(value, str) else literals(value)
+    return f"set variable {identifier(name)} = {text}"
 
 
 class Plugin(BasePlugin):

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from orchestration.errors import UsageError
 from orchestration.lake import Lake
+from orchestration.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,16 +65,11 @@ def httpfs_extension() -> Path:
 
 def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> None:
     """Lets a DuckDB connection read and write `s3://` through the gateway; the keys are in its memory only."""
-    connection.execute(f"load '{httpfs_extension()}'")
+    connection.execute(f"load {literal(str(httpfs_extension()))}")
     connection.execute(f"set http_timeout = {gateway.timeout}")
     # A secret can't be a parameter of the statement; its quotes are doubled instead.
     connection.execute(
-        f"create or replace secret lake (type s3, key_id {_text(gateway.access_key)}, "
-        f"secret {_text(gateway.secret_key)}, endpoint {_text(gateway.endpoint)}, "
+        f"create or replace secret lake (type s3, key_id {literal(gateway.access_key)}, "
+        f"secret {literal(gateway.secret_key)}, endpoint {literal(gateway.endpoint)}, "
         f"use_ssl {str(gateway.use_ssl).lower()}, url_style 'path', region 'us-east-1')"
     )
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"

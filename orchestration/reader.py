@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from orchestration import keys
@@ -15,11 +16,18 @@ from orchestration.lake import Lake
 from orchestration.published import published_files
 from orchestration.settings import Settings
 from orchestration.source import read_tables
+from orchestration.sql import identifier, literal, literals, read_parquet
+from orchestration.text import LINE_LIMIT, one_line, quoted
 
 if TYPE_CHECKING:
     import duckdb
 
 _REF = re.compile(r"[A-Za-z0-9_][\w.~@-]*")
+_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]+\)\s*)?", re.IGNORECASE)
+# DuckDB makes a SELECT of pragmas that show something.
+_PRAGMA = re.compile(r"([\s;]|--[^\n]*\n|/\*.*?\*/)*pragma\b", re.IGNORECASE | re.DOTALL)
+_CELL = 1_000
+"""Characters shown of one value."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +63,29 @@ def query(lake: Lake, sql: str) -> Answer:
         UsageError: It is not one query that reads, or DuckDB does not take it; its message is the cause.
     """
     commit = lake.head("main")
-    with duckdb_on(lake) as connection:
+    # DuckDB 1.5.5 fails inside on min and max of the partition column over a single file.
+    with duckdb_on(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)
-        # DuckDB 1.5.5 fails inside on min and max of the partition column over a single file.
-        connection.execute("set disabled_optimizers = 'statistics_propagation'")
         for table, files in published_files(lake, commit).items():
-            uris = ", ".join(f"'s3://{lake.repository}/{commit}/{key}'" for key in files)
-            connection.execute(
-                f'create view "{table}" as select * from read_parquet([{uris}], hive_partitioning = true)'  # noqa: S608
-            )
+            rows = read_parquet([f"s3://{lake.repository}/{commit}/{key}" for key in files], hive_partitioning=True)
+            connection.execute(f"create view {identifier(table)} as select * from {rows}")  # noqa: S608
         return Answer(commit, *_ask(connection, sql))
 
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse all but one SELECT, or an EXPLAIN of one: `explain analyze` runs what it explains."""
     import duckdb
 
     try:
         kinds = [statement.type.name for statement in connection.extract_statements(sql)]
+        if kinds == ["EXPLAIN"]:
+            kinds = [statement.type.name for statement in connection.extract_statements(_EXPLAIN.sub("", sql))]
     except duckdb.Error as error:
         raise _refused(error) from error
-    if kinds not in (["SELECT"], ["EXPLAIN"]):
+    if kinds != ["SELECT"] or _PRAGMA.match(sql):
         raise UsageError(
-            f"{sql!r} is not one query that reads", remedy="give a single select; nothing is written by elt sql"
+            f"{quoted(sql, LINE_LIMIT)} is not one query that reads",
+            remedy="give a single select; nothing is written by elt sql",
         )
 
 
@@ -109,13 +118,13 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
             remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
         )
     found: list[Rejects] = []
-    with duckdb_on(lake) as connection:
+    with duckdb_on(lake, ref) as connection:
         for table, key in there.items():
             _, rows = _ask(
                 connection,
                 f"""
                 select reason, count(*), list({{'page': page, 'record': record}} order by page, record)[:{examples}]
-                from read_parquet('s3://{lake.repository}/{ref}/{key}', hive_partitioning = false)
+                from {read_parquet([f"s3://{lake.repository}/{ref}/{key}"])}
                 group by reason
                 order by reason
                 """,  # noqa: S608
@@ -126,13 +135,26 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
 
 
 @contextmanager
-def duckdb_on(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB in memory that reads the lake, in UTC."""
+def duckdb_on(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB in memory, in UTC, that reads these refs of the lake and nothing else.
+
+    It is locked: no other file, address or extension, and no other option. It spills to a private folder, which is
+    removed at the end.
+
+    Args:
+        lake: The repository.
+        refs: Branches or commits.
+        options: More of DuckDB's options.
+    """
     import duckdb
 
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("set timezone = 'UTC'")
+    with TemporaryDirectory(prefix="elt-duckdb-") as spilled, duckdb.connect(":memory:") as connection:
         open_gateway(connection, gateway_of(lake))
+        for name, value in {"timezone": "UTC", **options, "temp_directory": spilled}.items():
+            connection.execute(f"set {name} = {literal(value)}")
+        connection.execute(f"set allowed_directories = {literals([f's3://{lake.repository}/{ref}/' for ref in refs])}")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
         yield connection
 
 
@@ -152,16 +174,19 @@ def _refused(error: Exception) -> IngestCleanError:
 
     if isinstance(error, duckdb.IOException):
         return PlatformFailed(f"DuckDB cannot read the lake: {error}")
-    return UsageError(" ".join(str(error).split()))
+    said = " ".join(str(error).split())
+    if isinstance(error, duckdb.PermissionException):
+        return UsageError(said, remedy="elt sql reads the published tables only, by their names")
+    return UsageError(said)
 
 
 def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table for a person: columns as wide as their widest value."""
-    cells = [[str(name) for name in columns], *([_shown(value) for value in row] for row in rows)]
+    """Format a table for a person: one line a row, cells cut at 1,000 characters, columns as wide as their cells."""
+    cells = [[one_line(str(name), _CELL) for name in columns], *([_shown(value) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
 def _shown(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else one_line(str(value), _CELL)

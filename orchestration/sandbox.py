@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from orchestration.lake import MAIN, Change, Lake
 from orchestration.published import published_dates
 from orchestration.reader import duckdb_on
 from orchestration.spool import writing
+from orchestration.sql import names_one_object, read_parquet
+from orchestration.text import one_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,7 +82,17 @@ class Listed:
 
 @dataclass(frozen=True)
 class Difference:
-    """A key that a sandbox has otherwise than the commit it was cut from; rows of Parquet, None where it has none."""
+    """A key that differs between a sandbox and the commit it was cut from.
+
+    Attributes:
+        key: The key.
+        type: What happened to it: added, changed, removed.
+        rows_before: Rows of Parquet, at the commit; None where there are none to count.
+        rows_after: The same in the sandbox.
+        rows_gone: Rows that only the commit has.
+        rows_new: Rows that only the sandbox has.
+        problem: Why rows were not counted, if they could not be.
+    """
 
     key: str
     type: str
@@ -88,6 +100,7 @@ class Difference:
     rows_after: int | None
     rows_gone: int | None
     rows_new: int | None
+    problem: str = ""
 
     def __str__(self) -> str:
         counts = (
@@ -97,7 +110,7 @@ class Difference:
             (" new", self.rows_new),
         )
         told = " ".join(f"{word} {count:,}" for word, count in counts if count is not None)
-        return f"{self.type:<8} {self.key}  {told}".rstrip()
+        return f"{self.type:<8} {one_line(self.key)}  {told or self.problem}".rstrip()
 
 
 def open_sandbox(folder: Path) -> Sandbox:
@@ -159,6 +172,7 @@ def differences(lake: Lake, name: str) -> Iterator[Difference]:
 
     Raises:
         UsageError: There is no such sandbox.
+        PlatformFailed: The lake cannot be reached.
     """
     branch = _branch(name)
     try:
@@ -166,7 +180,7 @@ def differences(lake: Lake, name: str) -> Iterator[Difference]:
         changes = list(lake.changes(base, branch))
     except LakeNotFound:
         raise _missing(lake, name) from None
-    with duckdb_on(lake) as connection:
+    with duckdb_on(lake, base, branch) as connection:
         for change in changes:
             yield _difference(lake, connection, base, branch, change)
 
@@ -213,10 +227,24 @@ def _missing(lake: Lake, name: str) -> UsageError:
 def _difference(
     lake: Lake, connection: duckdb.DuckDBPyConnection, base: str, branch: str, change: Change
 ) -> Difference:
-    before, after = (
-        f"read_parquet('s3://{lake.repository}/{ref}/{change.key}', hive_partitioning = false)"
-        for ref in (base, branch)
-    )
+    import duckdb
+
+    unread = Difference(change.key, change.type, None, None, None, None)
+    if not change.key.endswith(".parquet"):
+        return unread
+    if not names_one_object(change.key):
+        return replace(unread, problem="rows not counted: DuckDB would interpret parts of this key, such as a pattern")
+    try:
+        return _counted(lake, connection, base, branch, change)
+    except duckdb.Error as error:
+        # Raises where it is the lake that fails, and not this file.
+        lake.head(branch)
+        said = one_line(str(error).partition("\n")[0])
+        return replace(unread, problem=f"rows not counted: {said}")
+
+
+def _counted(lake: Lake, connection: duckdb.DuckDBPyConnection, base: str, branch: str, change: Change) -> Difference:
+    before, after = (read_parquet([f"s3://{lake.repository}/{ref}/{change.key}"]) for ref in (base, branch))
 
     def count(sql: str) -> int:
         (found,) = connection.execute(f"select count(*) from {sql}").fetchall()  # noqa: S608
@@ -225,8 +253,7 @@ def _difference(
     def columns(sql: str) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in connection.execute(f"describe select * from {sql}").fetchall()]  # noqa: S608
 
-    parquet = change.key.endswith(".parquet")
-    was, now = parquet and change.type != "added", parquet and change.type != "removed"
+    was, now = change.type != "added", change.type != "removed"
     alike = was and now and columns(before) == columns(after)
     return Difference(
         change.key,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from orchestration import keys
 from orchestration.eda.calendar import calendar
 from orchestration.eda.model import DateRows, Profile, Revenue, Table
-from orchestration.eda.scan import EXACT_ROWS, parquet, scan
+from orchestration.eda.scan import EXACT_ROWS, scan
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake import Lake
 from orchestration.published import PublishedDates, published_dates
 from orchestration.reader import duckdb_on
 from orchestration.receipt import Receipt, read_receipt
+from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,9 +40,8 @@ def profile(lake: Lake, commit: str) -> Profile:
     dates = tuple(published.receipts)
     root = f"s3://{lake.repository}/{commit}"
     try:
-        with duckdb_on(lake) as connection:
-            # Sums and estimates would differ in their last digits with the order in which threads finish.
-            connection.execute("set threads = 1")
+        # Sums and estimates would differ in their last digits with the order in which threads finish.
+        with duckdb_on(lake, commit, threads="1") as connection:
             tables = tuple(
                 _table(connection, table, [f"{root}/{key}" for key in files], published.receipts)
                 for table, files in published.files.items()
@@ -74,7 +74,7 @@ def _revenue(
     uris = [f"{root}/{key}" for key in marts.objects if keys.table_of(key) == _SALES] if marts else []
     if marts is None or not uris:
         return None
-    sales = parquet(uris)
+    sales = read_parquet(uris, union_by_name=True)
     columns = {row[0] for row in connection.execute(f"describe select * from {sales}").fetchall()}  # noqa: S608
     if not columns >= _SALES_COLUMNS:
         return None

@@ -8,6 +8,7 @@ from math import ceil, floor, isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestration.eda.model import Booleans, Column, Histogram, Instants, Numbers, Texts
+from orchestration.sql import identifier, read_parquet
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +36,7 @@ class _Named:
     @property
     def sql(self) -> str:
         """The name, quoted."""
-        return '"' + self.name.replace('"', '""') + '"'
+        return identifier(self.name)
 
     @property
     def kind(self) -> _Kind:
@@ -62,7 +63,7 @@ def scan(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], rows: int) 
         uris: The files.
         rows: About how many rows they have, which decides what is counted and what estimated.
     """
-    table = parquet(uris)
+    table = read_parquet(uris, union_by_name=True)
     described = connection.execute(f"describe select * from {table}").fetchall()  # noqa: S608
     columns = [_Named(str(row[0]), str(row[1])) for row in described]
     counted = _ask(connection, table, [_counts(column, rows <= EXACT_ROWS) for column in columns])
@@ -85,12 +86,6 @@ def scan(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], rows: int) 
         )
         for column, found in counted.items()
     )
-
-
-def parquet(uris: Sequence[str]) -> str:
-    """Files as a table in SQL, with the columns that they hold and no more."""
-    quoted = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
-    return f"read_parquet([{quoted}], hive_partitioning = false, union_by_name = true)"
 
 
 def _ask(

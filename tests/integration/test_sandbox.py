@@ -243,3 +243,53 @@ def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
     assert [one["name"] for one in json.loads(shown.stdout)["sandboxes"]] == ["told"]
     assert differing.stdout == "sandbox told differs in nothing\n"
     assert dropped.exit_code == 0
+
+
+def parquet_of(rows: int, folder: Path) -> bytes:
+    file = folder / f"{rows}.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (select i from range({rows}) r(i)) to '{file}' (format parquet)")
+    return file.read_bytes()
+
+
+def test_keys_and_files_of_others_are_lines_of_a_diff_and_nothing_else(sandbox_lake: Lake, tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    injected = (
+        "curated/events/date=2025-05-20/data.parquet', hive_partitioning=false); copy (select 'attacker') to "
+        f"'{written}' (format csv, header false); select count({{}}) from (select 1) --.parquet"
+    )
+    good = parquet_of(3, tmp_path)
+    files = {
+        "it's.parquet": good,
+        'a"b #%41 {c,d}.parquet': good,
+        injected.format("*"): good,
+        injected.format("1"): good,
+        "a/data.parquet": good,
+        "*/data.parquet": good,
+        "x?s3_endpoint=127.0.0.1:9.parquet": good,
+        "new\nline \x1b]0;x\x07.parquet": good,
+        "empty.parquet": b"",
+        "text.parquet": b"no Parquet at all",
+        "cut.parquet": good[: len(good) // 2] + good[-8:],
+        "notes\u202e.txt": b"text",
+    }
+    create(sandbox_lake, tmp_path, "foreign")
+    try:
+        for key, body in files.items():
+            sandbox_lake.put("sandbox-foreign", key, body, "application/octet-stream")
+        found = {one.key: one for one in differences(sandbox_lake, "foreign")}
+    finally:
+        drop(sandbox_lake, tmp_path, "foreign")
+
+    assert not written.exists()
+    assert found.keys() == files.keys()
+    counted = {key for key, one in found.items() if one.rows_after == 3}
+    assert counted == {"it's.parquet", 'a"b #%41 {c,d}.parquet', injected.format("1"), "a/data.parquet"}
+    assert all(
+        found[key].problem.startswith("rows not counted: ") for key in files.keys() - counted - {"notes\u202e.txt"}
+    )
+    assert "too small to be a Parquet file" in found["empty.parquet"].problem
+    assert "would interpret" in found["*/data.parquet"].problem
+    lines = list(map(str, found.values()))
+    assert all(line.isprintable() for line in lines)
+    assert r"added    new\nline \x1b]0;x\x07.parquet  rows not counted: " in "\n".join(lines)
