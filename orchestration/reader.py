@@ -57,7 +57,7 @@ class Rejects:
 
 
 def query(lake: Lake, sql: str) -> Answer:
-    """The answer to SQL over all published tables, at `main`'s head as it is now; `date` is a column of each.
+    """Answer SQL over all published tables, at `main`'s head as it is now; tables of dates have `_execution_date` too.
 
     Raises:
         UsageError: It is not one query that reads, or DuckDB does not take it; its message is the cause.
@@ -67,9 +67,37 @@ def query(lake: Lake, sql: str) -> Answer:
     with duckdb_on(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)
         for table, files in published_files(lake, commit).items():
-            rows = read_parquet([f"s3://{lake.repository}/{commit}/{key}" for key in files], hive_partitioning=True)
-            connection.execute(f"create view {identifier(table)} as select * from {rows}")  # noqa: S608
+            create_view(connection, table, f"s3://{lake.repository}/{commit}", files)
         return Answer(commit, *_ask(connection, sql))
+
+
+def create_view(connection: duckdb.DuckDBPyConnection, table: str, root: str, files: Sequence[str]) -> None:
+    """Make a view of a published table, with `_execution_date` where its files have a date.
+
+    No column of a table begins with an underscore, so the date hides none, not even one named `date`.
+
+    Args:
+        connection: Reads the files.
+        table: Names the view.
+        root: URI or folder that the files are below.
+        files: Keys of the table's Parquet.
+    """
+    import duckdb
+
+    uris = [f"{root}/{key}" for key in files]
+    try:
+        described = connection.execute(f"describe from {read_parquet(uris[:1])}").fetchall()
+    except duckdb.Error as error:
+        raise _refused(error) from error
+    if not all("/date=" in key for key in files):
+        selected = f"* from {read_parquet(uris)}"
+    elif any(name.lower() == "date" for name, *_ in described):
+        date = "cast(regexp_extract(_uri, '.*/date=([0-9-]+)/', 1) as date) as _execution_date"
+        selected = f"* exclude (_uri), {date} from {read_parquet(uris, filename='_uri')}"
+    else:
+        # The partition's own column would replace one named `date`, but a query of some dates opens their files only.
+        selected = f"* exclude (date), date as _execution_date from {read_parquet(uris, hive_partitioning=True)}"
+    connection.execute(f"create view {identifier(table)} as select {selected}")
 
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -1,15 +1,15 @@
 {#- Repeated keys are few, so whole rows are compared only under those. The arguments are relations and no CTEs: DuckDB
     copies what a CTE gives when it is read twice, which would be every row of the day. -#}
 {% macro account_rows(raw, checked, curated, rejected, table) %}
-    {%- set columns = table.columns | join(', ') -%}
-    {%- set key = table.key | join(', ') -%}
+    {%- set columns = quoted_list(table.columns) -%}
+    {%- set key = quoted_list(table.key) -%}
     with
 
     repeated_keys as (
 
         select {{ key }}
         from {{ checked }}
-        where reject_reason is null
+        where _reject_reason is null
         group by {{ key }}
         having count(*) > 1
 
@@ -19,10 +19,10 @@
 
         select
             {{ columns }},
-            count(*) as copies
+            count(*) as _copies
         from {{ checked }}
         inner join repeated_keys using ({{ key }})
-        where reject_reason is null
+        where _reject_reason is null
         group by {{ columns }}
 
     ),
@@ -31,8 +31,8 @@
 
         select
             {{ key }},
-            count(*) as versions,
-            sum(copies) as copies
+            count(*) as _versions,
+            sum(_copies) as _copies
         from repeated_rows
         group by {{ key }}
 
@@ -40,17 +40,17 @@
 
     undeclared as (
 
-        select {{ flattened('undeclared_fields') }} as name
+        select {{ flattened('_undeclared_fields') }} as name
         from {{ checked }}
-        where undeclared_fields is not null
+        where _undeclared_fields is not null
 
     ),
 
     missing as (
 
-        select {{ flattened('missing_fields') }} as name
+        select {{ flattened('_missing_fields') }} as name
         from {{ checked }}
-        where missing_fields is not null
+        where _missing_fields is not null
 
     ),
 
@@ -71,15 +71,15 @@
         select
             'identical' as part,
             null as name,
-            coalesce(sum(copies - versions), 0) as row_count
+            coalesce(sum(_copies - _versions), 0) as row_count
         from repeated
         union all
         select
             'conflicting' as part,
             {{ key_text(table.key) }} as name,
-            versions - 1 as row_count
+            _versions - 1 as row_count
         from repeated
-        where versions > 1
+        where _versions > 1
         union all
         select
             'rejected' as part,

@@ -1,5 +1,5 @@
 {% macro key_text(key) -%}
     {%- for column in key -%}
-        cast({{ column }} as {{ dbt.type_string() }}){{ " || ' / ' || " if not loop.last }}
+        cast({{ quoted(column) }} as {{ dbt.type_string() }}){{ " || ' / ' || " if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

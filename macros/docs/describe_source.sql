@@ -16,7 +16,7 @@
 
         {% for column in declaration.columns.values() -%}
             select
-                {{ dbt.string_literal(dbt.escape_single_quotes(column.name)) }} as column_name,
+                {{ literal(column.name) }} as column_name,
                 {{ loop.index }} as column_index,
                 '{{ (column.data_type or 'varchar') | upper }}' as column_type
             {%- if not loop.last %}

@@ -1,4 +1,4 @@
-{#- `ref` is for the lineage and for unit tests, whose rows carry `execution_date` themselves: a run of the marts builds no
+{#- `ref` is for the lineage and for unit tests, whose rows carry `_execution_date` themselves: a run of the marts builds no
     curated table, it reads the files that receipts list. -#}
 {% macro published(relation) %}
     {%- if model.resource_type == 'unit_test' -%}
@@ -13,12 +13,12 @@
     (
         select
             *,
-            cast(regexp_extract(uri, 'date=([0-9-]+)/', 1) as date) as execution_date
+            cast(regexp_extract(_uri, 'date=([0-9-]+)/', 1) as date) as _execution_date
         from read_parquet(
             getvariable('published_{{ relation.identifier }}'),
             union_by_name = true,
             hive_partitioning = false,
-            filename = 'uri'
+            filename = '_uri'
         )
     )
 {%- endmacro %}

@@ -8,34 +8,36 @@
     {%- set form = declaration.config.meta.fetch.form -%}
     {%- if form in ('array', 'ndjson') -%}
         select
-            json as record,
-            {{ page_key('uri') }} as page
+            json as _record,
+            {{ page_key('_uri') }} as _page
         from read_json_objects(
             {{ pages }},
             format = '{{ 'array' if form == 'array' else 'newline_delimited' }}',
-            filename = 'uri'
+            filename = '_uri'
         )
     {%- elif form == 'envelope' -%}
         {%- set name = declaration.config.meta.fetch.records -%}
-        {%- set list = adapter.quote(name) -%}
+        {%- set list = quoted(name) -%}
+        {#- The list's field is the one name here that may begin with an underscore. -#}
+        {%- set uri = '_page_uri' if name | lower == '_uri' else '_uri' -%}
         {#- A page without the list is not an empty page, and a null in it, which DuckDB gives as none, is a record. -#}
         select
             coalesce(
                 unnest(
                     case
                         when {{ list }} is null
-                            then error('No list {{ list | replace("'", "''") }} in file "' || uri || '"')
+                            then error({{ literal('No list ' ~ list ~ ' in file "') }} || {{ uri }} || '"')
                         else {{ list }}
                     end
                 ),
                 'null'
-            ) as record,
-            {{ page_key('uri') }} as page
+            ) as _record,
+            {{ page_key(uri) }} as _page
         from read_json(
             {{ pages }},
             format = 'unstructured',
-            columns = { {{- dbt.string_literal(dbt.escape_single_quotes(name)) -}} : 'JSON[]'},
-            filename = 'uri'
+            columns = { {{- literal(name) -}} : 'JSON[]'},
+            filename = '{{ uri }}'
         )
     {%- else -%}
         {{- exceptions.raise_compiler_error(

@@ -1,6 +1,7 @@
 {% macro rename_fields(fields) %}
-    {%- for name, field in column_names(fields).items() -%}
-        fields.{{ adapter.quote(field) }} as {{ name }}
+    {%- set names = column_names(fields) -%}
+    {%- for name, field in names.items() -%}
+        {{ field_text(names, field) }} as {{ quoted(name) }}
         {%- if not loop.last %},
         {% endif -%}
     {%- endfor -%}

@@ -1,19 +1,19 @@
-{#- A typed value is null where its text does not keep the type's grammar: each grammar is judged once. -#}
+{#- A typed value is null where its text does not keep the type's grammar: each grammar is judged once. A field gives no
+    column name that begins with an underscore, so the names added here cannot meet one. -#}
 {% macro check_rows(fields, table) %}
-    {%- do check_key(table) -%}
     with
 
     typed as (
 
         select
-            page,
-            record,
-            is_object,
-            undeclared_fields,
-            missing_fields
+            _page,
+            _record,
+            _is_object,
+            _undeclared_fields,
+            _missing_fields
         {%- for column, type in table.columns.items() %},
-            {{ column }} as {{ column }}_text,
-            {{ to_type(column, type) }} as {{ column }}
+            {{ quoted(column) }} as {{ text_of(column) }},
+            {{ to_type(quoted(column), type) }} as {{ quoted(column) }}
         {%- endfor %}
         from {{ fields }}
 
@@ -23,19 +23,25 @@
 
         select
             *,
-            {{ reject_case(table) }} as reject_reason
+            {{ reject_case(table) }} as _reject_reason
         from typed
 
     )
 
     select
-        {{ table.columns | join(',\n        ') }},
-        reject_reason,
-        case when reject_reason is not null then page end as page,
+        {{ quoted_list(table.columns, separator=',\n        ') }},
+        _reject_reason,
+        case when _reject_reason is not null then _page end as _page,
         case
-            when reject_reason is not null then cast(record as {{ dbt.type_string() }})
-        end as record,
-        undeclared_fields,
-        missing_fields
+            when _reject_reason is not null
+                then cast(_record as {{ dbt.type_string() }})
+        end as _record,
+        _undeclared_fields,
+        _missing_fields
     from judged
 {% endmacro %}
+
+
+{% macro text_of(column) -%}
+    {{ quoted('_' ~ column ~ '_text') }}
+{%- endmacro %}

@@ -8,18 +8,18 @@
         select
             *,
             row_number() over (
-                partition by {{ table.key | join(', ') }}
+                partition by {{ quoted_list(table.key) }}
                 order by
                 {%- for column in (first + others) or table.key %}
-                    {{ column }} nulls last{{ ',' if not loop.last }}
+                    {{ quoted(column) }} nulls last{{ ',' if not loop.last }}
                 {%- endfor %}
-            ) as copy_number
+            ) as _copy_number
         from {{ accepted }}
 
     )
 
     select
-        {{ table.columns | join(',\n        ') }}
+        {{ quoted_list(table.columns, separator=',\n        ') }}
     from ranked
-    where copy_number = 1
+    where _copy_number = 1
 {% endmacro %}

@@ -1,5 +1,5 @@
 {% macro differences(found, expected, columns) %}
-    {%- set columns = columns | join(', ') -%}
+    {%- set columns = quoted_list(columns) -%}
     with
 
     unexpected as (

@@ -3,11 +3,11 @@ with
 rejected as (
 
     select
-        reject_reason as reason,
-        page,
-        record
+        _reject_reason as reason,
+        _page as page,
+        _record as record
     from {{ ref('events_checked') }}
-    where reject_reason is not null
+    where _reject_reason is not null
 
 )
 

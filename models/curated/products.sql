@@ -3,7 +3,7 @@ with
 accepted as (
 
     select * from {{ ref('products_checked') }}
-    where reject_reason is null
+    where _reject_reason is null
 
 ),
 
@@ -14,4 +14,4 @@ deduplicated as (
 )
 
 select * from deduplicated
-order by stock_code nulls last
+order by {{ key_order(products_table()) }}

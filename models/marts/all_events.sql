@@ -18,7 +18,7 @@ published_ids as (
 
     select
         event_id,
-        execution_date
+        _execution_date
     from {{ published(ref('events')) }}
 
 ),
@@ -27,7 +27,7 @@ repeated as (
 
     select
         event_id,
-        min(execution_date) as first_date,
+        min(_execution_date) as first_date,
         count(*) as copies
     from published_ids
     group by event_id
@@ -48,7 +48,7 @@ first_published as (
         end as customer_id,
 
         ---------- when and where
-        published_events.execution_date,
+        published_events._execution_date as execution_date,
         coalesce(published_events.country, 'unknown') as country,
 
         ---------- what
@@ -62,7 +62,7 @@ first_published as (
         on published_events.event_id = repeated.event_id
     where
         repeated.event_id is null
-        or published_events.execution_date = repeated.first_date
+        or published_events._execution_date = repeated.first_date
 
 )
 

@@ -58,7 +58,7 @@ ranked_products as (
             partition by stock_code
             order by
                 case when description is null then 1 else 0 end,
-                execution_date desc nulls last
+                _execution_date desc nulls last
         ) as version_number
     from published_products
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,24 +18,17 @@ from orchestration.lake import MAIN, Lake
 from orchestration.reader import query, rejects
 from orchestration.receipt import read_receipt
 from orchestration.run import run_date
-from orchestration.settings import PROJECT_DIR
 from tests.dbt_runs import dbt
 from tests.support import copy_project, keys_of, request_for, settings_of
+from tests.tables import begin_table
 
 GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None, "Updated At": "2025-05-20T08:00:00+01:00"}
-
-
-def begin_table(project: Path, name: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([project / "tools" / "new-table", name], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project that can begin tables, and has begun one."""
     copy = copy_project(tmp_path / "project")
-    (copy / "tools").mkdir()
-    shutil.copy(PROJECT_DIR / "tools" / "new-table", copy / "tools")
-    shutil.copytree(PROJECT_DIR / "examples" / "new_table", copy / "examples" / "new_table")
     begun = begin_table(copy, "vendors")
     assert begun.returncode == 0, begun.stderr
     return copy
@@ -96,7 +87,7 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
     assert [one.reason for one in rejects(lake, settings, execution_date, MAIN, 5) if one.table == "vendors"] == [
         "lead_days_not_integer"
     ]
-    kept = query(lake, f"select name from vendors where supplier_id = 'S-1' and date = '{execution_date}'")
+    kept = query(lake, f"select name from vendors where supplier_id = 'S-1' and _execution_date = '{execution_date}'")
     assert kept.rows == (("Tins",),)
 
 

@@ -229,7 +229,9 @@ def test_a_new_gate_during_a_run_stands_and_is_asked_by_the_next(
     assert require_whole(lake, during)
     assert lake.read(MAIN, keys.GATE) == next_version.read_bytes()
     # One published date is one file: DuckDB 1.5.5 failed inside on its partition column.
-    assert query(lake, "select min(date)::varchar, max(date)::varchar from events").rows == ((during, during),)
+    assert query(lake, "select min(_execution_date)::varchar, max(_execution_date)::varchar from events").rows == (
+        (during, during),
+    )
     refused = there.pipeline.run(after)
     assert refused.outcome == "PlatformFailed"
     assert "is not this version's" in refused.told

@@ -127,14 +127,14 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
             "products": {"raw": len(products[day]), "curated": len(products[day]), **nothing_dropped},
         }
 
-    among = f"date between '{days[0]}' and '{days[-1]}'"
+    among = f"_execution_date between '{days[0]}' and '{days[-1]}'"
     found: dict[str, dict[str, Row]] = defaultdict(dict)
-    for day, *row in query(lake, f"select date::varchar, {COLUMNS} from events where {among}").rows:
+    for day, *row in query(lake, f"select _execution_date::varchar, {COLUMNS} from events where {among}").rows:
         found[day][row[0]] = tuple(row)
     assert found == {day: curated for day, (curated, _) in expected.items()}
     sold: dict[str, dict[str, str | None]] = defaultdict(dict)
     for day, code, name in query(
-        lake, f"select date::varchar, stock_code, description from products where {among}"
+        lake, f"select _execution_date::varchar, stock_code, description from products where {among}"
     ).rows:
         sold[day][code] = name
     assert sold == products

@@ -361,7 +361,7 @@ def test_a_base_that_is_no_commit_of_main_is_refused(lake: Lake, settings: MakeS
 def test_what_is_published_can_be_asked_at_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     published = run_date(request_for(lake, settings(100), execution_date))
 
-    answer = query(lake, f"select count(*), min(price) >= 0 from events where date = '{execution_date}'")
+    answer = query(lake, f"select count(*), min(price) >= 0 from events where _execution_date = '{execution_date}'")
 
     assert answer.commit == lake.head(MAIN)
     assert answer.rows == ((published.rows["events"], True),)

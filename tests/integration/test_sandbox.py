@@ -97,7 +97,7 @@ def test_a_changed_model_shows_in_the_diff_and_in_the_marts(analyst: Analyst, tm
     analyst = replace(analyst, project=copy_project(tmp_path))
     checked = analyst.project / "models" / "curated" / "events.sql"
     checked.write_text(
-        checked.read_text().replace("where reject_reason is null", "where reject_reason is null and price < 1")
+        checked.read_text().replace("where _reject_reason is null", "where _reject_reason is null and price < 1")
     )
 
     built = analyst.dbt("run")

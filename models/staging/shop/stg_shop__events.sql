@@ -15,7 +15,7 @@ with
 
 source as (
 
-    {{ read_raw(source('shop', 'events'), fields) }}
+    {{ read_raw(source('shop', 'events'), fields, events_table()) }}
 
 ),
 
@@ -25,11 +25,11 @@ renamed as (
         {{ rename_fields(fields) }},
 
         ---------- the record they come from
-        page,
-        record,
-        is_object,
-        undeclared_fields,
-        missing_fields
+        _page,
+        _record,
+        _is_object,
+        _undeclared_fields,
+        _missing_fields
     from source
 
 )

@@ -4,7 +4,7 @@ with
 
 source as (
 
-    {{ read_raw(source('shop', 'products'), fields) }}
+    {{ read_raw(source('shop', 'products'), fields, products_table()) }}
 
 ),
 
@@ -14,11 +14,11 @@ renamed as (
         {{ rename_fields(fields) }},
 
         ---------- the record they come from
-        page,
-        record,
-        is_object,
-        undeclared_fields,
-        missing_fields
+        _page,
+        _record,
+        _is_object,
+        _undeclared_fields,
+        _missing_fields
     from source
 
 )

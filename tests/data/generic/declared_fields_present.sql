@@ -29,7 +29,7 @@ validation_errors as (
     where
         missing.part = 'missing'
     {%- for field in optional_fields(source) %}
-        and missing.name <> {{ dbt.string_literal(dbt.escape_single_quotes(field)) }}
+        and missing.name <> {{ literal(field) }}
     {%- endfor %}
 
 )

@@ -19,10 +19,10 @@ validation_errors as (
     from {{ model }}
     where
         {%- if minimum is not none %}
-        {{ column_name }} < {{ minimum }}
+        {{ tested_column(column_name) }} < {{ minimum }}
         {%- endif %}
         {%- if maximum is not none %}
-        {{ 'or ' if minimum is not none }}{{ column_name }} > {{ maximum }}
+        {{ 'or ' if minimum is not none }}{{ tested_column(column_name) }} > {{ maximum }}
         {%- endif %}
 
 )

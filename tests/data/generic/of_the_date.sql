@@ -13,8 +13,8 @@ validation_errors as (
     select *
     from {{ model }}
     where
-        {{ column_name }} < {{ start_of_day(-days) }}
-        or {{ column_name }} >= {{ start_of_day(days + 1) }}
+        {{ tested_column(column_name) }} < {{ start_of_day(-days) }}
+        or {{ tested_column(column_name) }} >= {{ start_of_day(days + 1) }}
 
 )
 

@@ -11,10 +11,10 @@ with
 validation_errors as (
 
     select
-        {{ columns | join(',\n        ') }},
-        count(*) as occurrences
+        {{ quoted_list(columns, separator=',\n        ') }},
+        count(*) as _occurrences
     from {{ model }}
-    group by {{ columns | join(', ') }}
+    group by {{ quoted_list(columns) }}
     having count(*) > 1
 
 )

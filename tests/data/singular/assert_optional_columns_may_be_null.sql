@@ -24,11 +24,11 @@ literal_rows as (
 
     select
         *,
-        true as is_object,
-        null as page,
-        null as record,
-        null as undeclared_fields,
-        null as missing_fields
+        true as _is_object,
+        null as _page,
+        null as _record,
+        null as _undeclared_fields,
+        null as _missing_fields
     from texts
 
 ),
@@ -39,7 +39,7 @@ found as (
 
 ),
 
-expected (id, reject_reason) as (
+expected (id, _reject_reason) as (
 
     values
     ('right', null),
@@ -53,7 +53,7 @@ expected (id, reject_reason) as (
 
 validation_errors as (
 
-    {{ differences('found', 'expected', ['id', 'reject_reason']) }}
+    {{ differences('found', 'expected', ['id', '_reject_reason']) }}
 
 )
 

@@ -21,7 +21,7 @@ found as (
 
 ),
 
-expected (a, b, occurrences) as (
+expected (a, b, _occurrences) as (
 
     values
     ('twice', 1, 2),
@@ -31,7 +31,7 @@ expected (a, b, occurrences) as (
 
 validation_errors as (
 
-    {{ differences('found', 'expected', ['a', 'b', 'occurrences']) }}
+    {{ differences('found', 'expected', ['a', 'b', '_occurrences']) }}
 
 )
 

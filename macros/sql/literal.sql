@@ -1,0 +1,3 @@
+{% macro literal(text) -%}
+    '{{ text | replace("'", "''") }}'
+{%- endmacro %}

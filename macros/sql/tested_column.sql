@@ -1,0 +1,3 @@
+{% macro tested_column(name) -%}
+    {{ name if name.startswith('"') else quoted(name) }}
+{%- endmacro %}
