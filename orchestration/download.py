@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from orchestration.deadline import Deadline
 from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
 from orchestration.spool import writing
+from orchestration.text import one_line, quoted
 
 if TYPE_CHECKING:
     import httpx
@@ -28,8 +26,8 @@ ENVELOPE_LIMIT = 16 * 1024 * 1024
 _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 _JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl")
 _BRACKETS = {"array": (b"[", b"]"), "ndjson": (b"{", b"}"), "envelope": (b"{", b"}")}
-_BLANK = b" \t\r\n"
-_EDGE = 4096
+BLANK = b" \t\r\n"
+EDGE = 4096
 _ADDRESS = 500
 
 
@@ -50,11 +48,6 @@ class Download:
     sha256: str
     md5: str
     headers: httpx.Headers
-
-
-def shown(text: str, limit: int = 200) -> str:
-    """Foreign text for a message: escaped, quoted and cut."""
-    return repr(text) if len(text) <= limit else f"{text[:limit]!r}…"
 
 
 @dataclass(frozen=True)
@@ -118,14 +111,13 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     status = response.status_code
     if status == 200:
         return
-    # The reason is the API's text: escaped and cut.
-    said = f"{asked} answered {status} {shown(response.reason_phrase, 100)[1:-1]}".rstrip()
+    said = f"{asked} answered {status} {one_line(response.reason_phrase, 100)}".rstrip()
     variable, where = f"{table.source.upper()}_API", f"of {table.label} in the source's YAML"
     address = f"correct {variable}_URL, or path {where}"
     if 300 <= status < 400:
         to = response.headers.get("Location")
         raise SourceRefused(
-            f"{said} to {'nowhere' if to is None else shown(to)}: redirects are not followed",
+            f"{said} to {'nowhere' if to is None else quoted(to, 200)}: redirects are not followed",
             status=status,
             remedy=address,
         )
@@ -154,7 +146,7 @@ def _beginning(response: httpx.Response) -> str:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         # Few bytes may become gigabytes, so nothing is decoded.
-        return f"its body is encoded as {shown(encoding, 40)}"
+        return f"its body is encoded as {quoted(encoding)}"
     try:
         for chunk in response.iter_raw(200):
             return repr(chunk.decode(errors="replace"))
@@ -219,10 +211,10 @@ def _spool(asked: str, response: httpx.Response, table: Table, path: Path, limit
 def _check_edges(asked: str, page: Download, table: Table) -> None:
     form = table.fetch.form
     with page.path.open("rb") as file:
-        begin = file.read(_EDGE).lstrip(_BLANK)
-        file.seek(max(0, page.bytes - _EDGE))
-        end = file.read().rstrip(_BLANK)
-    if form == "ndjson" and not begin and page.bytes <= _EDGE:
+        begin = file.read(EDGE).lstrip(BLANK)
+        file.seek(max(0, page.bytes - EDGE))
+        end = file.read().rstrip(BLANK)
+    if form == "ndjson" and not begin and page.bytes <= EDGE:
         return
     first, last = _BRACKETS[form]
     if not (begin.startswith(first) and end.endswith(last)):
@@ -231,39 +223,3 @@ def _check_edges(asked: str, page: Download, table: Table) -> None:
             f"{'an' if form[0] in 'ae' else ''} {form}".replace("  ", " "),
             remedy=f"correct the API, or the form of {table.label} in the source's YAML",
         )
-
-
-def envelope_fields(page: Download, table: Table) -> Mapping[str, msgspec.Raw]:
-    """The top-level fields of an envelope page, still as JSON text, once its list of records is found to be one.
-
-    Raises:
-        SourceBodyInvalid: The page is not JSON, or has no such list.
-    """
-    records = table.fetch.records or ""
-    where = f"{page.path.name} of {table.label}"
-    try:
-        fields = msgspec.json.decode(page.path.read_bytes(), type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SourceBodyInvalid(f"{where} is not JSON: {error}", remedy="correct the API") from error
-    except RecursionError as error:
-        raise SourceBodyInvalid(f"{where} is nested too deeply: {error}", remedy="correct the API") from error
-    found = bytes(fields[records]).strip(_BLANK) if records in fields else b""
-    if not found.startswith(b"["):
-        instead = f"it is {found[:80]!r}" if found else f"only {', '.join(sorted(fields)) or 'nothing'}"
-        raise SourceBodyInvalid(
-            f"{where} has no list {records!r}, {instead}",
-            remedy=f"correct the API, or records of {table.label} in the source's YAML",
-        )
-    return fields
-
-
-def holds_no_records(page: Download, table: Table) -> bool:
-    """Whether a page is well formed but empty."""
-    if table.fetch.form == "envelope":
-        text = bytes(envelope_fields(page, table)[table.fetch.records or ""])
-    elif page.bytes > _EDGE:
-        return False
-    else:
-        text = page.path.read_bytes()
-    text = text.strip(_BLANK)
-    return not text or (text.startswith(b"[") and not text[1:-1].strip(_BLANK))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,14 +13,17 @@ from urllib.parse import urlsplit
 
 from orchestration import keys
 from orchestration.address import Request, identity
+from orchestration.announced import Announced, announced, require_complete
 from orchestration.deadline import deadline_after
-from orchestration.download import ENVELOPE_LIMIT, Limit, download, holds_no_records, shown
-from orchestration.errors import SourceBodyInvalid, UsageError
+from orchestration.download import BLANK, EDGE, ENVELOPE_LIMIT, Download, Limit, download
+from orchestration.envelope import Fields, envelope_fields, is_empty_list, text_of
+from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceRefused, UsageError
 from orchestration.paging import first_request, next_request
 from orchestration.progress import Report, warning
 from orchestration.retry import Patience, patience, patiently
 from orchestration.settings import EltSettings, Settings, SourceSettings
-from orchestration.source import Table
+from orchestration.source import Table, may_end_pages
+from orchestration.text import quoted
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     import httpx
 
     from orchestration.request import RunType
+
+_BEHIND_THE_END = frozenset({204, 400, 404, 410, 416, 422})
+"""What an API may answer to a page number behind its last page."""
 
 
 @dataclass(frozen=True)
@@ -163,36 +170,89 @@ class _Run:
 
 
 def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, used: int) -> Iterator[Page]:
-    elt = run.elt
+    elt, counted = run.elt, table.fetch.paging.is_counted
     deadline = deadline_after(table.label, elt.fetch_timeout)
     request: Request | None = first
-    seen: dict[str, int] = {}
+    seen: dict[bytes, int] = {}
     asked: dict[object, int] = {}
-    number = 0
+    found: list[Download] = []
+    announcements: list[Announced] = []
+    full, after_empty = 1, False
+    held: list[Page] = []
     while request is not None:
-        number += 1
-        if number > elt.max_pages:
+        number = len(found) + 1
+        if number - after_empty > elt.max_pages:
             raise SourceBodyInvalid(
                 f"{table.label} has more than {elt.max_pages:,} pages",
                 remedy="ask for larger pages, or raise ELT_MAX_PAGES",
             )
         same = _identity(table, request)
         if same in asked:
-            raise _circle(table, number, asked[same], f"{shown(request.address)} was asked for before")
+            raise _circle(table, number, asked[same], f"{quoted(request.address, 200)} was asked for before")
         asked[same] = number
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
         wanted = (client, table, request.address, run.spool / key, run.limit(table, used), deadline)
-        page = patiently(run.patient, run.report, download, *wanted, deadline=deadline)
+        try:
+            page = patiently(run.patient, run.report, download, *wanted, deadline=deadline)
+        except SourceRefused as error:
+            if _is_end(table, number, error.status, after_empty=after_empty):
+                break
+            raise _on_a_later_page(table, number, error) from error
         used += page.bytes
-        following = next_request(table, request, page)
-        empty = holds_no_records(page, table)
-        if not empty and page.sha256 in seen:
-            raise _circle(table, number, seen[page.sha256], f"{shown(request.address)} answered the same")
-        seen[page.sha256] = number
-        # The empty page that ends a paging holds nothing to keep; an empty day keeps its one page.
-        if number == 1 or not empty or following is not None:
-            yield Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
+        found.append(page)
+        fields = envelope_fields(page, table) if table.fetch.form == "envelope" else {}
+        announcements.append(announced(table, request, page, fields))
+        following = next_request(table, request, page, fields)
+        raw = Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
+        digest = _digest_of_records(table, page, fields)
+        if digest:
+            if digest in seen:
+                raise _circle(table, number, seen[digest], f"{quoted(request.address, 200)} answered the same")
+            seen[digest] = full = number
+            # Numbered pages went on, so an empty one before belongs to the date.
+            yield from (*held, raw)
+            held = []
+        elif number == 1 or (not counted and following is not None):
+            # An empty day keeps its one page.
+            yield raw
+        elif counted and not after_empty:
+            held.append(raw)
+        if counted and after_empty and not digest:
+            break
+        after_empty = counted and not digest
         request = following
+    require_complete(table, found[:full], announcements, run.report)
+
+
+def _digest_of_records(table: Table, page: Download, fields: Fields) -> bytes:
+    """What two pages with the same records share; empty for a page without records."""
+    if table.fetch.form == "envelope":
+        # Other fields may hold a clock or an id of the request.
+        text = text_of(fields, table.fetch.records or "")
+        return b"" if is_empty_list(text) else sha256(text).digest()
+    empty = page.bytes <= EDGE and is_empty_list(page.path.read_bytes().strip(BLANK))
+    return b"" if empty else bytes.fromhex(page.sha256)
+
+
+def _is_end(table: Table, number: int, status: int | None, *, after_empty: bool) -> bool:
+    """Whether a status instead of a numbered page says that the page before was the last."""
+    return number > 1 and (status in table.fetch.paging.end_status or (after_empty and status in _BEHIND_THE_END))
+
+
+def _on_a_later_page(table: Table, number: int, error: SourceRefused) -> IngestCleanError:
+    """The error of a refused page, with what the pages before it tell."""
+    paging = table.fetch.paging
+    if number == 1 or error.status is None:
+        return error
+    came = f"; {number - 1} pages came before"
+    if paging.is_counted and may_end_pages(error.status):
+        return error.extended(
+            f"{came}, and an API may end its pages so",
+            remedy=f"if that is the end, set paging.end_status: [{error.status}] of {table.label} in the source's YAML",
+        )
+    if error.status in (404, 410):
+        return error.extended(f"{came}, and named this one", remedy="run again, or correct the API")
+    return error.extended(came)
 
 
 def _circle(table: Table, number: int, before: int, how: str) -> SourceBodyInvalid:
@@ -207,6 +267,6 @@ def _identity(table: Table, request: Request) -> object:
         return identity(request.address)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: {shown(request.url)} cannot be asked for: {error}",
+            f"{table.label}: {quoted(request.url, 200)} cannot be asked for: {error}",
             remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
         ) from error

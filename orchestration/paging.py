@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from orchestration.address import Request, identity, resolve, same_origin, same_resource
-from orchestration.download import Download, envelope_fields, holds_no_records, shown
+from orchestration.download import Download
+from orchestration.envelope import Fields, value_at
 from orchestration.errors import SourceBodyInvalid
 from orchestration.link_header import Link, parse_links
 from orchestration.source import Table
+from orchestration.text import quoted
+
+_SHOWN = 200
+"""Characters shown of an address or a header."""
 
 
 def first_request(table: Table, base_url: str, execution_date: str) -> Request:
@@ -23,8 +28,10 @@ def first_request(table: Table, base_url: str, execution_date: str) -> Request:
     return Request(base_url.rstrip("/") + fetch.path, parameters)
 
 
-def next_request(table: Table, asked: Request, page: Download) -> Request | None:
+def next_request(table: Table, asked: Request, page: Download, fields: Fields) -> Request | None:
     """The request for the page after `page`, or None where the API says that it was the last.
+
+    Numbered pages are counted without end; who asks for them sees where they end.
 
     Raises:
         SourceBodyInvalid: The API names a next page that can't be asked for.
@@ -32,11 +39,9 @@ def next_request(table: Table, asked: Request, page: Download) -> Request | None
     paging = table.fetch.paging
     if paging.style == "none":
         return None
-    if paging.style == "page" and not (paging.next or paging.next_header):
-        if holds_no_records(page, table):
-            return None
+    if paging.is_counted:
         return _with(asked, paging.parameter, str(int(asked.parameters[paging.parameter or ""]) + 1))
-    named = _named(table, asked, page)
+    named = _named(table, asked, page, fields)
     if named is None:
         return None
     if paging.style == "next_link":
@@ -48,57 +53,65 @@ def _with(asked: Request, parameter: str | None, value: str) -> Request:
     return Request(asked.url, {**asked.parameters, parameter or "": value})
 
 
-def _named(table: Table, asked: Request, page: Download) -> str | None:
+def linked(asked: Request, page: Download) -> str | None:
+    """A target of a next link in the Link header; None where there is none, or the header cannot be read."""
+    try:
+        return next(iter(_targets(asked, page.headers.get_list("Link"))), None)
+    except ValueError:
+        return None
+
+
+def _named(table: Table, asked: Request, page: Download, fields: Fields) -> str | None:
     """The next page, link or cursor as the page names it; None where it names none."""
     paging = table.fetch.paging
-    if table.fetch.form == "envelope":
-        fields = envelope_fields(page, table)
-        if paging.next:
-            return _text(table, page, paging.next, fields) or None
+    if paging.next:
+        return _text(table, page, paging.next, fields) or None
     header = paging.next_header or ("Link" if paging.style == "next_link" else "")
     lines = page.headers.get_list(header)
     if paging.style == "next_link" and header.lower() == "link":
-        return _link(table, asked, ", ".join(lines))
+        return _link(table, asked, lines)
     return _only(table, f"values of {header}", {line.strip() for line in lines} - {""})
 
 
-def _text(table: Table, page: Download, path: str, fields: Mapping[str, msgspec.Raw]) -> str:
-    """The value at a dotted path of fields, as text; a path that leads nowhere is an error, null is none."""
-    *outer, last = path.split(".")
+def _text(table: Table, page: Download, path: str, fields: Fields) -> str | None:
+    """The value of the field that names the next page, as text; None where it is null, or absent and that ends."""
     where = f"{page.path.name} of {table.label}"
-    for name in outer:
-        try:
-            fields = msgspec.json.decode(fields[name], type=dict[str, msgspec.Raw])
-        except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
-            raise SourceBodyInvalid(f"{where} has no object {name!r} on the way to {path!r}") from None
-    if last not in fields:
+    remedy = f"correct the API, or paging.next of {table.label} in the source's YAML"
+    try:
+        found = value_at(fields, path)
+    except ValueError as error:
+        raise SourceBodyInvalid(f"{where}: {error}, on the way to {path!r}", remedy=remedy) from None
+    if found is None and table.fetch.paging.absent == "end":
+        return None
+    if found is None:
         raise SourceBodyInvalid(
             f"{where} has no field {path!r}, which says whether there is more",
-            remedy=f"correct the API, or paging.next of {table.label} in the source's YAML",
+            remedy=f"{remedy}; if the API leaves it out of the last page, set paging.absent: end",
         )
     try:
-        value = msgspec.json.decode(fields[last], type=str | int | None)
+        value = msgspec.json.decode(found, type=str | int | None)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceBodyInvalid(
-            f"{where}: {path} is {bytes(fields[last])[:80]!r}, no text or number",
-            remedy=f"correct the API, or paging.next of {table.label} in the source's YAML",
-        ) from None
-    return "" if value is None else str(value)
+        raise SourceBodyInvalid(f"{where}: {path} is {bytes(found)[:80]!r}, no text or number", remedy=remedy) from None
+    return None if value is None else str(value)
 
 
-def _link(table: Table, asked: Request, header: str) -> str | None:
+def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:
     """The target of the next link in a Link header; None where there is none, or nothing behind it."""
     try:
-        links = [link for link in parse_links(header) if "next" in link.relations and _is_of(asked, link)]
+        targets = _targets(asked, lines)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: the Link header {shown(header)} cannot be read: {error}",
+            f"{table.label}: the Link header {quoted(', '.join(lines), _SHOWN)} cannot be read: {error}",
             remedy="correct the API: RFC 8288 defines the header",
         ) from error
-    # Some APIs always send a next link; `results` says whether anything is behind it.
-    targets = [link.target for link in links if link.parameters.get("results", "").lower() != "false"]
     addresses = [_same_origin(table, asked.address, target) for target in targets]
     return _only(table, "next links", {identity(address): address for address in addresses}.values())
+
+
+def _targets(asked: Request, lines: Sequence[str]) -> list[str]:
+    links = [link for link in parse_links(", ".join(lines)) if "next" in link.relations and _is_of(asked, link)]
+    # Some APIs always send a next link; `results` says whether anything is behind it.
+    return [link.target for link in links if link.parameters.get("results", "").lower() != "false"]
 
 
 def _is_of(asked: Request, link: Link) -> bool:
@@ -111,7 +124,7 @@ def _only(table: Table, what: str, values: Collection[str]) -> str | None:
     if len(values) > 1:
         raise SourceBodyInvalid(
             f"{table.label}: a page names {len(values)} different {what}: "
-            + ", ".join(shown(value) for value in sorted(values)[:3]),
+            + ", ".join(quoted(value, _SHOWN) for value in sorted(values)[:3]),
             remedy="correct the API",
         )
     return next(iter(values), None)
@@ -124,11 +137,11 @@ def _same_origin(table: Table, asked: str, link: str) -> str:
         ours = same_origin(asked, target)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {shown(link)} is no address: {error}", remedy=remedy
+            f"{table.label}: the next link {quoted(link, _SHOWN)} is no address: {error}", remedy=remedy
         ) from error
     if not ours:
         # The token must not travel to another host.
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {shown(link)} leads away from {resolve(asked, '/')}", remedy=remedy
+            f"{table.label}: the next link {quoted(link, _SHOWN)} leads away from {resolve(asked, '/')}", remedy=remedy
         )
     return target

@@ -60,6 +60,13 @@ class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first: int = 1
     next: str | None = None
     next_header: str | None = None
+    absent: Literal["error", "end"] = "error"
+    end_status: tuple[int, ...] = ()
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether pages are numbered and nothing names the next one."""
+        return self.style == "page" and not (self.next or self.next_header)
 
 
 class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +79,8 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: Mapping[str, str | int] = {}
     headers: Mapping[str, str] = {}
     content_types: tuple[str, ...] = ()
+    total: str | bool | None = None
+    failure_signs: bool = True
     paging: Paging = Paging()
 
 
@@ -162,6 +171,19 @@ def _problems(fetch: Fetch) -> Iterator[str]:
         yield f"records: {fetch.records!r} goes with form envelope only"
     if fetch.form != "envelope" and paging.next:
         yield f"paging.next: {paging.next!r} is a field of an envelope; form {fetch.form} needs next_header"
+    if fetch.form != "envelope" and isinstance(fetch.total, str):
+        yield f"total: {fetch.total!r} is a field of an envelope; form {fetch.form} takes only false"
+    if fetch.total is True or fetch.total == "":
+        yield "total: names the field with the number of all records, or is false"
+    if fetch.form != "envelope" and not fetch.failure_signs:
+        yield "failure_signs: goes with form envelope only"
+    if paging.absent == "end" and not paging.next:
+        yield "paging.absent: goes with paging.next only"
+    if paging.end_status and not paging.is_counted:
+        yield "paging.end_status: goes with style page without next and next_header only"
+    for status in paging.end_status:
+        if not may_end_pages(status):
+            yield f"paging.end_status: {status} never means that; 204 may, and a 4xx that is about the request"
     if paging.next and paging.next_header:
         yield "paging.next_header: stands beside next; one of them must go"
     if paging.style in ("page", "cursor") and not paging.parameter:
@@ -170,6 +192,11 @@ def _problems(fetch: Fetch) -> Iterator[str]:
         yield "paging.next: missing: style cursor needs next or next_header"
     if paging.style == "none" and paging != Paging():
         yield "paging.style: missing: the other fields of paging mean nothing without it"
+
+
+def may_end_pages(status: int) -> bool:
+    """Whether a status may say that a page number is behind the last page: 204, or a 4xx that is about the request."""
+    return status == 204 or (400 <= status < 500 and status not in (401, 403, 407, 408, 425, 429))
 
 
 def _given_twice(fetch: Fetch) -> Iterator[str]:

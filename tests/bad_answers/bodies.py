@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.errors import DataFailed, SourceBodyInvalid
+from orchestration.errors import DataFailed, SourceBodyInvalid, SourceRefused
 from tests.bad_answers.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
 
 A, B, C = event("a"), event("b"), event("c")
@@ -34,6 +34,12 @@ def malformed(name: str, body: bytes | str, where: str, source: str = "array") -
 
 def no_envelope(name: str, body: bytes | str, *says: str) -> Case:
     return Case(name, (answer(body),), SourceBodyInvalid, ("page-00001.json of shop.events", *says), source="envelope")
+
+
+def failure(name: str, body: str, says: str) -> Case:
+    """An envelope that reports a failure under 200."""
+    parts = (f"page-00001.json of shop.events reports {says}", "set failure_signs: false of shop.events")
+    return Case(name, (answer(body),), SourceRefused, parts, source="envelope")
 
 
 def _with(record: str, old: str, new: bytes) -> bytes:
@@ -111,7 +117,22 @@ ENVELOPES = (
         "an envelope whose list is an object", '{"data":{"a":1}}', "has no list 'data', it is b'{\"a\":1}'", NO_LIST
     ),
     no_envelope("an envelope whose list is text", '{"data":"[]"}', "has no list 'data', it is b'\"[]\"'", NO_LIST),
-    no_envelope("an envelope with an error instead", '{"error":"late"}', "has no list 'data', only error", NO_LIST),
+    failure("an envelope with an error instead", '{"error":"late"}', "a failure by error: error '\"late\"'"),
+    failure(
+        "an envelope that is not ok",
+        '{"ok":false,"error":"ratelimited","data":[],"next":null}',
+        "a failure by ok: false and error: error '\"ratelimited\"'",
+    ),
+    failure(
+        "an envelope with errors beside its records",
+        f'{{"errors":[{{"message":"timeout"}}],"data":[{A}],"next":null}}',
+        'a failure by errors: errors \'[{"message":"timeout"}]\'',
+    ),
+    failure(
+        "an envelope that says its records are incomplete",
+        f'{{"incomplete_results":true,"data":[{A}],"next":null}}',
+        "a failure by incomplete_results: true",
+    ),
     no_envelope(
         "an envelope with a comma too many",
         '{"data":[],"next":null,}',

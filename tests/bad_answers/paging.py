@@ -44,8 +44,41 @@ def cursor(name: str, following: str, *says: str) -> Case:
 PAGING = (
     Case("page 1 again as page 2", (A,), SourceBodyInvalid, ("page 2 is page 1 again", *CIRCLES), source="paged"),
     Case("page 1 again as page 3", (A, B, A), SourceBodyInvalid, ("page 3 is page 1 again", *CIRCLES), source="paged"),
-    Case("an empty first page, where a day may be empty", (NONE, A), counts=Counts(0, 0), source="paged"),
-    Case("an empty last page", (A, B, NONE, C), counts=Counts(2, 2), source="paged"),
+    Case("an empty first page, where a day may be empty", (NONE, NONE, A), counts=Counts(0, 0), source="paged"),
+    Case("two empty pages at the end", (A, B, NONE, NONE, C), counts=Counts(2, 2), source="paged"),
+    Case("an empty page among numbered pages", (A, NONE, B, NONE), counts=Counts(2, 2), source="paged"),
+    Case("404 behind an empty page", (A, NONE, answer(b"", "404 Not Found")), counts=Counts(1, 1), source="paged"),
+    Case(
+        "404 behind the last page",
+        (A, B, answer('{"detail":"Invalid page."}', "404 Not Found")),
+        SourceRefused,
+        (
+            "&page=3 answered 404 Not Found: ",
+            "; 2 pages came before, and an API may end its pages so",
+            "next: if that is the end, set paging.end_status: [404] of shop.events in the source's YAML",
+        ),
+        source="paged",
+    ),
+    Case(
+        "a total larger than the records that came",
+        (answer(envelope(event("a"), event("b")).replace(b'"next"', b'"meta":{"total":3},"next"')),),
+        SourceBodyInvalid,
+        ("shop.events: total announces 3 records, 2 came", "set total: to the field with the number of records"),
+        source="envelope",
+    ),
+    Case(
+        "a last page that says that there is more",
+        (answer(envelope(event("a")).replace(b'"next"', b'"has_more":true,"next"')),),
+        SourceBodyInvalid,
+        ("shop.events: after 1 pages, the last says that there is more by has_more: true",),
+        source="envelope",
+    ),
+    Case(
+        "a Link header with a next page, where no paging is declared",
+        (_next(A, "</events?page=2>; rel=next"),),
+        SourceBodyInvalid,
+        ("the last says that there is more by a Link header with the next page '/events?page=2'", "declare the paging"),
+    ),
     Case(
         "a record that comes again on the next page",
         (answer(array(event("a"), event("b"))), answer(array(event("b"), event("c"))), NONE),

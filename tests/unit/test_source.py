@@ -108,6 +108,30 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             },
             "parameters: gives 'p', which is paging.parameter",
         ),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "total": "meta.total"}}, "form array takes only false"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "total": True}}, "total: names the field with the number"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "failure_signs": False}}, "failure_signs: goes with form envelope"),
+        (
+            {
+                "key": ["Event ID"],
+                "fetch": {
+                    **EVENTS,
+                    "paging": {"style": "cursor", "parameter": "c", "next_header": "N", "absent": "end"},
+                },
+            },
+            "paging.absent: goes with paging.next only",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "next_link", "end_status": [404]}}},
+            "paging.end_status: goes with style page",
+        ),
+        (
+            {
+                "key": ["Event ID"],
+                "fetch": {**EVENTS, "paging": {"style": "page", "parameter": "p", "end_status": [404, 429]}},
+            },
+            "paging.end_status: 429 never means that",
+        ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"a b": "x"}}}, "headers: 'a b' is no name of a header"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"": "x"}}}, "headers: '' is no name of a header"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "x\ny: z"}}}, "headers.A: 'x\\ny: z' is no value"),
