@@ -14,13 +14,15 @@ A source table says it under `config.meta`: `key`, the declared fields that name
         style: page                # none | page | next_link | cursor
         parameter: page            # page, cursor: the request parameter
         first: 1                   # page: the first page's number
-        next: next_page            # envelope: the field with the next page, link or cursor; null ends
+        next: next_page            # envelope: the field with the next page, link or cursor; null or "" ends
+        absent: end                # next: its absence ends as well; by default that is an error
         next_header: X-Next-Cursor # the same in a response header; next_link reads `Link` unless told
+        end_status: [404]          # page: a status that ends the pages, from the second page on
+      total: meta.total            # envelope: the field with the number of all records; false: do not check
+      failure_signs: false         # envelope: take it even if it reports a failure
 
-`loss_limit` beside them is the share of a table's published rows that a later run of the same date may lose, 0.5 unless
-given; see `orchestration.publish`.
-
-Paging by page number without `next` and `next_header` ends at the first page that holds no records.
+Paging by page number without `next` and `next_header` ends at two pages in a row that hold no records: a single one may
+be a hole. After an empty page, 204, 400, 404, 410, 416 and 422 end as well.
 """
 
 from __future__ import annotations
