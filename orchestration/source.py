@@ -21,6 +21,9 @@ A source table says it under `config.meta`: `key`, the declared fields that name
       total: meta.total            # envelope: the field with the number of all records; false: do not check
       failure_signs: false         # envelope: take it even if it reports a failure
 
+`loss_limit` beside them is the share of a table's published rows that a later run of the same date may lose, 0.5 unless
+given; see `orchestration.publish`.
+
 Paging by page number without `next` and `next_header` ends at two pages in a row that hold no records: a single one may
 be a hole. After an empty page, 204, 400, 404, 410, 416 and 422 end as well.
 """
