@@ -77,7 +77,6 @@ TOTAL = (
     "total_results",
     "totalElements",
     "@odata.count",
-    "count",
 )
 
 
@@ -192,3 +191,15 @@ def test_a_next_link_where_no_paging_is_declared_is_an_error(api: Api, link: str
 @pytest.mark.parametrize("link", ["</events?page=0>; rel=prev", "</style.css>; rel=preload", "unreadable, next"])
 def test_other_links_where_no_paging_is_declared_do_not_matter(api: Api, link: str) -> None:
     assert api.fetch(linked("[1]", link))
+
+
+@pytest.mark.parametrize("absent", ["next_token", "nextTokn"])
+def test_a_field_that_names_the_next_page_under_another_name_is_an_error(api: Api, absent: str) -> None:
+    paging = {"style": "cursor", "parameter": "t", "next": absent, "absent": "end"}
+    with pytest.raises(SourceBodyInvalid, match="says that there is more by nextToken: '\"x\"'"):
+        api.fetch(answer('{"data": [1], "nextToken": "x"}'), **ENVELOPE, paging=paging)
+
+
+def test_a_next_link_in_another_header_than_declared_is_an_error(api: Api) -> None:
+    with pytest.raises(SourceBodyInvalid, match="a Link header with the next page '/events"):
+        api.fetch(linked("[1]", "</events?page=2>; rel=next"), paging={"style": "next_link", "next_header": "X-Next"})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.deadline import Deadline
 from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut
 from tests.bad_answers.case import Wire, answer
 from tests.fetching import Api, certificate, records
@@ -124,3 +125,11 @@ def test_a_dripping_api_behind_tls_ends_at_the_deadline(
     assert records(api.fetch(answer("[1]"))) == [1]
     with pytest.raises(SourceTimedOut, match="was not fetched within"):
         api.fetch(dripping(HEAD + b"\r\n[", b" "), environment=SHORT)
+
+
+def test_a_page_after_the_deadline_is_not_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Deadline, "left", -1.0)
+
+    with pytest.raises(SourceTimedOut, match="another page was still to come"):
+        api.fetch(answer("[1]"))
+    assert api.targets == []
