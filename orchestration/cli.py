@@ -109,6 +109,8 @@ def up(
         ui = deploy_all(settings, say)
         servers = (*servers, local.up_worker(settings, say))
         say(f"Prefect's pages are at {ui}")
+    if any(server.state == "running" for server in servers):
+        say("the pages of local servers ask for a login: `elt status --show-login` prints it")
     show({"servers": servers}, _table_of(servers), as_json)
 
 
@@ -141,13 +143,26 @@ def down(
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(
+    show_login: Annotated[
+        bool, typer.Option("--show-login", help="Print too what opens the pages of the local servers: secrets.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show which servers run, where, and whether they are well."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
-    servers = local.status(read_settings())
-    show({"servers": servers}, _table_of(servers), as_json)
+    settings = read_settings()
+    servers = local.status(settings)
+    if not show_login:
+        show({"servers": servers}, _table_of(servers), as_json)
+        return
+    found = local.logins(settings)
+    lines = (
+        f"{name:<9}{'  '.join(f'{part} {value}' for part, value in login.items())}" for name, login in found.items()
+    )
+    show({"servers": servers, "logins": found}, "\n".join([_table_of(servers), *lines]), as_json)
 
 
 def _table_of(servers: Any) -> str:

@@ -39,6 +39,7 @@ class PrefectSettings(BaseSettings):
     model_config = SettingsConfigDict(**_COMMON, env_prefix="PREFECT_")
 
     api_url: str | None = Field(None, pattern=r"^https?://[^\s@?#]+$")
+    api_auth_string: SecretStr | None = None
 
 
 class SourceSettings(BaseSettings):

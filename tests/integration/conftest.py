@@ -20,7 +20,8 @@ from orchestration import keys
 from orchestration.lake import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess
-from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, eventually
+from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, eventually, prefect_environment
+from tests.isolation import ENVIRONMENT
 
 TOKEN = f"shop+{secrets.token_hex(12)}/=="
 
@@ -103,7 +104,8 @@ def runs(
         "GIT_CONFIG_GLOBAL": str(Path.home() / ".gitconfig"),
         "TMPDIR": str(folder / "tmp"),
         "DO_NOT_TRACK": "1",
-        "PREFECT_API_URL": str(prefect_server.running_url),
+        **ENVIRONMENT,
+        **prefect_environment(prefect_server),
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
         "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
@@ -120,6 +122,6 @@ def runs(
 @pytest.fixture(scope="session")
 def shown(prefect_server: LocalServer) -> Iterator[Shown]:
     """What the session's Prefect server shows."""
-    view = Shown(str(prefect_server.running_url))
+    view = Shown(prefect_environment(prefect_server))
     yield view
     view.close()

@@ -12,6 +12,7 @@ from orchestration.cli import app
 from orchestration.lake import Lake
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
+from tests.isolation import PROJECT
 
 Elt = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,7 +62,7 @@ def test_help_imports_nothing_heavy() -> None:
         "try:\n    main()\nexcept SystemExit:\n    pass\nprint(sorted(sys.modules), file=sys.stderr)"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT_DIR)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT)
 
     assert "Usage: elt" in done.stdout
     assert heavy.isdisjoint(eval(done.stderr))

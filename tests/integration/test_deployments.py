@@ -22,6 +22,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling, Scheduled
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,9 +40,11 @@ from orchestration.request import LINK
 from orchestration.secret_blocks import LAKE, save
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
+from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
-from tests.elt_runs import Shown
+from tests.elt_runs import Shown, prefect_environment
 from tests.integration.test_secrets import files_below, forms, leaks
+from tests.isolation import PROJECT
 from tests.own_lake import OwnLake, own_lake, repository_of
 from tests.pipeline import require_whole
 
@@ -113,6 +116,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
     """Server, worker, lake, shop and webhook; the deployments are removed at the end, the server is everybody's."""
     folder = tmp_path_factory.mktemp("nightly")
     url = str(prefect_server.running_url)
+    login = prefect_environment(prefect_server)
     told: list[dict[str, Any]] = []
 
     async def hear(request: Request) -> Response:
@@ -144,7 +148,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
             "ELT_RETRIES": "0",
             # Nodes as task runs are test_flow's to try, and cost 4 s a run.
             "ELT_DBT_TASK_RUNS": "false",
-            "PREFECT_API_URL": url,
+            **login,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -155,11 +159,11 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
             "secret_key": own.access.secret_key.get_secret_value(),
         }
         save(LAKE, json.dumps(keys_of_lake))
-        deploy(url, PROJECT_DIR, silent)
+        deploy(url, PROJECT, silent)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
-        server = LocalServer(worker.kind_for(url), settings)
+        server = LocalServer(worker.kind_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
         server.start(silent)
-        shown = Shown(url)
+        shown = Shown(login)
         try:
             server.wait(silent)
             with get_client(sync_client=True) as client:
@@ -436,7 +440,7 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
 def test_the_deployments_are_made_once(nightly: Nightly) -> None:
     before = {one["name"]: one["id"] for one in nightly.shown.all("deployments")}
 
-    deploy(nightly.environment["PREFECT_API_URL"], PROJECT_DIR, silent)
+    deploy(nightly.environment["PREFECT_API_URL"], PROJECT, silent)
 
     assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
     assert len(nightly.shown.all("automations")) == 2
