@@ -20,6 +20,7 @@ import typer
 from orchestration import cli_sandbox, cli_secrets
 from orchestration.cli_output import Json, say, show
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
+from orchestration.private import restrict_rights
 
 app = typer.Typer(
     name="elt",
@@ -48,6 +49,7 @@ class RunTypes(StrEnum):
 def main() -> NoReturn:
     """Runs `elt`; an error of ours is told in a few lines and ends with its own exit code."""
     as_json = "--json" in sys.argv
+    restrict_rights()
     # A run that is told to stop ends as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed
+from orchestration.private import private_folder
 from orchestration.servers import lakefs, prefect, worker
 from orchestration.servers.access import (
     VARIABLES,
@@ -22,7 +24,7 @@ from orchestration.servers.model import Kind, Server
 from orchestration.servers.prefect import PrefectAccess
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from orchestration.progress import Report
     from orchestration.settings import Settings
@@ -76,6 +78,9 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
     failures: list[ServerFailed] = []
     if "prefect" in local and _is_open(local["prefect"]):
         failures.append(_open_to_all(local.pop("prefect")))
+    from orchestration.settings import warn_of_readable_secrets
+
+    warn_of_readable_secrets(settings, report)
     with disk_errors("starting the servers"), _lock(settings, report):
         # All first, so that they start side by side.
         for server in local.values():
@@ -177,5 +182,8 @@ def _silent(kind: Kind, url: str) -> ServerFailed:
     )
 
 
-def _lock(settings: Settings, report: Report) -> AbstractContextManager[None]:
-    return locked(settings.state_dir / "run" / "lock", lambda: report("waiting for another `elt up` or `elt down`"))
+@contextmanager
+def _lock(settings: Settings, report: Report) -> Iterator[None]:
+    private_folder(settings.state_dir)
+    with locked(settings.state_dir / "run" / "lock", lambda: report("waiting for another `elt up` or `elt down`")):
+        yield

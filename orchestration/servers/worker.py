@@ -23,7 +23,8 @@ def kind_for(access: PrefectAccess) -> Kind:
     """Return the worker of a Prefect API."""
 
     def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (data, _temporary(data)):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def launch(port: int) -> Launch:
             # Its health page tells that it polls; flow runs are processes of the same Python and environment.
@@ -40,6 +41,8 @@ def _environment(settings: Settings, data: Path, access: PrefectAccess, port: in
         **os.environ,
         **_credentials(access),
         "PREFECT_HOME": str(data),
+        # Prefect keeps flows' code below it in a folder that, in /tmp, belongs to whoever came first.
+        "TMPDIR": str(_temporary(data)),
         "PREFECT_API_URL": access.url,
         "PREFECT_WORKER_WEBSERVER_HOST": HOST,
         "PREFECT_WORKER_WEBSERVER_PORT": str(port),
@@ -51,6 +54,10 @@ def _environment(settings: Settings, data: Path, access: PrefectAccess, port: in
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _temporary(data: Path) -> Path:
+    return data / "tmp"
 
 
 def _credentials(access: PrefectAccess) -> dict[str, str]:

@@ -102,7 +102,8 @@ def test_a_password_in_an_address_is_refused_and_not_told(elt: Elt, variable: st
     done = elt("run", "2010-12-01", **{variable: "http://someone:sesamsesam@127.0.0.1:9"})
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"UsageError: {variable}='http://***@127.0.0.1:9': ")
+    assert done.stderr.startswith(f"UsageError: {variable}: ")
+    assert "sesam" not in done.stderr
 
 
 @pytest.mark.parametrize("query", ["", "create table x (y int)"])

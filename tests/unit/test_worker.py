@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from orchestration.deploy import QUEUES, deploy
 from orchestration.errors import UsageError
@@ -57,6 +58,19 @@ def test_it_asks_the_api_in_use_and_keeps_its_own_home(launch: Launch, tmp_path:
     assert launch.env["PREFECT_API_URL"] == API
     assert launch.env["PREFECT_HOME"] == str(tmp_path / "data")
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_its_temporary_files_are_in_a_folder_of_its_own(launch: Launch, tmp_path: Path) -> None:
+    assert launch.env["TMPDIR"] == str(tmp_path / "data" / "tmp")
+    assert stat.S_IMODE((tmp_path / "data" / "tmp").stat().st_mode) == 0o700
+
+
+def test_the_login_of_the_api_wins_over_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another-server")
+    access = PrefectAccess(API, SecretStr("elt:sesam"))
+    launch = worker.kind_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", silent)(8123)
+    assert launch.env["PREFECT_API_AUTH_STRING"] == "elt:sesam"
+    assert not any("sesam" in part for part in launch.command)
 
 
 def test_its_runs_find_the_project_and_the_state_from_any_folder(launch: Launch, tmp_path: Path) -> None:
