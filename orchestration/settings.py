@@ -66,6 +66,7 @@ class EltSettings(BaseSettings):
     fetch_timeout: float = Field(
         3600.0, gt=0, description="Seconds for one table and date of the source, waits included."
     )
+    run_timeout: float = Field(21_600.0, gt=0, le=2_592_000, description="Seconds for one whole run.")
     retries: int = Field(3, ge=0, description="Further tries at one page of the source.")
     retry_wait: float = Field(30.0, ge=0, description="Seconds between two tries at one page.")
     retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After, in seconds, we obey.")
