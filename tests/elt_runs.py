@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from starlette.types import Receive, Scope, Send
 
 from orchestration.lake import Lake
 from orchestration.servers.background import LocalServer
@@ -139,6 +141,22 @@ class Runs:
                 process.kill()
                 raise
         return Ended(case.date, f"{case.date} {case.run_type}", process.returncode, out, err)
+
+
+async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    """An API that sends a byte now and then, and never ends; fast enough for every time-out of a single read."""
+    head = [(b"content-type", b"application/json")]
+
+    async def drip() -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        while True:
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.1)
+
+    dripping = asyncio.ensure_future(drip())
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    dripping.cancel()
 
 
 def prefect_environment(server: LocalServer) -> dict[str, str]:

@@ -20,7 +20,7 @@ from orchestration import keys
 from orchestration.lake import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess
-from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, eventually, prefect_environment
+from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, endless, eventually, prefect_environment
 from tests.isolation import ENVIRONMENT
 
 TOKEN = f"shop+{secrets.token_hex(12)}/=="
@@ -60,6 +60,7 @@ CASES = {
     "other bucket": Case("2015-03-11", environment={"ELT_BUCKET": "other"}),
     "wrong key": Case("2015-03-12", environment={"LAKEFS_SECRET_KEY": "sesamsesam"}),
     "Prefect down": Case("2015-03-13", environment={"PREFECT_API_URL": f"{CLOSED}/api"}),
+    "endless": Case("2015-03-14", "endless", environment={"ELT_RUN_TIMEOUT": "6"}),
     "no date": Case("2015-13-01", run_type="daily", code=THE_FLOW_ITSELF),
     "again": Case("2015-03-01", run_type="daily", after=("daily",)),
 }
@@ -96,6 +97,7 @@ def runs(
         "good": good,
         "bad day": create_app(Options(token=TOKEN, fault="bad-day")),
         "malformed": malformed(good),
+        "endless": endless,
         "undecodable": Starlette(routes=[Route("/{path}", undecodable)]),
     }
     environment = {

@@ -42,14 +42,14 @@ from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
-from tests.elt_runs import Shown, prefect_environment
+from tests.elt_runs import Shown, endless, prefect_environment
 from tests.integration.test_secrets import files_below, forms, leaks
 from tests.isolation import PROJECT
 from tests.own_lake import OwnLake, own_lake, repository_of
 from tests.pipeline import require_whole
 
 TOKEN = "shop+of-the-deployments/=="
-GOOD, BAD, DOWN, SLOW, AGAIN = ("2016-02-01", "2016-02-02", "2016-02-03", "2016-02-04", "2016-02-05")
+GOOD, BAD, DOWN, SLOW, AGAIN, ENDLESS = (f"2016-02-0{day}" for day in range(1, 7))
 LIMIT = 150.0
 
 
@@ -88,11 +88,20 @@ class Nightly:
     state: Path
     environment: Mapping[str, str] = field(repr=False)
 
-    def begin(self, deployment: str, scheduled: datetime | None = None, **parameters: Any) -> UUID:
-        """A flow run of a deployment, scheduled for now or for then."""
+    def begin(
+        self,
+        deployment: str,
+        scheduled: datetime | None = None,
+        environment: Mapping[str, str] | None = None,
+        **parameters: Any,
+    ) -> UUID:
+        """A flow run of a deployment, scheduled for now or for then, with further variables."""
         found = self.client.read_deployment_by_name(deployment)
         state: State[Any] | None = Scheduled(scheduled_time=scheduled) if scheduled else None
-        return self.client.create_flow_run_from_deployment(found.id, parameters=parameters, state=state).id
+        variables = {"env": dict(environment)} if environment else None
+        return self.client.create_flow_run_from_deployment(
+            found.id, parameters=parameters, state=state, job_variables=variables
+        ).id
 
     def ended(self, run: UUID) -> FlowRun:
         """The flow run, once it has ended."""
@@ -337,6 +346,23 @@ def heard(nightly: Nightly, date: str) -> list[dict[str, Any]]:
     while not (found := [one for one in nightly.told if one["subject"] == date]) and time.monotonic() < end:
         time.sleep(0.2)
     return found
+
+
+def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Nightly) -> None:
+    nightly.shop.dates[ENDLESS] = endless
+    first = nightly.begin(
+        "ingest-clean/daily-ingest", environment={"ELT_RUN_TIMEOUT": "10"}, execution_date=ENDLESS, run_type="daily"
+    )
+    second = nightly.begin("ingest-clean/daily-ingest", execution_date=GOOD)
+
+    ended, later = nightly.ended(first), nightly.ended(second)
+
+    assert ended.state is not None
+    assert (ended.state.type.value, ended.state.name) == ("FAILED", "TimedOut")
+    assert later.state_name in ("Unchanged", "Published")
+    assert not require_whole(nightly.lake, ENDLESS)
+    assert [one["outcome"] for one in heard(nightly, ENDLESS)] == ["TimedOut"]
+    assert not list((nightly.state / "spool").glob(f"*-{ENDLESS}-*"))
 
 
 def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(nightly: Nightly) -> None:
