@@ -11,7 +11,7 @@ from orchestration.lake_setup import require_lake
 from orchestration.receipt import Receipt, read_receipt
 from orchestration.request import DateRequest
 from orchestration.source import Table, read_tables
-from orchestration.transform import current_code
+from orchestration.transform import current_code, outputs_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Extracted:
         pages: The raw pages.
         former: The date's receipt at `base`, if it was published before.
         unchanged: Whether that receipt vouches for the same raw under the same code.
+        outputs: The keys of the Parquet that this code would write.
     """
 
     base: str
@@ -31,6 +32,7 @@ class Extracted:
     pages: tuple[Page, ...]
     former: Receipt | None
     unchanged: bool
+    outputs: frozenset[str]
 
 
 def extract_raw(request: DateRequest, spool: Path) -> Extracted:
@@ -46,11 +48,11 @@ def extract_raw(request: DateRequest, spool: Path) -> Extracted:
     settings, date, report = request.settings, request.execution_date, request.report
     with request.step("pin"):
         tables = read_tables(settings.project_dir)
-        code = current_code(request)
+        code, outputs = current_code(request), outputs_of(request)
         base = require_lake(request.lake, settings.elt.bucket, settings.project_dir)
     with request.step("fetch"):
         pages = fetch_date(tables, settings, date, spool, report, request.run_type)
     with request.step("decide"):
         former = read_receipt(request.lake, base, keys.date_receipt(date))
         unchanged = former is not None and not request.force and former.is_of(pages, code)
-    return Extracted(base, tables, pages, former, unchanged)
+    return Extracted(base, tables, pages, former, unchanged, outputs)

@@ -75,8 +75,9 @@ def cut_branch(request: MartsRequest, pinned: Pinned) -> str:
     """Cuts the run's own branch and deletes the marts that the run will not write."""
     branch = f"etl-marts-{secrets.token_hex(4)}"
     with request.step("branch"):
-        request.lake.create_branch(branch, pinned.base)
         written = {*outputs_of(request), keys.MARTS_RECEIPT}
+        request.lake.create_branch(branch, pinned.base)
+    with request.step("clear", branch=branch):
         request.lake.delete(branch, sorted(pinned.former.keys - written if pinned.former else ()))
     return branch
 

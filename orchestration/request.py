@@ -7,16 +7,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from orchestration.dbt_build import Engine, environment
+from orchestration.dbt_manifest import load_manifest
+from orchestration.dbt_session import Project
+from orchestration.gateway import gateway_of
 from orchestration.lake import Lake
 from orchestration.progress import Report
 from orchestration.settings import Settings
 from orchestration.steps import UNTOUCHED, step
 
 if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
     from orchestration.dbt_results import BuildResult
+
+TARGET = "run"
+"""dbt's target of all runs."""
 
 LINK = "::lakefs::Prefect::url[url:ui]"
 """The metadata key that lakeFS's pages show as a link to the flow run."""
@@ -45,6 +55,23 @@ class Request(ABC):
     task_runs: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
     keep: Callable[[BuildResult], None] = lambda built: None
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The parsed dbt project, loaded once: the run builds what it has decided about."""
+        folder = self.settings.state_dir / "dbt"
+        return load_manifest(
+            Project(self.settings.project_dir, TARGET, folder / "parse"),
+            state_dir=self.settings.state_dir,
+            environment=environment(self.engine, gateway_of(self.lake)),
+            report=self.report,
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """What DuckDB may use."""
+        elt = self.settings.elt
+        return Engine(self.settings.state_dir / "duckdb", elt.duckdb_memory, elt.duckdb_threads)
 
     @property
     @abstractmethod

@@ -13,7 +13,7 @@ from orchestration.land import Landed, commit_raw
 from orchestration.publish import Published, Vouched, begin_anew, commit_curated, merge_to_main, tidy, unchanged
 from orchestration.request import DateRequest
 from orchestration.spool import spool
-from orchestration.transform import clean, outputs_of
+from orchestration.transform import clean
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _attempt(request: DateRequest, stages: Stages) -> Published:
         extracted = stages.extract_raw(request, folder)
         if extracted.unchanged:
             return unchanged(request, extracted.base, extracted.former)
-        will_write = frozenset({*outputs_of(request), keys.date_receipt(request.execution_date)})
+        will_write = frozenset({*extracted.outputs, keys.date_receipt(request.execution_date)})
         landed = stages.commit_raw(request, extracted, will_write)
         built = stages.clean(request, landed, folder)
         curated = stages.commit_curated(request, extracted, landed, built)

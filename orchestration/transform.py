@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.dbt_build import Engine, RunFile, build, environment
+from orchestration.dbt_build import RunFile, build
 from orchestration.dbt_manifest import (
     DATE_SELECTOR,
     MARTS_SELECTOR,
     code_digest,
-    load_manifest,
     models_of,
     published_models,
 )
@@ -18,27 +17,22 @@ from orchestration.dbt_results import BuildResult
 from orchestration.dbt_session import Project
 from orchestration.errors import DataFailed
 from orchestration.gateway import gateway_of
-from orchestration.request import DateRequest, MartsRequest, Request
+from orchestration.request import TARGET, DateRequest, MartsRequest, Request
 
 if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
-
     from orchestration.land import Landed
     from orchestration.published import PublishedDates
-
-TARGET = "run"
 
 
 def current_code(request: Request) -> str:
     """The digest of the SQL and macros that the run would use now."""
-    manifest = _manifest(request)
-    return code_digest(manifest, models_of(manifest, _selector(request)))
+    return code_digest(request.manifest, models_of(request.manifest, _selector(request)))
 
 
 def outputs_of(request: Request) -> frozenset[str]:
     """The keys of the Parquet that the run writes."""
     date = request.execution_date if isinstance(request, DateRequest) else ""
-    return frozenset(published_models(_manifest(request), _selector(request), date))
+    return frozenset(published_models(request.manifest, _selector(request), date))
 
 
 def clean(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
@@ -88,10 +82,10 @@ def build_marts(request: MartsRequest, dates: PublishedDates, pinned: str, branc
 def _build(request: Request, run: RunFile, folder: Path) -> BuildResult:
     return build(
         run,
-        _manifest(request),
+        request.manifest,
         Project(request.settings.project_dir, TARGET, folder / "dbt"),
         selector=_selector(request),
-        engine=_engine(request),
+        engine=request.engine,
         gateway=gateway_of(request.lake),
         task_runs=request.task_runs,
         report=request.report,
@@ -108,18 +102,3 @@ def _judged(request: Request, built: BuildResult) -> BuildResult:
 
 def _selector(request: Request) -> str:
     return DATE_SELECTOR if isinstance(request, DateRequest) else MARTS_SELECTOR
-
-
-def _manifest(request: Request) -> Manifest:
-    settings = request.settings
-    return load_manifest(
-        Project(settings.project_dir, TARGET, settings.state_dir / "dbt" / "parse"),
-        state_dir=settings.state_dir,
-        environment=environment(_engine(request), gateway_of(request.lake)),
-        report=request.report,
-    )
-
-
-def _engine(request: Request) -> Engine:
-    elt = request.settings.elt
-    return Engine(request.settings.state_dir / "duckdb", elt.duckdb_memory, elt.duckdb_threads)

@@ -13,19 +13,24 @@ import pytest
 import yaml
 
 from examples.events_api import Options, accounting, create_app, serving
-from orchestration import keys
+from orchestration import keys, request, transform
+from orchestration.dbt_manifest import load_manifest
 from orchestration.dbt_results import BuildResult
 from orchestration.errors import Conflict, DataFailed, GateMissing, PlatformFailed, SourceBodyInvalid
 from orchestration.extract import Extracted, extract_raw
 from orchestration.history import publications
 from orchestration.lake import MAIN, Lake
 from orchestration.land import Landed
+from orchestration.marts import Pinned, cut_branch
+from orchestration.progress import silent
 from orchestration.publish import TRIES, Published, Vouched, merge_to_main
+from orchestration.published import PublishedDates
 from orchestration.reader import query, rejects
 from orchestration.receipt import read_receipt
-from orchestration.request import DateRequest
+from orchestration.request import DateRequest, MartsRequest
 from orchestration.run import Stages, run_date
 from orchestration.settings import Settings
+from orchestration.steps import UNTOUCHED
 from orchestration.transform import clean
 from tests.support import copy_project, fetched_in_pages, keys_of, request_for, settings_of
 
@@ -365,3 +370,40 @@ def test_what_is_published_can_be_asked_at_one_commit(lake: Lake, settings: Make
 
     assert answer.commit == lake.head(MAIN)
     assert answer.rows == ((published.rows["events"], True),)
+
+
+def test_a_run_loads_the_manifest_once(
+    lake: Lake, settings: MakeSettings, execution_date: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        loaded.append(load_manifest(*arguments, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(request, "load_manifest", load)
+    assert run_date(request_for(lake, settings(), execution_date)).outcome == "published"
+    assert len(loaded) == 1
+
+
+def test_a_manifest_without_what_a_run_needs_is_an_error_of_the_date(
+    lake: Lake, settings: MakeSettings, execution_date: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise PlatformFailed("the manifest is broken")
+
+    monkeypatch.setattr(transform, "published_models", broken)
+    with pytest.raises(PlatformFailed) as failed:
+        run_date(request_for(lake, settings(), execution_date))
+    error = failed.value
+    assert (error.subject, error.step, error.main, error.branch) == (execution_date, "pin", UNTOUCHED, "")
+    assert error.command == f"elt run {execution_date}"
+
+    with pytest.raises(PlatformFailed) as failed:
+        cut_branch(
+            MartsRequest(lake=lake, settings=settings(), report=silent),
+            Pinned(lake.head(MAIN), PublishedDates({}, {}), None, "", unchanged=False),
+        )
+    error = failed.value
+    assert (error.subject, error.step, error.branch) == ("marts", "branch", "")
+    assert list(lake.branches("etl-marts-")) == []
