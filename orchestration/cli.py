@@ -6,7 +6,6 @@ those of section 8 of the design. Heavy imports stay inside the commands, so tha
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -18,9 +17,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from orchestration import cli_sandbox, cli_secrets
-from orchestration.cli_output import Json, say, show
+from orchestration.cli_output import Json, say, show, show_failure
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
-from orchestration.private import restrict_rights
+from orchestration.text import one_line
 
 app = typer.Typer(
     name="elt",
@@ -35,6 +34,8 @@ app.add_typer(cli_sandbox.app, name="sandbox")
 app.add_typer(cli_secrets.app, name="secrets")
 
 _EXIT_LIMIT = 10.0
+_RECORD = 2_000
+"""Characters shown of one record or publication; --json has it whole."""
 
 Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
 
@@ -47,9 +48,8 @@ class RunTypes(StrEnum):
 
 
 def main() -> NoReturn:
-    """Runs `elt`; an error of ours is told in a few lines and ends with its own exit code."""
+    """Run `elt`; an error of this package ends in a few lines and its own exit code."""
     as_json = "--json" in sys.argv
-    restrict_rights()
     # A run that is told to stop ends as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -58,17 +58,12 @@ def main() -> NoReturn:
             # What Typer makes of Ctrl-C, without a word.
             raise KeyboardInterrupt
     except (typer.Abort, KeyboardInterrupt):
-        _fail(Cancelled.outcome, "interrupted; main holds whole dates only, run again", Cancelled.exit_code, as_json)
+        _fail(Cancelled("interrupted; main holds whole dates only, run again"), as_json)
     except typer.TyperException as error:
         # Typer's own report of a usage error takes several lines.
-        _fail(
-            UsageError.outcome,
-            f"{error.format_message()} (elt --help lists the commands)",
-            UsageError.exit_code,
-            as_json,
-        )
+        _fail(UsageError(f"{error.format_message()} (elt --help lists the commands)"), as_json)
     except IngestCleanError as error:
-        _fail(error.outcome, error.describe(), error.exit_code, as_json, **_facts(error))
+        _fail(error, as_json)
     _leave(code)
 
 
@@ -80,16 +75,9 @@ def _leave(code: int | None) -> NoReturn:
     sys.exit(code)
 
 
-def _facts(error: IngestCleanError) -> dict[str, str]:
-    # Typer adds a name of its own.
-    return {name: str(value) for name, value in vars(error).items() if value and not name.startswith("_")}
-
-
-def _fail(outcome: str, text: str, exit_code: int, as_json: bool, **facts: str) -> NoReturn:
-    typer.echo(f"{outcome}: {text}", err=True)
-    if as_json:
-        typer.echo(json.dumps({"outcome": outcome, "exit_code": exit_code, "cause": text, **facts}))
-    _leave(exit_code)
+def _fail(error: IngestCleanError, as_json: bool) -> NoReturn:
+    show_failure(error, as_json)
+    _leave(error.exit_code)
 
 
 @app.command()
@@ -111,8 +99,6 @@ def up(
         ui = deploy_all(settings, say)
         servers = (*servers, local.up_worker(settings, say))
         say(f"Prefect's pages are at {ui}")
-    if any(server.state == "running" for server in servers):
-        say("the pages of local servers ask for a login: `elt status --show-login` prints it")
     show({"servers": servers}, _table_of(servers), as_json)
 
 
@@ -145,26 +131,13 @@ def down(
 
 
 @app.command()
-def status(
-    show_login: Annotated[
-        bool, typer.Option("--show-login", help="Print too what opens the pages of the local servers: secrets.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
+def status(as_json: Json = False) -> None:
     """Show which servers run, where, and whether they are well."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
-    settings = read_settings()
-    servers = local.status(settings)
-    if not show_login:
-        show({"servers": servers}, _table_of(servers), as_json)
-        return
-    found = local.logins(settings)
-    lines = (
-        f"{name:<9}{'  '.join(f'{part} {value}' for part, value in login.items())}" for name, login in found.items()
-    )
-    show({"servers": servers, "logins": found}, "\n".join([_table_of(servers), *lines]), as_json)
+    servers = local.status(read_settings())
+    show({"servers": servers}, _table_of(servers), as_json)
 
 
 def _table_of(servers: Any) -> str:
@@ -242,8 +215,8 @@ def report(
 
 
 def _show_ended(ended: Any, as_json: bool) -> None:
-    if ended.exit_code:
-        _fail(ended.outcome, ended.message, ended.exit_code, as_json)
+    if ended.error:
+        _fail(ended.error, as_json)
     show(ended.result, ended.message, as_json)
 
 
@@ -260,7 +233,11 @@ def log(
     from orchestration.settings import read_settings
 
     found = tuple(islice(publications(open_lake(read_settings())), limit))
-    show({"publications": found}, "\n".join(map(str, found)) or "nothing is published yet", as_json)
+    show(
+        {"publications": found},
+        "\n".join(one_line(str(one), _RECORD) for one in found) or "nothing is published yet",
+        as_json,
+    )
 
 
 @app.command()
@@ -284,7 +261,7 @@ def rejects(
         for of_reason in found
         for line in (
             f"{of_reason.table}  {of_reason.reason}  {of_reason.count:,}",
-            *(f"    {page}: {record}" for page, record in of_reason.examples),
+            *(f"    {one_line(page)}: {one_line(record, _RECORD)}" for page, record in of_reason.examples),
         )
     )
     show({"rejects": found}, "\n".join(lines) or f"nothing of {execution_date} was rejected", as_json)

@@ -1,4 +1,4 @@
-"""How commands tell: results to stdout, as text or as one JSON object, what happens meanwhile to stderr."""
+"""Output of commands: results to stdout, as text or as one JSON object, progress and failures to stderr."""
 
 from __future__ import annotations
 
@@ -8,17 +8,32 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestration.errors import IngestCleanError
+from orchestration.text import log_line, printable
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
 def say(text: str) -> None:
-    """Tells a person what happens."""
-    typer.echo(text, err=True)
+    """Print one line on progress for a person to stderr."""
+    typer.echo(log_line(text), err=True)
 
 
 def show(result: Any, text: str, as_json: bool) -> None:
-    """Prints a command's result: `result` as JSON, or `text`."""
-    typer.echo(json.dumps(result, default=_plain) if as_json else text)
+    """Print a command's result: `result` as JSON with exact values, or `text` made printable."""
+    typer.echo(_json(result) if as_json else printable(text))
+
+
+def show_failure(error: IngestCleanError, as_json: bool) -> None:
+    """Print how a command failed: to stderr as text, with --json as one object on stdout too."""
+    typer.echo(printable(f"{error.outcome}: {error.describe()}"), err=True)
+    if as_json:
+        typer.echo(_json(error.parts()))
+
+
+def _json(value: Any) -> str:
+    # The one control character that JSON leaves as it is.
+    return json.dumps(value, default=_plain).replace("\x7f", "\\u007f")
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.errors import PlatformFailed
 from orchestration.progress import Line, Report, silent
 from orchestration.spool import disk_failed
+from orchestration.text import shortened
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -159,10 +160,10 @@ def _forward(report: Report) -> Callable[[Any], None]:
         if event.info.name == _TRACEBACK:
             return
         level = _SPOKEN_LEVELS.get(str(getattr(event.info.level, "value", event.info.level)))
-        if level:
-            for line in str(event.info.msg).splitlines():
-                if line.strip():
-                    report(Line(line.rstrip(), level))
+        # One report each: what follows the first line may be foreign text, and listeners indent it.
+        text = "\n".join(line for line in shortened(str(event.info.msg)).split("\n") if line.strip())
+        if level and text:
+            report(Line(text, level))
 
     return on_event
 

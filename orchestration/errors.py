@@ -24,7 +24,6 @@ IngestCleanError
 │       ├── LakeBusy
 │       └── LakeServerError
 ├── Conflict                    exit 6
-├── TimedOut                    exit 7
 └── Cancelled                   exit 130
 
 Exit codes and outcomes are those of section 8 of the design: "the data failed" is not "the platform failed".
@@ -35,7 +34,7 @@ from __future__ import annotations
 import copy
 from typing import Self
 
-from orchestration.text import shortened
+from orchestration.text import indented, shortened
 
 
 class IngestCleanError(Exception):
@@ -78,7 +77,8 @@ class IngestCleanError(Exception):
     def describe(self) -> str:
         """The error as lines for a person: subject, step and cause, then `main`, the branch kept, the next command."""
         where = " ".join(part for part in (self.subject, self.step) if part)
-        lines = [f"{where}: {self.cause}" if where else self.cause]
+        cause = indented(self.cause)
+        lines = [f"{where}: {cause}" if where else cause]
         if self.main:
             lines.append(f"main: {self.main}")
         if self.branch:
@@ -86,6 +86,17 @@ class IngestCleanError(Exception):
         if following := ", then ".join(part for part in (self.remedy, self.command) if part):
             lines.append(f"next: {following}")
         return "\n".join(lines)
+
+    def parts(self) -> dict[str, str | int | None]:
+        """Return the error as `--json` shows it: always the same names, null where there is nothing to say."""
+        named = {
+            name: getattr(self, name) for name in ("subject", "step", "cause", "main", "branch", "remedy", "command")
+        }
+        return {
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            **{name: value or None for name, value in named.items()},
+        }
 
 
 class UsageError(IngestCleanError):
@@ -96,7 +107,8 @@ class UsageError(IngestCleanError):
 
     def describe(self) -> str:
         """The error in one line: nothing was begun, so there is nothing else to tell."""
-        return f"{self.cause}: {self.remedy}" if self.remedy else self.cause
+        cause = indented(self.cause)
+        return f"{cause}: {self.remedy}" if self.remedy else cause
 
 
 class DataFailed(IngestCleanError):
@@ -215,13 +227,6 @@ class Conflict(IngestCleanError):
     outcome = "Conflict"
 
 
-class TimedOut(IngestCleanError):
-    """The run did not end within ELT_RUN_TIMEOUT."""
-
-    exit_code = 7
-    outcome = "TimedOut"
-
-
 class Cancelled(IngestCleanError):
     """The run was interrupted."""
 
@@ -229,12 +234,12 @@ class Cancelled(IngestCleanError):
     outcome = "Cancelled"
 
 
-def exit_code_of(outcome: str) -> int:
-    """The exit code that stands for an outcome's name; that of a failed platform for a name no error here has."""
+def error_class(outcome: str) -> type[IngestCleanError]:
+    """Return the error class with this outcome; PlatformFailed for a name that no class has."""
     waiting = IngestCleanError.__subclasses__()
     while waiting:
-        error = waiting.pop()
+        error = waiting.pop(0)
         if error.outcome == outcome:
-            return error.exit_code
+            return error
         waiting += error.__subclasses__()
-    return PlatformFailed.exit_code
+    return PlatformFailed

@@ -46,11 +46,12 @@ def publications(lake: Lake) -> Iterator[Publication]:
 
 def _publication(merge: LakeCommit) -> Publication:
     told = merge.metadata
-    rows = (pair.split("=") for pair in told.get("rows", "").split())
+    rows = (pair.partition("=") for pair in told.get("rows", "").split())
     return Publication(
         told.get("execution_date"),
         told["outcome"],
-        {table: int(count) for table, count in rows},
+        # Whoever merges may write metadata of any form.
+        {table: int(count) for table, _, count in rows if count.isascii() and count.isdecimal()},
         merge.id,
         datetime.fromtimestamp(merge.created, UTC),
         told.get("code_version", ""),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestration.errors import Cancelled, PlatformFailed, exit_code_of
+from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, error_class
 from orchestration.progress import Report
-from orchestration.servers.local import prefect_access
+from orchestration.servers.local import prefect_api_url
 from orchestration.settings import Settings
 from orchestration.steps import IN_DOUBT
 
@@ -27,12 +27,14 @@ class Ended:
         message: The same for a person.
         exit_code: 0 where the date or the marts are published or unchanged.
         result: What `main` has of them then, or the report.
+        error: What failed, if it did not end well.
     """
 
     outcome: str
     message: str
     exit_code: int
     result: Published | StoredReport | None
+    error: IngestCleanError | None = None
 
 
 def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> Ended:
@@ -81,27 +83,27 @@ def use_prefect(settings: Settings) -> str:
     """Points this process at the Prefect API that is configured, else the local one; gives its address.
 
     Raises:
-        ServerFailed: The local Prefect server is meant and does not run.
+        PlatformFailed: No Prefect API is configured and none runs here.
     """
-    access = prefect_access(settings)
+    url = prefect_api_url(settings)
+    if url is None:
+        raise PlatformFailed("no Prefect API is configured and the local one is not running", remedy="elt up")
     # By the environment, not by Prefect's context of settings: prefect-dbt's threads see only the process's own.
-    os.environ["PREFECT_API_URL"] = access.url
-    if access.auth_string:
-        os.environ["PREFECT_API_AUTH_STRING"] = access.auth_string.get_secret_value()
+    os.environ["PREFECT_API_URL"] = url
     # Each try waits twice as long as the one before, and each request begins anew: of a server that died, Prefect's own
     # 5 make minutes.
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     from prefect.context import refresh_global_settings_context
 
     refresh_global_settings_context()
-    return access.url
+    return url
 
 
 def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, **parameters: Any) -> Ended:
     """How a flow run ended.
 
     Raises:
-        PlatformFailed: The local Prefect server is meant and does not run, or the API does not answer.
+        PlatformFailed: No Prefect API is configured and none runs here, or it does not answer.
     """
     url = use_prefect(settings)
     try:
@@ -114,6 +116,17 @@ def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: st
     name, message = state.name or "", state.message or ""
     if state.is_completed():
         return Ended(name, message, 0, state.result())
-    if state.is_cancelled() or state.is_cancelling():
-        return Ended(Cancelled.outcome, message, Cancelled.exit_code, None)
-    return Ended(name, message, exit_code_of(name), None)
+    ended = _error_of(state, subject, command)
+    return Ended(ended.outcome, message, ended.exit_code, None, ended)
+
+
+def _error_of(state: Any, subject: str, command: str) -> IngestCleanError:
+    """Return the error that ended a flow run; one made from the state where Prefect itself ended it."""
+    found = state.result(raise_on_failure=False)
+    if isinstance(found, IngestCleanError):
+        return found
+    message = state.message or f"the flow run ended as {state.name}"
+    cancelled = state.is_cancelled() or state.is_cancelling()
+    error = Cancelled(message) if cancelled else error_class(state.name or "")(message)
+    error.subject, error.main, error.command = subject, IN_DOUBT, command
+    return error

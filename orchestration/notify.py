@@ -5,12 +5,15 @@ The body is JSON with `text`, which chat services show, and the same apart: `sub
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, replace
 
 from orchestration.errors import PlatformFailed
+from orchestration.text import indented, shortened
 
 _TIMEOUT = 10.0
 _CAUSE = 1_500
+_CALL = re.compile(r"@(?=(channel|here|all|everyone)\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,14 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """All of it, for a person."""
-        return "\n".join(part for part in (f"{self.subject}: {self.outcome}", self.cause, self.link) if part)
+        """All of it, for a person; nothing in the cause is a link or a mention to a chat service."""
+        return "\n".join(part for part in (f"{self.subject}: {self.outcome}", _inert(self.cause), self.link) if part)
+
+
+def _inert(text: str) -> str:
+    """Escape `<!channel>` and `<url|text>`, Markdown's links and images, and names that call everyone."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _CALL.sub("@ ", escaped.replace("](", "] ("))
 
 
 def send(url: str, notice: Notice) -> None:
@@ -43,7 +52,7 @@ def send(url: str, notice: Notice) -> None:
     """
     import httpx
 
-    notice = Notice(notice.subject, notice.outcome, notice.cause[:_CAUSE], notice.link)
+    notice = replace(notice, cause=indented(shortened(notice.cause, _CAUSE)))
     try:
         answer = httpx.post(url, json={"text": notice.text, **asdict(notice)}, timeout=_TIMEOUT)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from orchestration.dbt_build import RunFile
 from orchestration.errors import LakeExists, LakeNotFound, UsageError
 from orchestration.lake import MAIN, Change, Lake
-from orchestration.private import private_folder
 from orchestration.published import published_dates
 from orchestration.reader import duckdb_on
 from orchestration.spool import writing
@@ -111,7 +110,7 @@ class Difference:
             (" new", self.rows_new),
         )
         told = " ".join(f"{word} {count:,}" for word, count in counts if count is not None)
-        return f"{self.type:<8} {one_line(self.key)}  {told or self.problem}".rstrip()
+        return f"{self.type:<8} {one_line(self.key)}  {told or one_line(self.problem)}".rstrip()
 
 
 def open_sandbox(folder: Path) -> Sandbox:
@@ -144,7 +143,6 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
     if branch in lake.branches(branch):
         raise _taken(name)
     with writing(folder):
-        private_folder(state_dir)
         # What a dropped one of the same name has left.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -241,7 +239,7 @@ def _difference(
     except duckdb.Error as error:
         # Raises where it is the lake that fails, and not this file.
         lake.head(branch)
-        said = one_line(str(error).partition("\n")[0])
+        said = str(error).partition("\n")[0]
         return replace(unread, problem=f"rows not counted: {said}")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from orchestration.text import one_line, quoted, shortened
 
 if TYPE_CHECKING:
     from orchestration.dbt_results import BuildResult
@@ -33,8 +37,9 @@ def summary(
 def _summary(
     title: str, told: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None
 ) -> Iterator[str]:
-    yield f"## {title}\n"
-    yield "````\n" + told.replace("````", "```") + "\n````\n"
+    yield f"## {_escaped(one_line(title))}\n"
+    fence = "`" * max(4, _longest_run(told) + 1)
+    yield f"{fence}\n{shortened(told)}\n{fence}\n"
     if link:
         yield f"[The commit in lakeFS]({link})\n"
     if built and built.accounting:
@@ -48,9 +53,12 @@ def _summary(
         reasons = [(t, r, n) for t, parts in built.accounting.items() for r, n in parts.rejected.items()]
         if reasons:
             yield from _table(("table", "rejected for", "rows"), reasons)
-        drift = [(t, f"`{f}`", n) for t, parts in built.accounting.items() for f, n in parts.drift.items()]
+        drift = [(t, _Code(quoted(f)), n) for t, parts in built.accounting.items() for f, n in parts.drift.items()]
         if drift:
             yield from _table(("table", "undeclared field", "records"), drift)
+        for table, parts in built.accounting.items():
+            if more := parts.undeclared - len(parts.drift):
+                yield f"{table}: {more:,} more undeclared fields\n"
     if built and built.across_dates:
         yield from _table(
             ("table of all dates", "", "rows"),
@@ -71,7 +79,7 @@ def dbt_table(built: BuildResult) -> list[dict[str, Any]]:
             "status": node.status,
             "failures": node.failures or 0,
             "seconds": node.seconds,
-            "message": node.message[:200] if node.status not in ("success", "pass") else "",
+            "message": one_line(node.message, 200) if node.status not in ("success", "pass") else "",
         }
         for node in nodes
     ]
@@ -94,5 +102,25 @@ def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
     yield ""
 
 
+class _Code(str):
+    """Foreign text that `quoted` has shown, for a code span: nothing in it is Markdown or HTML."""
+
+
 def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split()).replace("|", "\\|")
+    if isinstance(value, int):
+        return f"{value:,}"
+    # `quoted` has doubled each backslash, so that none takes away the one before the bar.
+    text = " ".join(str(value).split()).replace("|", "\\|")
+    if not isinstance(value, _Code):
+        return _escaped(text)
+    ticks = "`" * (_longest_run(text) + 1)
+    return f"{ticks}{text}{ticks}"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _longest_run(text: str) -> int:
+    """Return how many backticks stand together at most."""
+    return max(map(len, re.findall("`+", text)), default=0)

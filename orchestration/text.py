@@ -69,6 +69,16 @@ def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
     return f"{printable(text[:limit])[:limit]}… (cut, {len(text):,} characters in all)"
 
 
+def log_line(text: str) -> str:
+    """Return a text for a log or a terminal: printable, cut, with further lines indented."""
+    return indented(shortened(text))
+
+
+def indented(text: str) -> str:
+    """Indent all lines but the first, so that none of them passes for a line of our own."""
+    return text.replace("\n", "\n  ")
+
+
 def examples(shown: Iterable[str], count: int) -> str:
     """Join the first few of `count` items, and say how many more there are."""
     some: Sequence[str] = list(islice(shown, EXAMPLES))

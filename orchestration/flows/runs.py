@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -17,18 +19,16 @@ from prefect.states import Cancelled, Completed, Failed
 
 from orchestration import errors
 from orchestration.dbt_results import BuildResult
-from orchestration.errors import IngestCleanError, PlatformFailed, TimedOut
+from orchestration.errors import IngestCleanError, PlatformFailed
 from orchestration.lake import Lake
-from orchestration.private import restrict_rights
 from orchestration.progress import Report, level_of
 from orchestration.publish import Published
 from orchestration.receipt import Receipt
 from orchestration.request import LINK, code_version
 from orchestration.secret_blocks import completed
-from orchestration.settings import Settings, read_settings, warn_of_readable_secrets
-from orchestration.steps import IN_DOUBT
+from orchestration.settings import Settings, read_settings
 from orchestration.summary import before_and_after, commit_url, dbt_table, summary
-from orchestration.time_limit import time_limit
+from orchestration.text import log_line, shortened
 
 
 @dataclass
@@ -94,32 +94,30 @@ def state_of(watch: Watch, run: Callable[[], Published]) -> State[Any]:
         _show(watch, state, published[0] if published else None)
     except Exception as error:
         # What a run did stands, shown or not.
-        get_run_logger().warning("no artifacts: %s: %s", type(error).__name__, error)
+        get_run_logger().warning("no artifacts: %s: %s", type(error).__name__, shortened(str(error)))
     return state
 
 
 def guarded(subject: str, run: Callable[[], State[Any]]) -> State[Any]:
     """The state that `run` gives, or one named for what it raised."""
-    restrict_rights()
     try:
-        with time_limit(read_settings().elt.run_timeout):
-            return run()
-    except TimedOut as error:
-        # Outside a step nothing has said so.
-        error.subject, error.main = error.subject or subject, error.main or IN_DOUBT
-        return _ending(error, error.describe())
+        return run()
     except IngestCleanError as error:
-        return _ending(error, error.describe())
+        return _ending(error, error.describe(), data=error)
     except Exception as error:
         # Left to Prefect it would be kept in a file whole, and a request in it has its credentials.
-        get_run_logger().exception("not foreseen")
-        return Failed(name=PlatformFailed.outcome, message=f"{subject}: {type(error).__name__}: {error}")
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        get_run_logger().error("not foreseen: %s: %s\n%s", type(error).__name__, shortened(str(error)), stack)
+        failure = PlatformFailed(f"{type(error).__name__}: {error}")
+        failure.subject = subject
+        return _ending(failure, failure.describe(), data=failure)
 
 
-def _ending(error: IngestCleanError, message: str) -> State[Any]:
+def _ending(error: IngestCleanError, message: str, data: IngestCleanError | None = None) -> State[Any]:
+    """Return the state for an error; `data` stays in this process, as results are not persisted."""
     if isinstance(error, errors.Cancelled):
-        return Cancelled(name=error.outcome, message=message)
-    return Failed(name=error.outcome, message=message)
+        return Cancelled(name=error.outcome, message=message, data=data)
+    return Failed(name=error.outcome, message=message, data=data)
 
 
 def _show(watch: Watch, state: State[Any], published: Published | None) -> None:
@@ -138,15 +136,32 @@ def _show(watch: Watch, state: State[Any], published: Published | None) -> None:
 
 
 def logged() -> Report:
-    """A report whose lines are in the run's log, at their own levels."""
+    """Return a report that writes to the run's log, each line at its own level."""
+    escape_run_logs()
     logger = get_run_logger()
     return lambda line: logger.log(level_of(line), "%s", line)
+
+
+class _Printable(logging.Filter):
+    """Makes records of runs safe for terminals: dbt's and Prefect's own lines carry foreign text as well."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = log_line(record.getMessage()), None
+        return True
+
+
+_PRINTABLE = _Printable()
+
+
+def escape_run_logs() -> None:
+    """Make all lines that flow runs and task runs of this process log printable and bounded."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_PRINTABLE)
 
 
 def settings_for(repo: str, bucket: str) -> Settings:
     """The settings, with the repository and bucket that the flow was told, and secrets from Prefect's blocks."""
     settings = completed(read_settings())
-    warn_of_readable_secrets(settings, logged())
     return replace(settings, elt=settings.elt.model_copy(update={"repository": repo, "bucket": bucket}))
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from examples.events_api import Options, create_app, serving
-from orchestration.errors import exit_code_of
+from orchestration.errors import error_class
 from orchestration.lake import Lake
 from orchestration.progress import Report
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
 from orchestration.settings import Settings
-from tests.elt_runs import Ended, prefect_environment
+from tests.elt_runs import Ended
 from tests.matrix import PATIENT, Bench, open_bench, require_published_once
 from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of
 from tests.pipeline import require_whole
@@ -72,7 +72,7 @@ def run_on_a_small_disk(
     environment = {
         **bench.pipeline.environment,
         **PATIENT,
-        **prefect_environment(prefect_server),
+        "PREFECT_API_URL": str(prefect_server.running_url),
         **environment,
     }
     command = ("run", execution_date, "--run-type", "backfill")
@@ -89,13 +89,19 @@ def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "256k"), execution_date)
 
         assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        cause, *further = ended.told["cause"].splitlines()
-        assert cause.startswith(f"{execution_date} fetch: cannot write {spool}/")
-        assert cause.endswith("/page-00001.json: No space left on device")
-        assert further == [
-            "main: untouched",
-            f"next: free space there, or set ELT_STATE_DIR to a folder on another disk, then elt run {execution_date}",
-        ]
+        assert ended.told["cause"].startswith(f"cannot write {spool}/")
+        assert ended.told["cause"].endswith("/page-00001.json: No space left on device")
+        assert ended.told == {
+            "outcome": "PlatformFailed",
+            "exit_code": 5,
+            "subject": execution_date,
+            "step": "fetch",
+            "cause": ended.told["cause"],
+            "main": "untouched",
+            "branch": None,
+            "remedy": "free space there, or set ELT_STATE_DIR to a folder on another disk",
+            "command": f"elt run {execution_date}",
+        }
         assert list(lake.branches(f"etl-{execution_date}-")) == []
         require_published_once(bench, execution_date)
 
@@ -111,12 +117,11 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "60m"), execution_date, **small)
 
         assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        cause, main, kept, following = ended.told["cause"].splitlines()
-        assert cause.startswith(f"{execution_date} clean: ")
-        assert "the disk of ELT_STATE_DIR is full, where DuckDB spills to: failed to offload data block" in cause
-        assert main == "main: untouched"
-        assert kept.startswith(f"kept: branch etl-{execution_date}-")
-        assert following.startswith("next: free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
+        told = ended.told
+        assert (told["subject"], told["step"], told["main"]) == (execution_date, "clean", "untouched")
+        assert "the disk of ELT_STATE_DIR is full, where DuckDB spills to: failed to offload" in told["cause"]
+        assert told["branch"].startswith(f"etl-{execution_date}-")
+        assert told["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
         assert not require_whole(lake, execution_date)
         require_published_once(bench.elsewhere(lake, **small), execution_date)
 
@@ -132,8 +137,9 @@ def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
         ended = run_on_a_small_disk(bench, prefect_server, (folder, size), execution_date)
 
         assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        assert ended.told["cause"].startswith(f"{execution_date} {step}: cannot write {folder}/")
-        assert "No space left on device\nmain: untouched\n" in ended.told["cause"]
+        assert (ended.told["step"], ended.told["main"]) == (step, "untouched")
+        assert ended.told["cause"].startswith(f"cannot write {folder}/")
+        assert ended.told["cause"].endswith("No space left on device")
         assert "Logging error" not in ended.err
         assert not require_whole(lake, execution_date)
 
@@ -145,7 +151,7 @@ def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -
         ended = bench.pipeline.run(execution_date, ELT_DUCKDB_MEMORY="60MB")
 
         cause, main, _, following = ended.told.splitlines()
-        assert (ended.step, exit_code_of(ended.outcome), main) == ("clean", 5, "main: untouched")
+        assert (ended.step, error_class(ended.outcome).exit_code, main) == ("clean", 5, "main: untouched")
         assert ": DuckDB needs more memory: Out of Memory Error: " in cause
         assert following == f"next: raise ELT_DUCKDB_MEMORY, then elt run {execution_date}"
 
@@ -229,7 +235,7 @@ def test_a_full_store_of_lakefs_fails_the_run_at_any_step(
     store[0].clear()
 
     cause, told_main, kept, following = ended.told.splitlines()
-    assert (ended.step, exit_code_of(ended.outcome)) == (step, 5)
+    assert (ended.step, error_class(ended.outcome).exit_code) == (step, 5)
     assert says in cause
     assert told_main.startswith(f"main: {main}")
     assert kept.startswith(f"kept: branch etl-{execution_date}-")

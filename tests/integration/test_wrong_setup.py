@@ -22,7 +22,7 @@ from starlette.routing import Route
 from examples.events_api import Options, create_app, serving
 from orchestration import keys, transform
 from orchestration.dbt_results import BuildResult
-from orchestration.errors import exit_code_of
+from orchestration.errors import error_class
 from orchestration.gate import gate_file
 from orchestration.gateway import gateway_of
 from orchestration.lake import MAIN, Lake
@@ -65,7 +65,7 @@ def refused_at_pin(bench: Bench, says: str, remedy: str, **environment: str) -> 
     ended = bench.pipeline.run(execution_date, **environment)
 
     cause, *further = ended.told.splitlines()
-    assert (ended.step, ended.outcome, exit_code_of(ended.outcome)) == ("pin", "PlatformFailed", 5)
+    assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("pin", "PlatformFailed", 5)
     assert cause.startswith(f"{execution_date} pin: ")
     assert says in cause
     assert further == ["main: untouched", f"next: {remedy}, then elt run {execution_date}"]
@@ -95,7 +95,7 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
     ended = bench.pipeline.run(next(bench.dates), **dict.fromkeys(missing, ""))
 
     names = " and ".join(missing)
-    assert exit_code_of(ended.outcome) == 2
+    assert error_class(ended.outcome).exit_code == 2
     assert ended.told == (
         f"{given} given without {names}: "
         f"set {names} too in the environment or .env, or none of them for the local lakeFS"
@@ -184,7 +184,7 @@ def clean_with(request: DateRequest, landed: Landed, spool: Path, **wrong: Any) 
 
 def refused_at_clean(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
     cause, main, kept, remedy = ended.told.splitlines()
-    assert (ended.step, ended.outcome, exit_code_of(ended.outcome)) == ("clean", "PlatformFailed", 5)
+    assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("clean", "PlatformFailed", 5)
     assert says in cause
     assert main == "main: untouched"
     assert kept.startswith(f"kept: branch etl-{execution_date}-")
@@ -214,7 +214,7 @@ def test_no_keys_for_duckdb_are_no_run(bench: Bench) -> None:
 
     ended = bench.pipeline.run(execution_date, Stages(clean=partial(clean_with, access_key="", secret_key="")))
 
-    assert exit_code_of(ended.outcome) == 2
+    assert error_class(ended.outcome).exit_code == 2
     assert ended.told.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
     assert objects_of(bench.lake, execution_date) == {}
 

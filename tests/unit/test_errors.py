@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.errors import DataFailed, IngestCleanError, SourceBodyInvalid, SourceBusy, UsageError
+from orchestration.errors import DataFailed, IngestCleanError, SourceBodyInvalid, SourceBusy, UsageError, error_class
 from orchestration.text import TEXT_LIMIT
 
 
@@ -26,3 +26,24 @@ def test_an_error_of_any_length_leaves_the_process_short(kind: type[IngestCleanE
         assert "\x1b" not in text
         assert "\x9b" not in text
         assert "(cut, 15,000,022 characters in all)" in text
+
+
+def test_a_line_of_the_cause_is_no_line_of_the_error() -> None:
+    error = DataFailed("events: a\nmain: published\nnext: rm -rf /", remedy="elt status")
+    error.main = "untouched"
+    assert error.describe().splitlines() == [
+        "events: a",
+        "  main: published",
+        "  next: rm -rf /",
+        "main: untouched",
+        "next: elt status",
+    ]
+
+
+def test_every_outcome_has_a_class() -> None:
+    assert [error_class(name).exit_code for name in ("DataFailed", "GateRefused", "Cancelled", "Crashed")] == [
+        3,
+        5,
+        130,
+        5,
+    ]

@@ -118,9 +118,23 @@ def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
     send(webhook.url, Notice("2025-05-20", "DataFailed", "x" * 100_000, "http://run"))
 
     (told,) = webhook.told
-    assert told["cause"] == "x" * 1_500
-    assert told["text"].endswith("x\nhttp://run")
+    assert told["cause"] == "x" * 1_500 + "… (cut, 100,000 characters in all)"
+    assert told["text"].endswith("in all)\nhttp://run")
     assert len(told["text"]) < 1_600
+
+
+def test_a_cause_is_no_link_or_call_of_a_chat_service(webhook: Webhook) -> None:
+    cause = "<!channel> <http://evil|next: click> ![p](http://evil/p.png) @here @Everyone a@allies.org &\x1b\u202e"
+    send(webhook.url, Notice("2025-05-20", "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
+
+    (told,) = webhook.told
+    assert told["text"].split("\n")[1:] == [
+        "&lt;!channel&gt; &lt;http://evil|next: click&gt; ![p] (http://evil/p.png) @ here @ Everyone a@allies.org "
+        r"&amp;\x1b\u202e",
+        "  2025-05-21: Published",
+        "http://run",
+    ]
+    assert told["cause"].startswith("<!channel> <http://evil|next: click>")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+from markdown_it import MarkdownIt
+
 from orchestration import keys
 from orchestration.dbt_results import Kind, NodeResult, TableAccounting
 from orchestration.receipt import Receipt
@@ -37,7 +40,7 @@ def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
     result = built(accounting={"events": PARTS, "products": CLEAN}, across_dates={"events": {"kept_rows": 2_000}})
 
     text = summary(
-        "2025-05-20 Published", "2025-05-20: published", result, {"land_raw": 1.234, "merge": 0.3}, "http://c"
+        "2025-05-20 Published", "2025-05-20: published", result, {"commit_raw": 1.234, "merge": 0.3}, "http://c"
     )
 
     assert text.splitlines() == [
@@ -60,7 +63,7 @@ def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
         "",
         "| table | undeclared field | records |",
         "| --- | --- | --- |",
-        "| events | `Sales\\|Channel` | 3 |",
+        "| events | `'Sales\\|Channel'` | 3 |",
         "",
         "| table of all dates |  | rows |",
         "| --- | --- | --- |",
@@ -68,7 +71,7 @@ def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
         "",
         "| step | seconds |",
         "| --- | --- |",
-        "| land_raw | 1.23 |",
+        "| commit_raw | 1.23 |",
         "| merge | 0.30 |",
     ]
 
@@ -103,7 +106,7 @@ def test_nodes_that_did_not_go_well_come_first_and_only_they_have_a_message() ->
         ("prices", "success"),
         ("unique", "pass"),
     ]
-    assert [row["message"] for row in rows] == [long[:200], "", "Got 1 result", "Got 3 results", "", ""]
+    assert [row["message"] for row in rows] == [f"{long[:200]}…", "", "Got 1 result", "Got 3 results", "", ""]
     assert rows[3] == {
         "node": "event_type_known",
         "kind": "test",
@@ -139,3 +142,40 @@ def test_the_page_of_a_commit_is_below_lakefs_root() -> None:
 
     assert commit_url("https://lake.example", "project", "abc123") == page
     assert commit_url("https://lake.example/", "project", "abc123") == page
+
+
+FOREIGN = (
+    "![p](http://evil.example/p.png)",
+    "`![p](http://evil.example/p.png)",
+    "``` `` `![p](http://evil.example/p.png)",
+    "| ![p](http://evil.example/p.png) |",
+    "\\| ![p](http://evil.example/p.png)",
+    "\\`\\| `![p](http://evil.example/p.png)",
+    "<img src=http://evil.example/i.png> <a href='javascript:alert(1)'>x</a>",
+    "\n\n# head\n[x](javascript:alert(1))\n````\n`````\n~~~~\n![p](http://evil.example/p.png)",
+    "http://evil.example/ www.evil.example <http://evil.example>",
+    "\x1b]0;x\x07\u202e\ufeff",
+)
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_foreign_text_is_shown_and_is_no_markdown_or_html(foreign: str) -> None:
+    parts = replace(CLEAN, raw=3, drift={foreign: 3, "Channel": 1})
+    text = summary("t", f"failed: {foreign}", built(accounting={"events": parts}), {"clean": 1.0})
+
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+
+    assert not any(tag in page for tag in ("<img", "<a ", "<h1", 'evil.example/p.png"'))
+    assert page.count("<pre>") == 1
+    # One row for each field, in one table with the seconds after it.
+    assert page.count("<tr>") == (1 + 1) + (1 + 2) + (1 + 1)
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_a_summary_is_short_whatever_the_run_met() -> None:
+    drift = {f"{number:02}{'`' * 80}… (4000000 characters)": 3 for number in range(20)}
+    parts = replace(CLEAN, raw=3, drift=drift, drift_fields=200_000)
+    text = summary("t", "x" * 15_000_000, built(accounting={"events": parts}), {})
+
+    assert len(text) < 15_000
+    assert "events: 199,980 more undeclared fields" in text

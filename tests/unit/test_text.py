@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from orchestration.text import EXAMPLES, TEXT_LIMIT, examples, one_line, printable, quoted, shortened
+from orchestration.text import EXAMPLES, TEXT_LIMIT, examples, log_line, one_line, printable, quoted, shortened
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,9 @@ def test_a_few_examples_stand_for_many() -> None:
     assert examples(["a", "b"], 2) == "a, b"
     assert examples(map(str, range(490)), 490) == "0, 1, 2, 3, 4 and 485 more"
     assert EXAMPLES == 5
+
+
+def test_further_lines_of_a_log_line_are_indented() -> None:
+    assert log_line("dbt failed\n05:00:00 | ERROR | forged\r\x1b[2K") == (
+        "dbt failed\n  05:00:00 | ERROR | forged\\r\\x1b[2K"
+    )
