@@ -1,5 +1,26 @@
-"""`python -m orchestration` is `elt`."""
+"""`elt`, also as `python -m orchestration`."""
 
-from orchestration.cli import main
+from __future__ import annotations
 
-main()
+import json
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run `elt`; Ctrl-C while it is still being loaded ends as it does later."""
+    try:
+        from orchestration.cli import main as elt
+    except KeyboardInterrupt:
+        from orchestration.errors import Cancelled
+
+        error = Cancelled("interrupted before anything was done")
+        print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
+        if "--json" in sys.argv:
+            print(json.dumps(error.parts()))
+        sys.exit(error.exit_code)
+    elt()
+
+
+if __name__ == "__main__":
+    main()

@@ -117,6 +117,14 @@ def _read(kind: type[S], prefix: str, project_dir: Path) -> S:
         ) from None
 
 
+def _require_text(env: Path) -> None:
+    try:
+        if env.is_file():
+            env.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{env} cannot be read: {error}", remedy="save it as text in UTF-8") from error
+
+
 def read_settings() -> Settings:
     """The settings as the environment and `.env` have them now.
 
@@ -124,6 +132,7 @@ def read_settings() -> Settings:
         UsageError: A value is not what its setting takes; names the variable.
     """
     project_dir = Path(os.environ.get("ELT_PROJECT_DIR") or PROJECT_DIR).resolve()
+    _require_text(project_dir / ".env")
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Settings(
         project_dir=project_dir,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -222,3 +223,35 @@ def test_metadata_of_any_form_is_a_publication() -> None:
 
     (found,) = history.publications(Merged())  # type: ignore[arg-type]
     assert found.rows == {"events": 7}
+
+
+def test_ctrl_c_while_elt_is_loaded_ends_like_any_other() -> None:
+    code = """
+import sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["elt", "log", "--json"]
+from orchestration.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 130
+    assert done.stderr == "Cancelled: interrupted before anything was done\n"
+    assert list(json.loads(done.stdout)) == KEYS
+
+
+@pytest.mark.parametrize("body", [b"ELT_BUCKET=caf\xe9\n", "ELT_BUCKET=x\n".encode("utf-16")])
+def test_an_env_file_that_is_not_utf8_is_named(
+    elt: Callable[..., tuple[int, str, str]], tmp_path: Path, body: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(body)
+
+    code, _, err = elt("log")
+
+    assert code == 2
+    assert err.startswith(f"UsageError: {tmp_path}/.env cannot be read: 'utf-8' codec can't decode")
+    assert err.endswith(": save it as text in UTF-8\n")
