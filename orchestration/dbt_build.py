@@ -219,6 +219,8 @@ def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
         curated=count("curated"),
         identical=count("identical"),
         conflicting=count("conflicting"),
+        accepted_keys=count("accepted_keys"),
+        curated_keys=count("curated_keys"),
         rejected=_names(accounting, "rejected"),
         drift=drift,
         missing=_names(accounting, "missing"),

@@ -56,6 +56,8 @@ _PLATFORM_FAULTS = (
     ),
 )
 _TOO_LARGE = "maximum_object_size"
+_REMEDY = "_remedy"
+"""The column of a failing row with what to do about it; no column of a table begins with an underscore."""
 _CONTRACT = "This model has an enforced contract"
 
 
@@ -105,6 +107,8 @@ class TableAccounting:
         curated: Rows published.
         identical: Rows like another in every column.
         conflicting: Rows that differ from the one kept under their key.
+        accepted_keys: Distinct keys of the rows that were not rejected.
+        curated_keys: Distinct keys of the published rows.
         rejected: Rows by reject reason.
         drift: Records by undeclared (or repeated) field: the most frequent ones, long names cut.
         missing: Records by declared field they lack.
@@ -118,6 +122,8 @@ class TableAccounting:
     curated: int
     identical: int
     conflicting: int
+    accepted_keys: int
+    curated_keys: int
     rejected: Mapping[str, int]
     drift: Mapping[str, int]
     missing: Mapping[str, int]
@@ -133,8 +139,9 @@ class TableAccounting:
 
     @property
     def closes(self) -> bool:
-        """Whether every raw row is accounted for."""
-        return self.raw == self.curated + self.identical + self.conflicting + sum(self.rejected.values())
+        """Whether every raw row is accounted for, and every key accepted is published exactly once."""
+        accounted = self.curated + self.identical + self.conflicting + sum(self.rejected.values())
+        return self.raw == accounted and self.curated == self.curated_keys == self.accepted_keys
 
 
 @dataclass(frozen=True)
@@ -182,7 +189,9 @@ class BuildResult:
         if platform:
             return platform_fault(platform)
         if failed_data:
-            return DataFailed("\n".join(self._data_faults(failed_data)))
+            rows = (row for test in self.failed_tests if test.status == "fail" for row in test.rows)
+            remedies = dict.fromkeys(str(row[_REMEDY]) for row in rows if row.get(_REMEDY))
+            return DataFailed("\n".join(self._data_faults(failed_data)), remedy="; ".join(remedies))
         return None
 
     def require_passed(self) -> None:
@@ -263,7 +272,7 @@ def _further_reasons(table: str, parts: TableAccounting) -> Iterator[str]:
 
 def _shown(row: Row) -> str:
     """A row as one line: its text values as `repr` shows them."""
-    shown = ", ".join(f"{column}={_value(value)}" for column, value in row.items())
+    shown = ", ".join(f"{column}={_value(value)}" for column, value in row.items() if column != _REMEDY)
     return one_line(shown)
 
 

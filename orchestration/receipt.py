@@ -10,7 +10,8 @@ It holds no clock and no run id, so that the same data under the same code gives
     details         key → bytes, and rows of Parquet or SHA-256 of raw
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
                     `receipts`: key → lakeFS's checksum of each date's receipt there
-    accounting      table → raw, curated, identical, conflicting, rejected by reason, drift by undeclared field (the
+    accounting      table → raw, curated, identical, conflicting, rejected by reason, accepted_keys and curated_keys:
+                    distinct keys (not in receipts of before 2026-11-26), drift by undeclared field (the
                     most frequent ones, long names cut), drift_fields: how many of them there are in all; of the marts
                     table → rows published over all dates, kept, repeated
     tests           data test → status and failures
@@ -129,6 +130,8 @@ def date_receipt(
             "curated": parts.curated,
             "identical": parts.identical,
             "conflicting": parts.conflicting,
+            "accepted_keys": parts.accepted_keys,
+            "curated_keys": parts.curated_keys,
             "rejected": dict(parts.rejected),
             "drift": dict(parts.drift),
             "drift_fields": parts.undeclared,

@@ -15,7 +15,6 @@ import yaml
 from orchestration.settings import PROJECT_DIR
 
 _TYPES = {"text": "varchar", "integer": "bigint", "number": "double", "instant": "timestamp with time zone"}
-_HELPERS = "_page", "_record", "_is_object", "_undeclared_fields", "_missing_fields", "_reject_reason"
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,16 @@ def write_table(
     )
     _describe(project / f"models/staging/shop/stg_shop__{name}.yml", fields, lambda field: "varchar")
     _describe(project / f"models/curated/{name}_checked.yml", fields, lambda field: _TYPES[field.type])
-    _describe(project / f"models/curated/{name}.yml", fields, lambda field: _TYPES[field.type], key[0])
+    published = project / f"models/curated/{name}.yml"
+    _describe(published, fields, lambda field: _TYPES[field.type], key[0])
+    edit_yaml(
+        published,
+        lambda content: content["models"][0].update(
+            data_tests=[
+                {"unique_without_white_space": {"arguments": {"columns": list(key)}, "config": {"severity": "warn"}}}
+            ]
+        ),
+    )
     edit_yaml(project / f"models/curated/{name}_accounting.yml", lambda content: content.pop("unit_tests", None))
 
 
@@ -101,7 +109,7 @@ def _describe(file: Path, fields: Sequence[Field], type_of: Callable[[Field], st
     def edit(content: Any) -> None:
         (model,) = content["models"]
         of_key = {name: part for name, part in model["columns"][0].items() if key and name != "name"}
-        helpers = [column for column in model["columns"] if column["name"] in _HELPERS]
+        helpers = [column for column in model["columns"] if column["name"].startswith("_")]
         model["columns"] = [
             {
                 "name": field.column,

@@ -1,5 +1,6 @@
 {#- Repeated keys are few, so whole rows are compared only under those. The arguments are relations and no CTEs: DuckDB
-    copies what a CTE gives when it is read twice, which would be every row of the day. -#}
+    copies what a CTE gives when it is read twice, which would be every row of the day. Distinct keys of accepted rows are
+    the rows less all but one under each repeated key: grouping them again would take as long as the rest. -#}
 {% macro account_rows(raw, checked, curated, rejected, table) %}
     {%- set columns = quoted_list(table.columns) -%}
     {%- set key = quoted_list(table.key) -%}
@@ -38,6 +39,14 @@
 
     ),
 
+    curated_keys as (
+
+        select {{ key }}
+        from {{ curated }}
+        group by {{ key }}
+
+    ),
+
     undeclared as (
 
         select {{ flattened('_undeclared_fields') }} as name
@@ -67,6 +76,20 @@
             null as name,
             count(*) as row_count
         from {{ curated }}
+        union all
+        select
+            'accepted_keys' as part,
+            null as name,
+            count(*)
+            - (select coalesce(sum(_copies - 1), 0) from repeated) as row_count
+        from {{ checked }}
+        where _reject_reason is null
+        union all
+        select
+            'curated_keys' as part,
+            null as name,
+            count(*) as row_count
+        from curated_keys
         union all
         select
             'identical' as part,

@@ -8,12 +8,12 @@
         {#- Parsing, where the graph is empty, and unit tests, whose rows are records already. -#}
         {%- set records = 'select _record, _page from ' ~ relation -%}
     {%- endif -%}
-    {{- return(adapter.dispatch('read_raw', 'ingest_clean')(records, names)) -}}
+    {{- return(adapter.dispatch('read_raw', 'ingest_clean')(records, names, table)) -}}
 {% endmacro %}
 
 
 {#- The noqa are for sqlfluff, which does not know DuckDB's lambda. -#}
-{% macro duckdb__read_raw(records, names) %}
+{% macro duckdb__read_raw(records, names, table) %}
     {%- set spec = {} -%}
     {%- set literals = [] -%}
     {%- for field in names.values() -%}
@@ -67,6 +67,7 @@
                     {{ declared }},
                     lambda name: not list_contains(_names, name)
                 )
-        end as _missing_fields
+        end as _missing_fields,
+        {{ inexact_columns(names, table) }} as _inexact_columns
     from parsed
 {% endmacro %}

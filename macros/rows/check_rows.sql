@@ -10,7 +10,8 @@
             _record,
             _is_object,
             _undeclared_fields,
-            _missing_fields
+            _missing_fields,
+            _inexact_columns
         {%- for column, type in table.columns.items() %},
             {{ quoted(column) }} as {{ text_of(column) }},
             {{ to_type(quoted(column), type) }} as {{ quoted(column) }}

@@ -1,7 +1,7 @@
 {#- Thousands commas are those before groups of three digits: in `12,50` the comma is no such thing. Adding zero makes 0.0 of
     -0.0: the two are equal, so which of them stays would be chance. -#}
 {% macro to_number(column) -%}
-    {%- set grammar = '[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]+)?(e[+-]?[0-9]+)?' -%}
+    {%- set grammar = '[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)([.][0-9]+)?(e[+-]?[0-9]+)?' -%}
     case
     {#- Trimming costs more than the rest together, so only what needs it is trimmed. #}
     {%- for text in (column, trimmed(column)) %}

@@ -32,7 +32,8 @@ PRICES = tuple(
             '"1e3"': 1000.0, '"1.5e-3"': 0.0015, '"-0"': 0.0, '"00012"': 12.0, '"1e308"': 1e308, '"1e-999"': 0.0,
             "1.10": 1.1, "1E3": 1000.0, "-0.0": 0.0, "12345678901234567890": 12345678901234567890.0,
             '"1e309"': None, '"1E3"': None, '""': None, '" "': None, '".5"': None, '"5."': None, '"--1"': None,
-            '"12,50"': None, '"1,2345"': None, '",123"': None, '"1 234"': None, '"€5"': None, '"nan"': None,
+            '"12,50"': None, '"0,500"': None, '"000,001"': None, '"-0,500.00"': None,
+            '"1,2345"': None, '",123"': None, '"1 234"': None, '"€5"': None, '"nan"': None,
             '"Infinity"': None, '"0x10"': None, '"1_000"': None, '"١٢"': None, "null": None, "true": None, "{}": None,
             "[5]": None, "NaN": None, "-Infinity": None, "1e400": None, "9" * 5_000: None,
         },
@@ -79,7 +80,8 @@ QUANTITIES = tuple(
             '"1,200"': 1200, '" 7 "': 7, '"+7"': 7, "-7": -7, "-0": 0, '"007"': 7,
             "9223372036854775807": 2**63 - 1, "-9223372036854775808": -(2**63),
             "9223372036854775808": None, '"9223372036854775808"': None, "2.0": None, "1e2": None, '"1.5"': None,
-            '"1e2"': None, '"12,5"': None, '"1 200"': None, '""': None, "null": None, "false": None, "[2]": None,
+            '"1e2"': None, '"12,5"': None, '"0,500"': None,
+            '"1 200"': None, '""': None, "null": None, "false": None, "[2]": None,
         },
     )
 )  # fmt: skip
@@ -95,7 +97,6 @@ def _ids() -> Iterator[Row]:
         '"twin"': "twin",
         '"Twin"': "Twin",
         '" twin"': " twin",
-        "-0.50": "-0.5",
         "123456789012345678901234567890": "123456789012345678901234567890",
         "true": "true",
         '{"id": 1}': '{"id":1}',
@@ -106,15 +107,22 @@ def _ids() -> Iterator[Row]:
         '"a\\"b\\\\c\\/d"': 'a"b\\c/d',
     }.items():
         yield Row(f"Event ID `{text}`", event("", Event_ID=text), becomes={"event_id": becomes})
+    for text in ("4711.0", "-0.50", "1e3", "1e400", "-0", "NaN", "-Infinity", '{"id": 1.50}', "[NaN]"):
+        name = f"Event ID `{text}`"
+        yield Row(name, event("", Event_ID=text, Invoice_No=json.dumps(name)), rejected="event_id_not_exact")
+    for text, becomes in {'"4711.0"': "4711.0", '"NaN"': "NaN", '"-0"': "-0", '"[1.5]"': "[1.5]"}.items():
+        yield Row(f"Event ID `{text}`", event("", Event_ID=text), becomes={"event_id": becomes})
 
 
 def _texts() -> Iterator[Row]:
     """A field that is text takes any value, as JSON text where it is none."""
     for text, becomes in {
         "5": "5",
-        "1.10": "1.1",
+        '"1.10"': "1.10",
+        '"NaN"': "NaN",
+        "9" * 50: "9" * 50,
+        "[1.10, NaN]": "[1.1,NaN]",
         "false": "false",
-        "NaN": "NaN",
         "null": None,
         '{"en": ["bag", 1]}': '{"en":["bag",1]}',
         "[]": "[]",
@@ -123,6 +131,12 @@ def _texts() -> Iterator[Row]:
     }.items():
         name = f"Description `{text}`"
         yield Row(name, event(name, Description=text), becomes={"event_id": name, "description": becomes})
+    for text in ("1.10", "17850.0", "1E3", "1e-400", "1e400", "-0", "-0.0", "NaN", "Infinity", "-Infinity"):
+        name = f"Description `{text}`"
+        yield Row(name, event(name, Description=text), rejected="description_not_exact")
+    name = "a number that text cannot keep, sent twice: the first counts"
+    twice = event(name, Description='"1.50"')[:-1] + ',"Description":1.50}'
+    yield Row(name, twice, becomes={"event_id": name, "description": "1.50"}, drift=("Description",))
 
 
 def _records() -> Iterator[Row]:

@@ -46,7 +46,15 @@ def test_a_build_leaves_a_file_that_an_analyst_can_open(built: Path) -> None:
 
     with duckdb.connect(built / "dev.duckdb", read_only=True) as connection:
         parts = connection.execute("select part, sum(row_count)::int from events_accounting group by part").fetchall()
-    assert dict(parts) == {"raw": 123, "curated": 119, "identical": 2, "conflicting": 1, "rejected": 1}
+    assert dict(parts) == {
+        "raw": 123,
+        "curated": 119,
+        "accepted_keys": 119,
+        "curated_keys": 119,
+        "identical": 2,
+        "conflicting": 1,
+        "rejected": 1,
+    }
     assert {"events", "events_rejected", "events_accounting", "daily_sales", "customer_features"} <= tables
     assert row[0] == counted(built, "events") > 0
 

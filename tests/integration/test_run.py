@@ -78,6 +78,8 @@ def test_a_date_is_published_whole_and_vouched_for(lake: Lake, settings: MakeSet
         "curated": expected.curated,
         "identical": expected.identical,
         "conflicting": expected.conflicting,
+        "accepted_keys": expected.curated,
+        "curated_keys": expected.curated,
         "rejected": expected.reasons,
         "drift": {},
         "drift_fields": 0,

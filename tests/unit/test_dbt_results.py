@@ -58,7 +58,7 @@ def test_a_malformed_page_is_named_by_its_key_and_position() -> None:
 
 def test_failed_data_names_tests_and_rejects_with_examples() -> None:
     rejects = {"price_not_numeric": ({"page": "p1", "record": '{"Price": "n/a"}'},)}
-    parts = TableAccounting(10, 8, 0, 0, {"price_not_numeric": 2}, {}, {}, (), rejects)
+    parts = TableAccounting(10, 8, 0, 0, 8, 8, {"price_not_numeric": 2}, {}, {}, (), rejects)
     failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"raw_rows": 0},))
     with pytest.raises(DataFailed) as raised:
         built(LIMIT, failed_tests=(failed,), accounting={"events": parts}).require_passed()
@@ -77,6 +77,8 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
         curated=985,
         identical=1,
         conflicting=12,
+        accepted_keys=985,
+        curated_keys=985,
         rejected={"price_not_numeric": 2},
         drift={"Channel": 3},
         missing={},
@@ -107,7 +109,17 @@ FORGED = "\x1b]0;x\x07\nERROR | forged \u202e\ufeff"
 def accounting(**values: Any) -> TableAccounting:
     """An accounting of 60 records of which nothing else is known."""
     parts: dict[str, Any] = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}, "missing": {}}
-    return TableAccounting(**{"raw": 60, "curated": 60, "conflicting_keys": (), "rejects": {}, **parts, **values})
+    parts |= {"raw": 60, "curated": 60, "accepted_keys": 60, "curated_keys": 60, "conflicting_keys": (), "rejects": {}}
+    return TableAccounting(**{**parts, **values})
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [{"raw": 61}, {"curated_keys": 59}, {"accepted_keys": 61}, {"accepted_keys": 59, "curated_keys": 59}],
+)
+def test_an_accounting_closes_over_rows_and_keys(lost: dict[str, int]) -> None:
+    assert accounting().closes
+    assert not accounting(**lost).closes
 
 
 @pytest.mark.parametrize(

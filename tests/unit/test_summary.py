@@ -19,13 +19,17 @@ PARTS = TableAccounting(
     curated=1_185,
     identical=1,
     conflicting=12,
+    accepted_keys=1_185,
+    curated_keys=1_185,
     rejected={"price_not_numeric": 2},
     drift={"Sales|Channel": 3},
     missing={},
     conflicting_keys=(),
     rejects={},
 )
-CLEAN = replace(PARTS, raw=7, curated=7, identical=0, conflicting=0, rejected={}, drift={})
+CLEAN = replace(
+    PARTS, raw=7, curated=7, identical=0, conflicting=0, accepted_keys=7, curated_keys=7, rejected={}, drift={}
+)
 
 
 def node(name: str, status: str, message: str = "", kind: Kind = "model", failures: int | None = None) -> NodeResult:

@@ -1,10 +1,6 @@
 {% test of_the_date(model, column_name, days=1) %}
 
-{%- if days is not integer or days < 0 -%}
-    {{- exceptions.raise_compiler_error(
-        "of_the_date on " ~ column_name ~ ": days is " ~ days ~ ", not a whole number from 0"
-    ) -}}
-{%- endif %}
+{%- do require_days('of_the_date', column_name, days) %}
 
 with
 
@@ -13,8 +9,7 @@ validation_errors as (
     select *
     from {{ model }}
     where
-        {{ tested_column(column_name) }} < {{ start_of_day(-days) }}
-        or {{ tested_column(column_name) }} >= {{ start_of_day(days + 1) }}
+        {{ outside_the_date(tested_column(column_name), days) }}
 
 )
 

@@ -6,6 +6,8 @@ closed (part, row_count) as (
     values
     ('raw', 10),
     ('curated', 4),
+    ('curated_keys', 4),
+    ('accepted_keys', 4),
     ('identical', 3),
     ('conflicting', 2),
     ('rejected', 1),
@@ -18,6 +20,24 @@ lost as (
 
     select * from closed
     where part <> 'conflicting'
+
+),
+
+key_twice as (
+
+    select
+        part,
+        case when part = 'curated_keys' then 3 else row_count end as row_count
+    from closed
+
+),
+
+key_too_many as (
+
+    select
+        part,
+        case when part = 'accepted_keys' then 5 else row_count end as row_count
+    from closed
 
 ),
 
@@ -45,6 +65,20 @@ found as (
     ) as lost_errors
     union all
     select
+        'key twice' as name,
+        *
+    from (
+        {{ test_accounting_closes('key_twice') }}
+    ) as twice_errors
+    union all
+    select
+        'key too many' as name,
+        *
+    from (
+        {{ test_accounting_closes('key_too_many') }}
+    ) as many_errors
+    union all
+    select
         'nothing read' as name,
         *
     from (
@@ -53,18 +87,29 @@ found as (
 
 ),
 
-expected (name, raw_rows, accounted_rows) as (
+expected (
+    name, raw_rows, accounted_rows, curated_rows, curated_keys, accepted_keys
+) as (
 
     values
-    ('lost', 10, 8),
-    ('nothing read', 0, 4)
+    ('lost', 10, 8, 4, 4, 4),
+    ('key twice', 10, 10, 4, 3, 4),
+    ('key too many', 10, 10, 4, 4, 5),
+    ('nothing read', 0, 4, 4, 0, 0)
 
 ),
 
 validation_errors as (
 
     {{ differences(
-        'found', 'expected', ['name', 'raw_rows', 'accounted_rows']
+        'found', 'expected', [
+            'name',
+            'raw_rows',
+            'accounted_rows',
+            'curated_rows',
+            'curated_keys',
+            'accepted_keys',
+        ]
     ) }}
 
 )

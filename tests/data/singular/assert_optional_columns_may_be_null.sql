@@ -28,7 +28,8 @@ literal_rows as (
         null as _page,
         null as _record,
         null as _undeclared_fields,
-        null as _missing_fields
+        null as _missing_fields,
+        null as _inexact_columns
     from texts
 
 ),

@@ -72,6 +72,50 @@ def test_an_unknown_kind_of_event_is_a_warning(bench: Bench) -> None:
     assert [(test.name, test.status) for test in result.failed_tests] == [("events_event_type_known", "warn")]
 
 
+def test_an_answer_for_other_dates_fails_the_data_and_names_the_parameter(bench: Bench) -> None:
+    days = ("2025-05-01", "2025-05-05", "2025-05-09", DATE, "2025-05-21")
+
+    result = bench.build([[event(day, timestamp=f"{day}T10:00:00Z") for day in days]])
+
+    with pytest.raises(DataFailed, match="events_other_dates_within_limit") as failed:
+        result.require_passed()
+    for part in ("instants=5, of_other_dates=3, share=0.6, other_dates_limit=0.5, earliest=2025-05-01 10:00:00+00:00",):
+        assert part in failed.value.cause
+    assert (
+        "see whether the API of shop.events takes the date under the name in fetch.date_parameter"
+        in failed.value.remedy
+    )
+    assert "set other_dates_limit in config.meta" in failed.value.remedy
+
+
+@pytest.mark.parametrize(
+    "instants",
+    [
+        # A whole day of a shop at UTC+14, and one at UTC-12.
+        ("2025-05-19T10:00:00Z", "2025-05-20T09:59:59Z"),
+        ("2025-05-20T12:00:00Z", "2025-05-21T11:59:59Z"),
+        # Half of the day is late.
+        ("2025-05-20T10:00:00Z", "2025-05-01T10:00:00Z"),
+        # No date at all, as some systems write it.
+        ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_a_day_of_another_clock_or_with_late_events_passes(bench: Bench, instants: tuple[str, ...]) -> None:
+    bench.build([[event(at, timestamp=at) for at in instants]]).require_passed()
+
+
+def test_ids_that_differ_by_white_space_only_are_a_warning(bench: Bench) -> None:
+    result = bench.build([[event("1"), event(" 1"), event("1\u00a0"), event("01"), event("a b"), event("ab")]])
+
+    result.require_passed()
+    (test,) = result.failed_tests
+    assert (test.name, test.status, test.failures) == ("events_keys_differ_beyond_white_space", "warn", 2)
+    assert sorted((row["_keys"], row["_first"], row["_last"]) for row in test.rows) == [
+        (2, "a b", "ab"),
+        (3, " 1", "1\u00a0"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "cause"),
     [

@@ -15,7 +15,12 @@ from .conftest import DATE, Bench
 
 ACCOUNTING = "create table {table} as select * from (values {rows}) as parts(part, name, row_count)"
 CLOSED = (
-    "('raw', null, 100), ('curated', null, 97), ('identical', null, 1), ('conflicting', 'k', 1), ('rejected', 'r', 1)"
+    "('raw', null, 100), ('curated', null, 97), ('identical', null, 1), ('conflicting', 'k', 1), ('rejected', 'r', 1), "
+    "('accepted_keys', null, 97), ('curated_keys', null, 97)"
+)
+INSTANTS = (
+    "create table {table} as "
+    "select make_timestamptz(2025, 5, day, 12, 0, 0) as timestamp from (select unnest([{days}]) as day) as days"
 )
 LISTED = "create table products as select 'POST' as stock_code; "
 
@@ -30,6 +35,8 @@ FAILING = {
     "declared_fields_present": ACCOUNTING.replace("{rows}", "('raw', null, 2), ('missing', 'Price', 2)"),
     "row_count_in_range": ACCOUNTING.replace("{rows}", "('raw', null, -1)"),
     "timestamp_of_the_date": "create table {table} as select timestamptz '2025-05-18 23:59:59+00' as timestamp",
+    "other_dates_within_limit": INSTANTS.replace("{days}", "18, 22, 20"),
+    "keys_differ_beyond_white_space": "create table {table} as select unnest(['a', 'a\u00a0', 'b']) as {key}",
     "stock_code_in_products": LISTED + "create table {table} as select 'M' as stock_code",
     "quantity_in_range": "create table {table} as select -100001 as quantity",
     "price_in_range": "create table {table} as select 100000.01 as price",
@@ -45,6 +52,8 @@ PASSING = {
     "declared_fields_present": ACCOUNTING.replace("{rows}", "('raw', null, 2), ('missing', 'Price', 1)"),
     "row_count_in_range": ACCOUNTING.replace("{rows}", CLOSED),
     "timestamp_of_the_date": "create table {table} as select timestamptz '2025-05-19 00:00:00+00' as timestamp",
+    "other_dates_within_limit": INSTANTS.replace("{days}", "18, 22, 19, 21"),
+    "keys_differ_beyond_white_space": "create table {table} as select unnest(['a', 'b c', ' d', 'B c']) as {key}",
     "stock_code_in_products": LISTED + "create table {table} as select unnest(['POST', null]) as stock_code",
     "quantity_in_range": "create table {table} as select unnest([-80995, 80995]) as quantity",
     "price_in_range": "create table {table} as select unnest([-11062.06, 38970]) as price",
@@ -70,7 +79,7 @@ def rows_of(test: Any, create: str) -> list[tuple[Any, ...]]:
 def test_every_data_test_has_a_case_that_fails_and_one_that_passes(bench: Bench) -> None:
     bench.build()
     tests = data_tests(bench)
-    assert len(tests) == 19
+    assert len(tests) == 22
     for test in tests:
         (rule,) = [rule for rule in FAILING if rule in test.name]
         assert rows_of(test, FAILING[rule]), test.name

@@ -1,0 +1,48 @@
+{#- The text of a JSON number with a point or an exponent is the engine's, not the source's: 17850.0 and 17850 may be one
+    number, and 1e400 and NaN are none. The text is tested first, since finding its JSON type reads the record again:
+    by the range it begins in, then by a pattern. -#}
+{% macro inexact_columns(names, table) %}
+    {{- return(adapter.dispatch('inexact_columns', 'ingest_clean')(names, table)) -}}
+{% endmacro %}
+
+
+{% macro duckdb__inexact_columns(names, table) -%}
+    {%- set number = '-?([0-9]+[.][0-9]+([eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|[nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)|0' -%}
+    {%- set begins = "({text} < ':' or {text} between 'I' and 'O' or {text} between 'i' and 'o')" -%}
+    {%- set suspects = [] -%}
+    {%- set found = [] -%}
+    {%- for name, field in names.items() if table.columns[name] == 'text' -%}
+        {%- set text = field_text(names, field) -%}
+        {%- set suspect = "(" ~ begins.replace('{text}', text) ~ " and " ~ matches(text, number) ~ ")" -%}
+        {%- set type = "json_type(_record, " ~ json_pointer(field) ~ ")" -%}
+        {#- Of an integer all digits are kept, but for the sign of -0. -#}
+        {%- set inexact = type ~ " = case when " ~ text ~ " = '0' then 'BIGINT' else 'DOUBLE' end" -%}
+        {%- if name in table.key -%}
+            {%- set nested = "(" ~ text ~ " between '[' and '\\' or " ~ text ~ " between '{' and '|')" -%}
+            {%- set suspect = suspect ~ " or " ~ nested -%}
+            {%- set inexact = inexact ~ " or (" ~ nested ~ " and " ~ type ~ " <> 'VARCHAR' and "
+                ~ nested_number(text) ~ ")" -%}
+        {%- endif -%}
+        {%- do suspects.append(suspect) -%}
+        {%- do found.append("case when (" ~ suspect ~ ") and (" ~ inexact ~ ") then '" ~ name ~ "' end") -%}
+    {%- endfor -%}
+    {%- if found -%}
+        case
+            when {{ suspects | join('\n                or ') }}
+                then list_sort(list_distinct([
+                    {{ found | join(',\n                    ') }}
+                ]))
+        end
+    {%- else -%}
+        cast(null as varchar[])
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- A number with a point or an exponent, NaN or Infinity in nested JSON, outside its strings. -#}
+{% macro nested_number(text) -%}
+    regexp_matches(
+        regexp_replace({{ text }}, '"([^"\\]|\\.)*"', '', 'g'),
+        '[0-9][.eE]|[nN][aA][nN]|[iI][nN][fF]'
+    )
+{%- endmacro %}

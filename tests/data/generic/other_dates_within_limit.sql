@@ -1,0 +1,60 @@
+{% test other_dates_within_limit(model, column_name, source, days=1) %}
+
+{%- do require_days('other_dates_within_limit', column_name, days) -%}
+{%- set limit = (source_meta(source) or {}).get('other_dates_limit', 0.5) -%}
+{%- if limit is boolean or limit is not number or not 0 <= limit <= 1 -%}
+    {{- exceptions.raise_compiler_error(
+        "other_dates_limit of " ~ source ~ " is " ~ limit ~ ", not a share from 0 to 1"
+    ) -}}
+{%- endif -%}
+{%- set instant = tested_column(column_name) %}
+
+with
+
+-- The years 1 and 9999 stand for no date: they say nothing of the answer's.
+judged as (
+
+    select
+        {{ instant }} as happened_at,
+        (
+            {{ outside_the_date(instant, days) }}
+        )
+        and {{ instant }} >= timestamptz '0002-01-01 00:00:00+00'
+        and {{ instant }} < timestamptz '9999-01-01 00:00:00+00' as is_other
+    from {{ model }}
+    where {{ instant }} is not null
+
+),
+
+totals as (
+
+    select
+        count(*) as instants,
+        count(case when is_other then 1 end) as of_other_dates,
+        min(case when is_other then happened_at end) as earliest,
+        max(case when is_other then happened_at end) as latest
+    from judged
+
+),
+
+validation_errors as (
+
+    select
+        instants,
+        of_other_dates,
+        round(of_other_dates / cast(instants as double), 3) as share,
+        {{ limit }} as other_dates_limit,
+        earliest,
+        latest,
+        {{ literal(
+            "see whether the API of " ~ source ~ " takes the date under the name in fetch.date_parameter; where rows of "
+            ~ "other dates are right, set other_dates_limit in config.meta of the source's YAML"
+        ) }} as _remedy
+    from totals
+    where of_other_dates > instants * {{ limit }}
+
+)
+
+select * from validation_errors
+
+{% endtest %}
