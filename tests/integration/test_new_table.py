@@ -22,7 +22,7 @@ from tests.dbt_runs import dbt
 from tests.support import copy_project, keys_of, request_for, settings_of
 from tests.tables import begin_table
 
-GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None, "Updated At": "2025-05-20T08:00:00+01:00"}
+GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None}
 
 
 @pytest.fixture
@@ -34,11 +34,13 @@ def project(tmp_path: Path) -> Path:
     return copy
 
 
-async def vendors(_: Request) -> JSONResponse:
+async def vendors(request: Request) -> JSONResponse:
     """A hundred and ten records: one as it stands, once more, changed later, and a bad one."""
-    others = [{**GOOD, "Supplier ID": f"T-{number}"} for number in range(106)]
-    later = {**GOOD, "Name": "Boxes", "Updated At": "2025-05-20T09:00:00+01:00", "Channel": "web"}
-    return JSONResponse([GOOD, GOOD, later, {**GOOD, "Lead Days": "soon"}, *others])
+    day = request.query_params["date"]
+    good = {**GOOD, "Updated At": f"{day}T08:00:00+01:00"}
+    others = [{**good, "Supplier ID": f"T-{number}"} for number in range(106)]
+    later = {**good, "Name": "Boxes", "Updated At": f"{day}T09:00:00+01:00", "Channel": "web"}
+    return JSONResponse([good, good, later, {**good, "Lead Days": "soon"}, *others])
 
 
 @pytest.fixture
@@ -79,6 +81,8 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
         "curated": 107,
         "identical": 1,
         "conflicting": 1,
+        "accepted_keys": 107,
+        "curated_keys": 107,
         "rejected": {"lead_days_not_integer": 1},
         "drift": {"Channel": 1},
         "drift_fields": 1,
@@ -93,7 +97,12 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("Vendors", "'Vendors' is no table name"), ("", "'' is no table name"), ("vendors", "there is a table vendors")],
+    [
+        ("Vendors", "'Vendors' is no table name"),
+        ("", "'' is no table name"),
+        ("cost_accounting", "'cost_accounting' ends like a model that every table has"),
+        ("vendors", "there is a table vendors"),
+    ],
 )
 def test_a_name_that_cannot_be_is_refused_and_nothing_written(project: Path, name: str, told: str) -> None:
     before = sorted(project.rglob("*"))

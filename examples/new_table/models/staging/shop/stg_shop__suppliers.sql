@@ -18,7 +18,8 @@ renamed as (
         _record,
         _is_object,
         _undeclared_fields,
-        _missing_fields
+        _missing_fields,
+        _inexact_columns
     from source
 
 )
