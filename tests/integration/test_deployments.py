@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -298,14 +300,26 @@ def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nigh
 
 def follower(nightly: Nightly, name: str, after: FlowRun) -> FlowRun:
     """The run of a name that began after another, once it has ended."""
+    assert after.start_time is not None
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
         runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_DESC")
-        later = [one for one in runs if one["start_time"] and one["start_time"] > str(after.start_time)[:10]]
+        later = begun_after(runs, after.start_time)
         if later and later[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
             return nightly.client.read_flow_run(UUID(later[0]["id"]))
         time.sleep(0.5)
     raise AssertionError(f"no run of {name} followed")
+
+
+def begun_after(runs: Sequence[dict[str, Any]], start: datetime) -> list[dict[str, Any]]:
+    """The runs that began later."""
+    return [one for one in runs if one["start_time"] and datetime.fromisoformat(one["start_time"]) > start]
+
+
+def test_a_run_that_began_earlier_today_does_not_follow() -> None:
+    runs = [{"start_time": f"2026-11-26T{at}Z"} for at in ("11:59:59.900000", "12:00:00.100000")]
+
+    assert begun_after([*runs, {"start_time": None}], datetime(2026, 11, 26, 12, tzinfo=UTC)) == runs[1:]
 
 
 def artifacts_of(nightly: Nightly, run: FlowRun) -> list[dict[str, Any]]:
@@ -380,16 +394,28 @@ def test_a_killed_run_is_crashed_and_the_next_one_heals(nightly: Nightly) -> Non
 
 
 def test_a_cancelled_run_is_cancelled_and_leaves_main_alone(nightly: Nightly) -> None:
-    begun = nightly.begin("ingest-clean/daily-ingest", execution_date=AGAIN)
-    nightly.until(begun, lambda run: run.state.is_running())
+    released = Event()
 
-    nightly.client.set_flow_run_state(begun, Cancelling())
-    cancelled = nightly.ended(begun)
+    async def held(scope: Scope, receive: Receive, send: Send) -> None:
+        while not released.is_set():
+            await asyncio.sleep(0.05)
+        await nightly.shop.otherwise(scope, receive, send)
+
+    # Its answer is held back, so that the run cannot publish before it is cancelled.
+    nightly.shop.dates[AGAIN] = held
+    try:
+        begun = nightly.begin("ingest-clean/daily-ingest", execution_date=AGAIN)
+        nightly.until(begun, lambda run: run.state.is_running())
+        nightly.client.set_flow_run_state(begun, Cancelling())
+        cancelled = nightly.ended(begun)
+    finally:
+        released.set()
+        del nightly.shop.dates[AGAIN]
 
     assert cancelled.state is not None
     assert cancelled.state.is_cancelled()
-    assert require_whole(nightly.lake, AGAIN) in (True, False)
-    assert nightly.date(AGAIN, run_type="backfill").state_name in ("Published", "Unchanged")
+    assert not require_whole(nightly.lake, AGAIN)
+    assert nightly.date(AGAIN, run_type="backfill").state_name == "Published"
 
 
 def test_a_changed_date_shows_its_rows_before_and_after(nightly: Nightly) -> None:
