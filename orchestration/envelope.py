@@ -10,7 +10,7 @@ import msgspec
 from orchestration.download import BLANK, Download
 from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source import Table
-from orchestration.text import quoted
+from orchestration.text import examples, quoted
 
 Fields = Mapping[str, msgspec.Raw]
 """Fields of an object, still as JSON text."""
@@ -44,7 +44,8 @@ def envelope_fields(page: Download, table: Table) -> Fields:
     if table.fetch.failure_signs:
         _require_success(where, table, fields, empty=is_empty_list(found))
     if not found.startswith(b"["):
-        instead = f"it is {found[:80]!r}" if found else f"only {', '.join(sorted(fields)) or 'nothing'}"
+        named = examples(map(quoted, sorted(fields)), len(fields)) or "nothing"
+        instead = f"it is {found[:80]!r}" if found else f"only {named}"
         raise SourceBodyInvalid(
             f"{where} has no list {records!r}, {instead}",
             remedy=f"correct the API, or records of {table.label} in the source's YAML",

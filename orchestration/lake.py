@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.errors import Conflict, LakeDirty, LakeExists, LakeNoChanges, LakeNotFound
 from orchestration.lake_connection import PAGE, LakeConnection
 from orchestration.lake_errors import error_for, message_of, translated
+from orchestration.text import key_list
 
 if TYPE_CHECKING:
     import lakefs_sdk
@@ -51,7 +52,7 @@ class Change:
 def stray_writes(keys: Sequence[str]) -> LakeDirty:
     """The error for uncommitted writes on `main`, with the keys and the remedy."""
     return LakeDirty(
-        f"{len(keys)} uncommitted writes on {MAIN} block every merge: {', '.join(keys[:5])}",
+        f"{len(keys)} uncommitted writes on {MAIN} block every merge: {key_list(keys)}",
         remedy="elt init --discard-stray removes them from main",
     )
 

@@ -14,6 +14,7 @@ from orchestration.errors import LakeExists, LakeNotFound, LakeRefused, Platform
 from orchestration.gate import gate_file, gate_problem, require_gate
 from orchestration.lake import MAIN, Lake, stray_writes
 from orchestration.progress import Report
+from orchestration.text import key_list
 
 _PROTECTION_LIMIT = 20.0
 _ACTIONS_CACHED = 8.0
@@ -191,7 +192,7 @@ def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
         return
     import lakefs_sdk
 
-    report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {', '.join(stray[:5])}")
+    report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
     # Protection stands in the way of a reset too.
     _set_rules(lake, [pattern for pattern in _rules(lake) if pattern != MAIN])
     _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is lifted but still in force")

@@ -24,6 +24,7 @@ from orchestration.progress import warning
 from orchestration.receipt import Receipt, date_receipt
 from orchestration.request import DateRequest, Request
 from orchestration.steps import IN_DOUBT
+from orchestration.text import key_list
 
 Outcome = Literal["published", "superseded", "unchanged"]
 
@@ -111,7 +112,7 @@ def commit_vouched(request: Request, branch: str, base: str, receipt: Receipt, m
     except LakeNoChanges:
         commit = None
     if left := lake.uncommitted(branch):
-        raise PlatformFailed(f"{len(left)} keys were written after the commit: {', '.join(left[:5])}")
+        raise PlatformFailed(f"{len(left)} keys were written after the commit: {key_list(left)}")
     require_gate(lake, commit or branch, request.settings.project_dir)
     if not lake.is_on_main(base):
         raise PlatformFailed(f"the run's base {base[:12]} is no commit of {MAIN}: {MAIN} was moved back")
@@ -148,7 +149,7 @@ def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
     fetched = {page.key: page.md5 for page in landed.pages}
     if there != fetched:
         differing = sorted(key for key in there.keys() | fetched.keys() if there.get(key) != fetched.get(key))
-        raise PlatformFailed(f"raw on {landed.branch} is not what was fetched: {', '.join(differing[:5])}")
+        raise PlatformFailed(f"raw on {landed.branch} is not what was fetched: {key_list(differing)}")
 
 
 def outputs(lake: Lake, branch: str, built: BuildResult) -> dict[str, LakeObject]:
@@ -160,7 +161,7 @@ def outputs(lake: Lake, branch: str, built: BuildResult) -> dict[str, LakeObject
     found = {key: lake.stat(branch, key) for key in built.rows}
     missing = [key for key, stored in found.items() if stored is None]
     if missing:
-        raise PlatformFailed(f"dbt built, but {', '.join(missing)} is not on {branch}")
+        raise PlatformFailed(f"dbt built, but {key_list(missing)} is not on {branch}")
     return {key: stored for key, stored in found.items() if stored is not None}
 
 

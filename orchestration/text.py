@@ -86,6 +86,11 @@ def examples(shown: Iterable[str], count: int) -> str:
     return f"{listed} and {count - len(some):,} more" if count > len(some) else listed
 
 
+def key_list(keys: Sequence[str]) -> str:
+    """List a few of the lake's keys, which anyone with access to the lake may choose."""
+    return examples((one_line(key) for key in keys), len(keys))
+
+
 class _Escapes(dict[int, int | str]):
     """A table for `str.translate`, filled as characters turn up."""
 

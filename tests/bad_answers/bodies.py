@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from orchestration.errors import DataFailed, SourceBodyInvalid, SourceRefused
 from tests.bad_answers.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
 
@@ -108,13 +110,20 @@ LINES = (
 ENVELOPES = (
     no_form("an array where an envelope is declared", array(A), "envelope"),
     no_envelope(
-        "an envelope without its list", '{"rows":[],"next":null}', "has no list 'data', only next, rows", NO_LIST
+        "an envelope without its list", '{"rows":[],"next":null}', "has no list 'data', only 'next', 'rows'", NO_LIST
     ),
     no_envelope(
         "an envelope whose list is null", '{"data":null,"next":null}', "has no list 'data', it is b'null'", NO_LIST
     ),
     no_envelope(
         "an envelope whose list is an object", '{"data":{"a":1}}', "has no list 'data', it is b'{\"a\":1}'", NO_LIST
+    ),
+    no_envelope(
+        "an envelope of many fields with odd names",
+        json.dumps({f"\x1b]0;x\x07\n{number:03}": 1 for number in range(300)}),
+        r"only '\x1b]0;x\x07\n000', '\x1b]0;x\x07\n001'",
+        "\\n004' and 295 more",
+        NO_LIST,
     ),
     no_envelope("an envelope whose list is text", '{"data":"[]"}', "has no list 'data', it is b'\"[]\"'", NO_LIST),
     failure("an envelope with an error instead", '{"error":"late"}', "a failure by error: error '\"late\"'"),

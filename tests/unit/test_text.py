@@ -6,7 +6,17 @@ import unicodedata
 
 import pytest
 
-from orchestration.text import EXAMPLES, TEXT_LIMIT, examples, log_line, one_line, printable, quoted, shortened
+from orchestration.text import (
+    EXAMPLES,
+    TEXT_LIMIT,
+    examples,
+    key_list,
+    log_line,
+    one_line,
+    printable,
+    quoted,
+    shortened,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +79,8 @@ def test_further_lines_of_a_log_line_are_indented() -> None:
     assert log_line("dbt failed\n05:00:00 | ERROR | forged\r\x1b[2K") == (
         "dbt failed\n  05:00:00 | ERROR | forged\\r\\x1b[2K"
     )
+
+
+def test_keys_are_a_few_and_no_lines() -> None:
+    assert key_list(["raw/a.json", "raw/\x1b\nmain: published"]) == r"raw/a.json, raw/\x1b\nmain: published"
+    assert key_list([f"raw/{number}" for number in range(9)]).endswith("raw/4 and 4 more")
