@@ -12,7 +12,7 @@ help: ## List the targets
 
 setup: ## Install the locked packages and have a lakeFS server, built once per machine
 	@echo "setting up the locked packages in .venv"
-	@$(UV) sync --locked --all-groups --quiet
+	@$(UV) sync --locked --quiet
 	@$(UV) run --no-sync python -m orchestration.servers.build
 
 demo: setup ## Show the pipeline at work on sample data, on real servers

@@ -44,8 +44,8 @@ def main() -> int:
     say("Where to look next:")
     elt("status")
     say(
-        "the Prefect pages are at the address above without /api, lakeFS's at its address "
-        "(keys: .elt/lakefs/credentials.json);\n"
+        "the Prefect pages are at the address above without /api, lakeFS's at its address; "
+        "both ask for a login: tools/uv run elt status --show-login;\n"
         "more commands: tools/uv run elt --help; stop the servers: tools/uv run elt down"
     )
     return 0

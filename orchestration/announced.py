@@ -20,7 +20,7 @@ from orchestration.text import quoted
 _TOTALS = (
     *("total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords"),
     *("total_items", "totalItems", "total_elements", "totalElements", "total_hits", "totalHits"),
-    *("total_rows", "totalRows", "total_size", "totalSize", "num_found", "numFound", "@odata.count", "total", "count"),
+    *("total_rows", "totalRows", "total_size", "totalSize", "num_found", "numFound", "@odata.count", "total"),
 )
 _PAGES = ("total_pages", "totalPages", "num_pages", "numPages", "last_page", "lastPage", "pages")
 _TRUE_MEANS_MORE = (
@@ -66,11 +66,12 @@ def announced(table: Table, asked: Request, page: Download, fields: Fields) -> A
     within = list(_within(fields))
     more = [f"{name}: true" for name in _TRUE_MEANS_MORE if _any(within, name) == b"true"]
     more += [f"{name}: false" for name in _FALSE_MEANS_MORE if _any(within, name) == b"false"]
-    if fetch.paging.style == "none":
+    if not fetch.paging.is_counted:
+        # Of no meaning before the last page; there, the declared field or header named nothing.
         named = ((name, _any(within, name)) for name in _NEXT)
         more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
-        if target := linked(asked, page):
-            more.append(f"a Link header with the next page {quoted(target)}")
+    if target := linked(asked, page):
+        more.append(f"a Link header with the next page {quoted(target)}")
     total = _declared(table, page, fields) if isinstance(fetch.total, str) else _number(within, _TOTALS)
     return Announced(total, _number(within, _PAGES), more[0] if more else "")
 
@@ -111,7 +112,7 @@ def require_complete(
             raise SourceBodyInvalid(
                 f"{table.label}: {name} announces {number:,} records, {fetched:,} came", remedy=remedy
             )
-        if number < fetched and name != "count":
+        if number < fetched:
             report(warning(f"{table.label}: {name} announces {number:,} records, {fetched:,} came"))
 
 

@@ -19,6 +19,7 @@ import typer
 from orchestration import cli_sandbox, cli_secrets
 from orchestration.cli_output import Json, say, show, show_failure
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
+from orchestration.private import restrict_rights
 from orchestration.text import one_line
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ class RunTypes(StrEnum):
 def main() -> NoReturn:
     """Run `elt`; an error of this package ends in a few lines and its own exit code."""
     as_json = "--json" in sys.argv
+    restrict_rights()
     # A run that is told to stop ends as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -99,6 +101,8 @@ def up(
         ui = deploy_all(settings, say)
         servers = (*servers, local.up_worker(settings, say))
         say(f"Prefect's pages are at {ui}")
+    if any(server.state == "running" for server in servers):
+        say("the pages of local servers ask for a login: `elt status --show-login` prints it")
     show({"servers": servers}, _table_of(servers), as_json)
 
 
@@ -131,13 +135,26 @@ def down(
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(
+    show_login: Annotated[
+        bool, typer.Option("--show-login", help="Print too what opens the pages of the local servers: secrets.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show which servers run, where, and whether they are well."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
-    servers = local.status(read_settings())
-    show({"servers": servers}, _table_of(servers), as_json)
+    settings = read_settings()
+    servers = local.status(settings)
+    if not show_login:
+        show({"servers": servers}, _table_of(servers), as_json)
+        return
+    found = local.logins(settings)
+    lines = (
+        f"{name:<9}{'  '.join(f'{part} {value}' for part, value in login.items())}" for name, login in found.items()
+    )
+    show({"servers": servers, "logins": found}, "\n".join([_table_of(servers), *lines]), as_json)
 
 
 def _table_of(servers: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -38,9 +39,9 @@ def create(
     needed = variables(create_sandbox(open_lake(settings), settings.state_dir, name))
     if env:
         with writing(env):
-            env.write_text("".join(f"{variable}={value}\n" for variable, value in needed.items()))
+            env.write_text("".join(f"{variable}={shlex.quote(value)}\n" for variable, value in needed.items()))
     say(f"sandbox {name} is cut from main: set these, then dbt build --target sandbox")
-    show(needed, "\n".join(f"export {variable}='{value}'" for variable, value in needed.items()), as_json)
+    show(needed, "\n".join(f"export {variable}={shlex.quote(value)}" for variable, value in needed.items()), as_json)
 
 
 @app.command("list")

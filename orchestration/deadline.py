@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import SourceTimedOut
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,19 @@ class Deadline:
             f"{self.label} was not fetched within {self.seconds:g} s: {doing}",
             remedy="check why the API is slow, or raise ELT_FETCH_TIMEOUT",
         )
+
+    def limited(self, timeout: httpx.Timeout) -> httpx.Timeout:
+        """Return a request's time-outs, of which none reaches beyond the deadline.
+
+        Raises:
+            SourceTimedOut: The deadline has passed.
+        """
+        import httpx
+
+        left = self.left
+        if left <= 0:
+            raise self.error("another page was still to come")
+        return httpx.Timeout(**{name: left if of is None else min(of, left) for name, of in timeout.as_dict().items()})
 
     def watch(self, event: str, info: Mapping[str, Any]) -> None:
         """Limit every read of a new connection to what is left; for httpx's extension `trace`.

@@ -81,7 +81,11 @@ def download(
     import httpx
 
     request = client.build_request(
-        "GET", address, headers=dict(table.fetch.headers), extensions={"trace": deadline.watch}
+        "GET",
+        address,
+        headers=dict(table.fetch.headers),
+        timeout=deadline.limited(client.timeout),
+        extensions={"trace": deadline.watch},
     )
     asked = f"GET {str(request.url)[:_ADDRESS]}"
     try:

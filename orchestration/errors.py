@@ -24,6 +24,7 @@ IngestCleanError
 │       ├── LakeBusy
 │       └── LakeServerError
 ├── Conflict                    exit 6
+├── TimedOut                    exit 7
 └── Cancelled                   exit 130
 
 Exit codes and outcomes are those of section 8 of the design: "the data failed" is not "the platform failed".
@@ -225,6 +226,13 @@ class Conflict(IngestCleanError):
 
     exit_code = 6
     outcome = "Conflict"
+
+
+class TimedOut(IngestCleanError):
+    """The run did not end within ELT_RUN_TIMEOUT."""
+
+    exit_code = 7
+    outcome = "TimedOut"
 
 
 class Cancelled(IngestCleanError):

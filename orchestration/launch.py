@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, error_class
 from orchestration.progress import Report
-from orchestration.servers.local import prefect_api_url
+from orchestration.servers.local import prefect_access
 from orchestration.settings import Settings
 from orchestration.steps import IN_DOUBT
 
@@ -83,27 +83,27 @@ def use_prefect(settings: Settings) -> str:
     """Points this process at the Prefect API that is configured, else the local one; gives its address.
 
     Raises:
-        PlatformFailed: No Prefect API is configured and none runs here.
+        ServerFailed: The local Prefect server is meant and does not run.
     """
-    url = prefect_api_url(settings)
-    if url is None:
-        raise PlatformFailed("no Prefect API is configured and the local one is not running", remedy="elt up")
+    access = prefect_access(settings)
     # By the environment, not by Prefect's context of settings: prefect-dbt's threads see only the process's own.
-    os.environ["PREFECT_API_URL"] = url
+    os.environ["PREFECT_API_URL"] = access.url
+    if access.auth_string:
+        os.environ["PREFECT_API_AUTH_STRING"] = access.auth_string.get_secret_value()
     # Each try waits twice as long as the one before, and each request begins anew: of a server that died, Prefect's own
     # 5 make minutes.
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     from prefect.context import refresh_global_settings_context
 
     refresh_global_settings_context()
-    return url
+    return access.url
 
 
 def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, **parameters: Any) -> Ended:
     """How a flow run ended.
 
     Raises:
-        PlatformFailed: No Prefect API is configured and none runs here, or it does not answer.
+        PlatformFailed: The local Prefect server is meant and does not run, or the API does not answer.
     """
     url = use_prefect(settings)
     try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from orchestration.dbt_build import RunFile
 from orchestration.errors import LakeExists, LakeNotFound, UsageError
 from orchestration.lake import MAIN, Change, Lake
+from orchestration.private import private_folder
 from orchestration.published import published_dates
 from orchestration.reader import duckdb_on
 from orchestration.spool import writing
@@ -143,6 +144,7 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
     if branch in lake.branches(branch):
         raise _taken(name)
     with writing(folder):
+        private_folder(state_dir)
         # What a dropped one of the same name has left.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -17,6 +17,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.errors import UsageError
+from orchestration.private import readable_by_others
+from orchestration.progress import Report, warning
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 
@@ -39,6 +41,7 @@ class PrefectSettings(BaseSettings):
     model_config = SettingsConfigDict(**_COMMON, env_prefix="PREFECT_")
 
     api_url: str | None = Field(None, pattern=r"^https?://[^\s@?#]+$")
+    api_auth_string: SecretStr | None = None
 
 
 class SourceSettings(BaseSettings):
@@ -63,6 +66,7 @@ class EltSettings(BaseSettings):
     fetch_timeout: float = Field(
         3600.0, gt=0, description="Seconds for one table and date of the source, waits included."
     )
+    run_timeout: float = Field(21_600.0, gt=0, le=2_592_000, description="Seconds for one whole run.")
     retries: int = Field(3, ge=0, description="Further tries at one page of the source.")
     retry_wait: float = Field(30.0, ge=0, description="Seconds between two tries at one page.")
     retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After, in seconds, we obey.")
@@ -103,18 +107,27 @@ class Settings:
 
 S = TypeVar("S", bound=BaseSettings)
 
+_SECRET = re.compile(r"(KEY|TOKEN|AUTH_STRING|NOTIFY_URL|PASSWORD|SECRET)$")
+
 
 def _read(kind: type[S], prefix: str, project_dir: Path) -> S:
     try:
         return kind(_env_prefix=prefix, _env_file=project_dir / ".env")
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
-        name = f"{prefix}{'_'.join(str(part) for part in first['loc'])}".upper()
-        shown = re.sub(r"//[^/\s]*@", "//***@", repr(first["input"]))
+        setting = "_".join(str(part) for part in first["loc"])
+        name = f"{prefix}{setting}".upper()
+        # A URL may hold a password or a key anywhere, even where it is not one that can be parsed.
+        shown = "" if _may_hold_a_secret(kind, setting) else f"={first['input']!r}"
         raise UsageError(
-            f"{name}={shown}: {first['msg']}",
+            f"{name}{shown}: {first['msg']}",
             remedy=f"correct {name} in the environment or in .env (see .env.example)",
         ) from None
+
+
+def _may_hold_a_secret(kind: type[BaseSettings], setting: str) -> bool:
+    field = kind.model_fields.get(setting)
+    return field is None or setting.endswith(("url", "endpoint")) or "SecretStr" in str(field.annotation)
 
 
 def _require_text(env: Path) -> None:
@@ -140,13 +153,25 @@ def read_settings() -> Settings:
         elt=_read(EltSettings, "ELT_", project_dir),
         lake=_read(LakeSettings, "LAKEFS_", project_dir),
         prefect=_read(PrefectSettings, "PREFECT_", project_dir),
-        sources={name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in _sources(project_dir)},
+        sources=_sources(project_dir),
     )
 
 
-def _sources(project_dir: Path) -> set[str]:
+def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
+    """Report a `.env` that holds a secret and that other users may read."""
     from dotenv import dotenv_values
 
-    names = {name.upper() for name in (*os.environ, *dotenv_values(project_dir / ".env"))}
-    suffix = "_API_URL"
-    return {name.removesuffix(suffix).lower() for name in names if name.endswith(suffix)} - {"prefect"}
+    env_file = settings.project_dir / ".env"
+    if not readable_by_others(env_file):
+        return
+    secrets = sorted(name for name, value in dotenv_values(env_file).items() if value and _SECRET.search(name))
+    if secrets:
+        report(warning(f"{env_file} holds {', '.join(secrets)}, and other users may read it: chmod 600 {env_file}"))
+
+
+def _sources(project_dir: Path) -> dict[str, SourceSettings]:
+    """Return what is set of the dbt sources; a FOO_API_URL of no source is somebody else's variable."""
+    from orchestration.source import source_names
+
+    found = {name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in source_names(project_dir)}
+    return {name: source for name, source in found.items() if source.url}

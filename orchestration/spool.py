@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration.errors import SpoolFailed
+from orchestration.private import private_folder
 
 
 @contextmanager
@@ -19,6 +20,7 @@ def spool(state_dir: Path, subject: str) -> Iterator[Path]:
 
     spools = state_dir / "spool"
     with writing(spools):
+        private_folder(state_dir)
         spools.mkdir(parents=True, exist_ok=True)
         for left in spools.iterdir():
             owner = left.name.split("-")[0]

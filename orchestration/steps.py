@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestration.errors import Cancelled, Conflict, GateRefused, IngestCleanError
+from orchestration.errors import Cancelled, Conflict, GateRefused, IngestCleanError, TimedOut
 from orchestration.progress import Report
+from orchestration.time_limit import timed_out
 
 UNTOUCHED = "untouched"
 IN_DOUBT = "untouched, unless elt log shows this run's commit"
@@ -19,12 +20,18 @@ def step(
 ) -> Iterator[None]:
     """Tells the step's seconds; marks an error with subject, step, the state of `main`, kept branch, next command."""
     begun = time.monotonic()
+    if late := timed_out():
+        raise _marked(late, name, subject, command, UNTOUCHED, branch)
     try:
         yield
-    except KeyboardInterrupt:
-        raise _marked(Cancelled("interrupted"), name, subject, command, main, branch) from None
-    except IngestCleanError as error:
-        _marked(error, name, subject, command, main, branch)
+    except BaseException as error:
+        # Whatever an interrupted library made of it.
+        if not isinstance(error, TimedOut) and (late := timed_out()):
+            raise _marked(late, name, subject, command, main, branch) from error
+        if isinstance(error, KeyboardInterrupt):
+            raise _marked(Cancelled("interrupted"), name, subject, command, main, branch) from None
+        if isinstance(error, IngestCleanError):
+            _marked(error, name, subject, command, main, branch)
         raise
     report(f"{name}: {time.monotonic() - begun:.2f} s")
 

@@ -13,6 +13,11 @@ from itertools import count
 
 import pytest
 
+from tests.isolation import ENVIRONMENT, PERSONAL, isolate
+
+isolate()
+
+# ruff: noqa: E402 (Prefect reads its settings when it is imported)
 from examples.events_api import Options, create_app, serving
 from orchestration.lake import Lake
 from orchestration.lake_connection import LakeConnection
@@ -25,16 +30,17 @@ from tests.matrix import Bench, open_bench
 from tests.own_lake import repository_of
 from tests.support import RETAIL, copy_project, fetched_in_pages
 
-_OURS = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the person at the keyboard reaches a test."""
+    """No setting that an earlier test left in the environment reaches a test."""
     for name in list(os.environ):
-        if name.startswith(_OURS):
+        if name.startswith(PERSONAL) and name not in ENVIRONMENT:
             monkeypatch.delenv(name)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

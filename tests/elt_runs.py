@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from starlette.types import Receive, Scope, Send
 
 from orchestration.lake import Lake
+from orchestration.servers.background import LocalServer
+from orchestration.servers.prefect import read_login
 
 CLOSED = "http://127.0.0.1:9"
 """Nobody answers there."""
@@ -139,11 +143,37 @@ class Runs:
         return Ended(case.date, f"{case.date} {case.run_type}", process.returncode, out, err)
 
 
+async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    """An API that sends a byte now and then, and never ends; fast enough for every time-out of a single read."""
+    head = [(b"content-type", b"application/json")]
+
+    async def drip() -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        while True:
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.1)
+
+    dripping = asyncio.ensure_future(drip())
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    dripping.cancel()
+
+
+def prefect_environment(server: LocalServer) -> dict[str, str]:
+    """What a client of this local Prefect server has in its environment."""
+    login = read_login(server.data)
+    assert login
+    return {"PREFECT_API_URL": str(server.running_url), "PREFECT_API_AUTH_STRING": login.get_secret_value()}
+
+
 class Shown:
     """What the API of a Prefect server shows."""
 
-    def __init__(self, url: str) -> None:
-        self._api = httpx.Client(base_url=url, trust_env=False)
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment` is what `prefect_environment` gives."""
+        login = environment["PREFECT_API_AUTH_STRING"].partition(":")
+        url = environment["PREFECT_API_URL"]
+        self._api = httpx.Client(base_url=url, auth=(login[0], login[2]), trust_env=False)
 
     def close(self) -> None:
         """Gives back the connections."""

@@ -22,6 +22,7 @@ from orchestration.servers.local import LakeAccess, lake_access
 from orchestration.servers.model import Kind
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.elt_runs import ELT, LIMIT, Ended
+from tests.isolation import ENVIRONMENT
 
 INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {ELT}"
 """What a shell runs in the background does not hear SIGINT, nor do its children: this suite may be such a one."""
@@ -107,7 +108,7 @@ def elt(
     ours = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "DO_NOT_TRACK": "1"}
     with subprocess.Popen(
         [*within, sys.executable, "-c", INTERRUPTIBLE, *arguments, "--json"],
-        env={**ours, **environment},
+        env={**ours, **ENVIRONMENT, **environment},
         cwd=folder,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -19,16 +19,19 @@ from prefect.states import Cancelled, Completed, Failed
 
 from orchestration import errors
 from orchestration.dbt_results import BuildResult
-from orchestration.errors import IngestCleanError, PlatformFailed
+from orchestration.errors import IngestCleanError, PlatformFailed, TimedOut
 from orchestration.lake import Lake
+from orchestration.private import restrict_rights
 from orchestration.progress import Report, level_of
 from orchestration.publish import Published
 from orchestration.receipt import Receipt
 from orchestration.request import LINK, code_version
 from orchestration.secret_blocks import completed
-from orchestration.settings import Settings, read_settings
+from orchestration.settings import Settings, read_settings, warn_of_readable_secrets
+from orchestration.steps import IN_DOUBT
 from orchestration.summary import before_and_after, commit_url, dbt_table, summary
 from orchestration.text import log_line, shortened
+from orchestration.time_limit import time_limit
 
 
 @dataclass
@@ -100,8 +103,14 @@ def state_of(watch: Watch, run: Callable[[], Published]) -> State[Any]:
 
 def guarded(subject: str, run: Callable[[], State[Any]]) -> State[Any]:
     """The state that `run` gives, or one named for what it raised."""
+    restrict_rights()
     try:
-        return run()
+        with time_limit(read_settings().elt.run_timeout):
+            return run()
+    except TimedOut as error:
+        # Outside a step nothing has said so.
+        error.subject, error.main = error.subject or subject, error.main or IN_DOUBT
+        return _ending(error, error.describe(), data=error)
     except IngestCleanError as error:
         return _ending(error, error.describe(), data=error)
     except Exception as error:
@@ -162,6 +171,7 @@ def escape_run_logs() -> None:
 def settings_for(repo: str, bucket: str) -> Settings:
     """The settings, with the repository and bucket that the flow was told, and secrets from Prefect's blocks."""
     settings = completed(read_settings())
+    warn_of_readable_secrets(settings, logged())
     return replace(settings, elt=settings.elt.model_copy(update={"repository": repo, "bucket": bucket}))
 
 

@@ -1,6 +1,7 @@
 """The servers a laptop needs: lakeFS and Prefect as local processes, behind `elt up`, `elt down` and `elt status`.
 
-local       up, down, status, and what the other commands ask: where lakeFS and Prefect are
+local       up, down, status
+access      what the other commands ask: which lakeFS and which Prefect API are meant, and their logins
 background  one local server: start it, wait until it answers, stop it
 model       what these modules pass to each other
 lakefs      how lakeFS is run, and its credentials

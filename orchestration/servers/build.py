@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 from orchestration.errors import ServerFailed
 from orchestration.servers.files import disk_errors, last_lines, locked
 from orchestration.servers.process import end
-from orchestration.servers.toolchain import go_command
+from orchestration.servers.toolchain import go_command, module_missing
 
 if TYPE_CHECKING:
     from orchestration.progress import Report
@@ -25,16 +26,20 @@ if TYPE_CHECKING:
 LAKEFS_VERSION = "1.86.0"
 """The last release under Apache-2.0; tools/lakefs/go.mod pins the same."""
 
+UNUSED_DAYS = 30
+"""How long a program of other pins is kept: another checkout on this machine may still use it."""
+
 _PACKAGE = "github.com/treeverse/lakefs/cmd/lakefs"
 _TELL_EVERY = 15.0
 _STOP_WAIT = 5.0
 
 
 def lakefs_binary(settings: Settings, report: Report) -> Path:
-    """The lakeFS server of LAKEFS_VERSION: one on PATH, the one built before, or one built now (2 to 4 minutes).
+    """Return the lakeFS server of LAKEFS_VERSION: from PATH, built before with the same pins, or built now.
 
-    What is built is kept in the user's cache folder. An interrupted build leaves no program, only Go's own caches, from
-    which the next one goes on. Of two builds at once, one works and the other waits for it.
+    A build takes 2 to 4 minutes. Its program is kept in the user's cache folder, by the pins it was built with;
+    programs of other pins are removed when unused for UNUSED_DAYS. An interrupted build leaves no program, only Go's
+    own caches, from which the next one continues. Of two builds at once, one works and the other waits for it.
 
     Raises:
         ServerFailed: There is nothing to build it with, or the build failed; names its log.
@@ -42,16 +47,41 @@ def lakefs_binary(settings: Settings, report: Report) -> Path:
     on_path = shutil.which("lakefs")
     if on_path and _is_wanted(Path(on_path)):
         return Path(on_path).absolute()
-    binary = settings.cache_dir / "lakefs" / LAKEFS_VERSION / "lakefs"
-    if binary.exists():
-        return binary
-    with (
-        disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
-        locked(settings.cache_dir / "lakefs" / "lock", lambda: report("waiting for another build of lakeFS")),
-    ):
-        if not binary.exists():
-            _build(settings, binary, report)
+    programs = settings.cache_dir / "lakefs"
+    binary = programs / f"{LAKEFS_VERSION}-{pins(settings.project_dir / 'tools' / 'lakefs')}" / "lakefs"
+    if not binary.exists():
+        with (
+            disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
+            locked(programs / "lock", lambda: report("waiting for another build of lakeFS")),
+        ):
+            if not binary.exists():
+                _build(settings, binary, report)
+    with suppress(OSError):
+        _remove_unused(programs, binary.parent)
     return binary
+
+
+def pins(module: Path) -> str:
+    """Return a short digest of what a build depends on: the module's go.mod, with its Go version, and go.sum.
+
+    Raises:
+        ServerFailed: A file is missing.
+    """
+    digest = hashlib.sha256()
+    try:
+        for name in ("go.mod", "go.sum"):
+            digest.update((module / name).read_bytes())
+    except FileNotFoundError as error:
+        raise module_missing(Path(error.filename)) from None
+    return digest.hexdigest()[:12]
+
+
+def _remove_unused(programs: Path, used: Path) -> None:
+    os.utime(used)
+    oldest = time.time() - UNUSED_DAYS * 86_400
+    for folder in programs.iterdir():
+        if folder != used and folder.is_dir() and folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder)
 
 
 def stage(log: str) -> str:
@@ -66,7 +96,7 @@ def stage(log: str) -> str:
 
 def _build(settings: Settings, binary: Path, report: Report) -> None:
     module = settings.project_dir / "tools" / "lakefs"
-    go = go_command(module / "go.mod")
+    go = go_command(settings.project_dir, module / "go.mod")
     caches = settings.cache_dir / "go"
     log = settings.state_dir / "logs" / "lakefs-build.log"
     # Should a build outlive its `elt`, it must not write into the next one's program.

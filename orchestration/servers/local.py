@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from orchestration.errors import ServerFailed, UsageError
+from orchestration.errors import ServerFailed
+from orchestration.private import private_folder
 from orchestration.servers import lakefs, prefect, worker
+from orchestration.servers.access import (
+    VARIABLES,
+    LakeAccess,
+    elsewhere,
+    lake_access,
+    logins,
+    named_servers,
+    prefect_access,
+)
 from orchestration.servers.background import LocalServer
 from orchestration.servers.files import disk_errors, locked
 from orchestration.servers.health import health_checks
 from orchestration.servers.model import Kind, Server
+from orchestration.servers.prefect import PrefectAccess
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from pydantic import SecretStr
+    from collections.abc import Iterator
 
     from orchestration.progress import Report
     from orchestration.settings import Settings
 
-__all__ = ["LakeAccess", "Server", "down", "lake_access", "prefect_api_url", "status", "up", "up_worker"]
+__all__ = [
+    "LakeAccess",
+    "PrefectAccess",
+    "Server",
+    "down",
+    "lake_access",
+    "logins",
+    "prefect_access",
+    "status",
+    "up",
+    "up_worker",
+]
 
 _KINDS = (lakefs.KIND, prefect.KIND)
 _CONFIGURED_BY = {
@@ -30,28 +50,13 @@ _CONFIGURED_BY = {
 _CONFIGURED_TIMEOUT = 10.0
 
 
-@dataclass(frozen=True)
-class LakeAccess:
-    """A lakeFS and who we are there.
-
-    Attributes:
-        endpoint: Its URL, without a `/` at the end.
-        access_key: The access key id.
-        secret_key: The secret access key.
-    """
-
-    endpoint: str
-    access_key: SecretStr
-    secret_key: SecretStr
-
-
 def up_worker(settings: Settings, report: Report) -> Server:
     """Have a worker running on the pool of prefect.yaml, against the Prefect API in use, which must be up.
 
     Raises:
         ServerFailed: It could not be started.
     """
-    server = _worker(settings, prefect_api_url(settings) or "")
+    server = _worker(settings, prefect_access(settings))
     with disk_errors("starting the worker"), _lock(settings, report):
         server.start(report)
         return server.wait(report)
@@ -66,10 +71,16 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
         ServerFailed: A server could not be built or started, or a configured one does not answer; the others are up.
         UsageError: lakeFS is configured by halves, or Prefect's own settings are invalid.
     """
-    configured = _configured(settings)
+    named = named_servers(settings)
+    configured = elsewhere(settings, named)
     local = {kind.name: LocalServer(kind, settings) for kind in _KINDS if kind.name not in configured}
     servers: dict[str, Server] = {}
     failures: list[ServerFailed] = []
+    if "prefect" in local and _is_open(local["prefect"]):
+        failures.append(_open_to_all(local.pop("prefect")))
+    from orchestration.settings import warn_of_readable_secrets
+
+    warn_of_readable_secrets(settings, report)
     with disk_errors("starting the servers"), _lock(settings, report):
         # All first, so that they start side by side.
         for server in local.values():
@@ -79,6 +90,9 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
                 servers[name] = server.wait(report)
             except ServerFailed as failed:
                 failures.append(failed)
+            else:
+                if name in named and servers[name].url != named[name].url:
+                    failures.append(_moved(server, named[name].url))
     for kind in _KINDS:
         if kind.name in configured:
             servers[kind.name] = _check(kind, configured[kind.name])
@@ -116,12 +130,12 @@ def down(settings: Settings, report: Report, purge: bool) -> None:
 
 
 def status(settings: Settings) -> tuple[Server, ...]:
-    """What lakeFS and Prefect are now; changes nothing.
+    """Return what lakeFS and Prefect are now; changes nothing.
 
     Raises:
         UsageError: lakeFS is configured by halves, or Prefect's own settings are invalid.
     """
-    configured = _configured(settings)
+    configured = elsewhere(settings, named_servers(settings))
     servers = tuple(
         _check(kind, configured[kind.name]) if kind.name in configured else LocalServer(kind, settings).status()
         for kind in _KINDS
@@ -130,76 +144,35 @@ def status(settings: Settings) -> tuple[Server, ...]:
     return (*servers, ours.status()) if ours.pid_file.exists() else servers
 
 
-def lake_access(settings: Settings) -> LakeAccess:
-    """The configured lakeFS, else the local one.
-
-    Raises:
-        UsageError: lakeFS is configured by halves; names the variable that is missing.
-        ServerFailed: None is configured and the local one does not run.
-    """
-    configured = _configured_lake(settings)
-    server = LocalServer(lakefs.KIND, settings)
-    if configured and configured.endpoint != server.last_url:
-        return configured
-    url = server.running_url
-    if not url:
-        raise ServerFailed(
-            "lakeFS: none is configured and the local one is not running", remedy="`elt up`, or set LAKEFS_ENDPOINT"
-        )
-    if configured:
-        return configured
-    from pydantic import SecretStr
-
-    keys = lakefs.read_credentials(server.data)
-    return LakeAccess(url, SecretStr(keys.access_key), SecretStr(keys.secret_key))
-
-
-def prefect_api_url(settings: Settings) -> str | None:
-    """The configured Prefect API, else that of the local server, else None.
-
-    Raises:
-        UsageError: Prefect's own settings are invalid.
-    """
-    configured = prefect.configured_api(settings)
-    server = LocalServer(prefect.KIND, settings)
-    return configured if configured and configured != server.last_url else server.running_url
-
-
-def _worker(settings: Settings, api_url: str = "") -> LocalServer:
-    """The local worker; whose it is matters only where it is started."""
-    return LocalServer(worker.kind_for(api_url), settings)
-
-
-def _configured(settings: Settings) -> dict[str, str]:
-    lake = _configured_lake(settings)
-    named = {"lakefs": lake.endpoint if lake else None, "prefect": prefect.configured_api(settings)}
-    # Whoever puts the address of the local server into .env or a profile, for dbt or the UI, still wants it started.
-    ours = {kind.name: LocalServer(kind, settings).last_url for kind in _KINDS}
-    return {name: url for name, url in named.items() if url and url != ours[name]}
-
-
-def _configured_lake(settings: Settings) -> LakeAccess | None:
-    lake = settings.lake
-    values = {
-        "LAKEFS_ENDPOINT": lake.endpoint,
-        "LAKEFS_ACCESS_KEY": lake.access_key,
-        "LAKEFS_SECRET_KEY": lake.secret_key,
-    }
-    if lake.endpoint and lake.access_key and lake.secret_key:
-        return LakeAccess(lake.endpoint.rstrip("/"), lake.access_key, lake.secret_key)
-    missing = [name for name, value in values.items() if not value]
-    if len(missing) < len(values):
-        given = [name for name in values if name not in missing]
-        raise UsageError(
-            f"{' and '.join(given)} given without {' and '.join(missing)}",
-            remedy=f"set {' and '.join(missing)} too in the environment or .env, or none of them for the local lakeFS",
-        )
-    return None
+def _worker(settings: Settings, access: PrefectAccess | None = None) -> LocalServer:
+    """Return the local worker; the API it asks matters only where it is started."""
+    return LocalServer(worker.kind_for(access or PrefectAccess("")), settings)
 
 
 def _check(kind: Kind, url: str) -> Server:
     with health_checks(timeout=_CONFIGURED_TIMEOUT, proxies=True) as answers:
         return Server(kind.name, url, "configured" if answers(f"{url}{kind.health}") else "unhealthy")
+
+
+def _moved(server: LocalServer, named: str) -> ServerFailed:
+    title, variable = server.kind.title, VARIABLES[server.kind.name]
+    return ServerFailed(
+        f"{title} runs at {server.running_url}, because another program listens at {named}, which {variable} names",
+        remedy=f"set {variable}={server.running_url}, or remove {_CONFIGURED_BY[server.kind.name]}",
+    )
+
+
+def _is_open(server: LocalServer) -> bool:
+    """Whether this Prefect server runs without a login: earlier versions started it so."""
+    return bool(server.running_url) and not prefect.read_login(server.data)
+
+
+def _open_to_all(server: LocalServer) -> ServerFailed:
+    return ServerFailed(
+        f"Prefect at {server.running_url} runs without a login, as an earlier version started it: "
+        "every user of this machine can run code by it and read its secrets",
+        remedy="`elt down`, then `elt up` (with --worker if a worker ran)",
+    )
 
 
 def _silent(kind: Kind, url: str) -> ServerFailed:
@@ -209,5 +182,8 @@ def _silent(kind: Kind, url: str) -> ServerFailed:
     )
 
 
-def _lock(settings: Settings, report: Report) -> AbstractContextManager[None]:
-    return locked(settings.state_dir / "run" / "lock", lambda: report("waiting for another `elt up` or `elt down`"))
+@contextmanager
+def _lock(settings: Settings, report: Report) -> Iterator[None]:
+    private_folder(settings.state_dir)
+    with locked(settings.state_dir / "run" / "lock", lambda: report("waiting for another `elt up` or `elt down`")):
+        yield

@@ -1,68 +1,123 @@
-"""How the local Prefect server is run, and which Prefect API is configured instead."""
+"""How the local Prefect server is run and protected, and which Prefect API is configured instead."""
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.errors import UsageError
+from orchestration.errors import ServerFailed, UsageError
+from orchestration.servers.files import write_private
 from orchestration.servers.model import Kind, Launch
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from orchestration.progress import Report
     from orchestration.settings import Settings
 
 _PATH = "/api"
 
 
-def configured_api(settings: Settings) -> str | None:
-    """The Prefect API the user named: by PREFECT_API_URL, by `.env`, or by Prefect's own profile; without a `/` last.
+@dataclass(frozen=True)
+class PrefectAccess:
+    """A Prefect API and the login it asks for.
+
+    Attributes:
+        url: Its URL, without a `/` at the end.
+        auth_string: `user:password` for it; None where Prefect's own settings hold the credentials, or it needs none.
+    """
+
+    url: str
+    auth_string: SecretStr | None = None
+
+
+def configured(settings: Settings) -> PrefectAccess | None:
+    """Return the Prefect API the user named: by PREFECT_API_URL, by `.env`, or by Prefect's own profile.
 
     Raises:
         UsageError: Prefect's own settings are invalid.
     """
-    url = settings.prefect.api_url or _profile_api()
-    return url.rstrip("/") if url else None
+    ours = settings.prefect
+    access = PrefectAccess(ours.api_url, ours.api_auth_string) if ours.api_url else _profile()
+    return PrefectAccess(access.url.rstrip("/"), access.auth_string) if access else None
+
+
+def read_login(data: Path) -> SecretStr | None:
+    """Return the auth string of the local server with its data in this folder; None if it was started without one.
+
+    Raises:
+        ServerFailed: The file is damaged or may not be read.
+    """
+    from pydantic import SecretStr
+
+    path = _login_file(data)
+    try:
+        return SecretStr(str(json.loads(path.read_bytes())["auth_string"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ServerFailed(
+            f"cannot read the login of the local Prefect server, {path}: {type(error).__name__}",
+            remedy=f"remove {path}, then `elt down` and `elt up` generate another",
+        ) from error
 
 
 def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
-    """Say how to run Prefect's server on a given port, with its database in the folder `data`."""
+    """Say how to run Prefect's server on a given port, with its database and its login in the folder `data`.
+
+    Raises:
+        ServerFailed: The login is damaged or may not be read.
+    """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not read_login(data):
+        write_private(_login_file(data), {"auth_string": f"elt:{secrets.token_urlsafe(30)}"})
+    login = read_login(data)
 
     def launch(port: int) -> Launch:
         command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
-        return Launch(command, _environment(data, port))
+        return Launch(command, _environment(data, port, login.get_secret_value() if login else ""))
 
     return launch
 
 
-def _environment(data: Path, port: int) -> dict[str, str]:
+def _environment(data: Path, port: int, login: str) -> dict[str, str]:
     # A profile, a database or an API key of the user's is meant for another server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     return kept | {
         "PREFECT_HOME": str(data),
         # Where the pages look for the API.
         "PREFECT_API_URL": f"http://{HOST}:{port}{_PATH}",
+        # Without a login every user of this machine, and every page in a browser on it, could run code by this API.
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _profile_api() -> str | None:
+def _login_file(data: Path) -> Path:
+    return data / "login.json"
+
+
+def _profile() -> PrefectAccess | None:
     try:
         # 0.8 s, which only the commands pay that ask for Prefect.
         from prefect.settings import get_current_settings
 
-        return get_current_settings().api.url
+        api = get_current_settings().api
     except ValueError as error:
         raise UsageError(
             f"Prefect's own settings are invalid: {error}", remedy="correct them: `prefect config validate`"
         ) from error
+    return PrefectAccess(api.url, api.auth_string) if api.url else None
 
 
 KIND = Kind("prefect", "Prefect", port=4200, path=_PATH, health="/health", limit=120, prepare=prepare)

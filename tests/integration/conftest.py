@@ -20,7 +20,8 @@ from orchestration import keys
 from orchestration.lake import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess
-from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, eventually
+from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, endless, eventually, prefect_environment
+from tests.isolation import ENVIRONMENT
 
 TOKEN = f"shop+{secrets.token_hex(12)}/=="
 
@@ -59,6 +60,7 @@ CASES = {
     "other bucket": Case("2015-03-11", environment={"ELT_BUCKET": "other"}),
     "wrong key": Case("2015-03-12", environment={"LAKEFS_SECRET_KEY": "sesamsesam"}),
     "Prefect down": Case("2015-03-13", environment={"PREFECT_API_URL": f"{CLOSED}/api"}),
+    "endless": Case("2015-03-14", "endless", environment={"ELT_RUN_TIMEOUT": "6"}),
     "no date": Case("2015-13-01", run_type="daily", code=THE_FLOW_ITSELF),
     "again": Case("2015-03-01", run_type="daily", after=("daily",)),
 }
@@ -95,6 +97,7 @@ def runs(
         "good": good,
         "bad day": create_app(Options(token=TOKEN, fault="bad-day")),
         "malformed": malformed(good),
+        "endless": endless,
         "undecodable": Starlette(routes=[Route("/{path}", undecodable)]),
     }
     environment = {
@@ -103,7 +106,8 @@ def runs(
         "GIT_CONFIG_GLOBAL": str(Path.home() / ".gitconfig"),
         "TMPDIR": str(folder / "tmp"),
         "DO_NOT_TRACK": "1",
-        "PREFECT_API_URL": str(prefect_server.running_url),
+        **ENVIRONMENT,
+        **prefect_environment(prefect_server),
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
         "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
@@ -120,6 +124,6 @@ def runs(
 @pytest.fixture(scope="session")
 def shown(prefect_server: LocalServer) -> Iterator[Shown]:
     """What the session's Prefect server shows."""
-    view = Shown(str(prefect_server.running_url))
+    view = Shown(prefect_environment(prefect_server))
     yield view
     view.close()

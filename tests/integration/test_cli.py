@@ -12,6 +12,7 @@ from orchestration.cli import app
 from orchestration.lake import Lake
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
+from tests.isolation import PROJECT
 
 Elt = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,7 +62,7 @@ def test_help_imports_nothing_heavy() -> None:
         "try:\n    main()\nexcept SystemExit:\n    pass\nprint(sorted(sys.modules), file=sys.stderr)"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT_DIR)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT)
 
     assert "Usage: elt" in done.stdout
     assert heavy.isdisjoint(eval(done.stderr))
@@ -101,7 +102,8 @@ def test_a_password_in_an_address_is_refused_and_not_told(elt: Elt, variable: st
     done = elt("run", "2010-12-01", **{variable: "http://someone:sesamsesam@127.0.0.1:9"})
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"UsageError: {variable}='http://***@127.0.0.1:9': ")
+    assert done.stderr.startswith(f"UsageError: {variable}: ")
+    assert "sesam" not in done.stderr
 
 
 @pytest.mark.parametrize("query", ["", "create table x (y int)"])

@@ -22,7 +22,7 @@ from orchestration.progress import silent
 from orchestration.receipt import read_receipt
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
-from tests.elt_runs import Ended
+from tests.elt_runs import Ended, prefect_environment
 from tests.matrix import PATIENT, Bench, open_bench, require_healed, require_published_once
 from tests.own_lake import (
     OwnLake,
@@ -109,7 +109,8 @@ def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKill
     execution_date = next(bench.dates)
     server.start(silent)
     url = str(server.wait(silent).url)
-    environment = {**bench.pipeline.environment, **PATIENT, "PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    of_prefect = {**prefect_environment(server), "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    environment = {**bench.pipeline.environment, **PATIENT, **of_prefect}
     with (
         elt("run", execution_date, folder=folder, environment=environment) as running,
         bench.when("PUT", "/curated/", lambda: kill(server)),
@@ -238,7 +239,7 @@ def run_and_signal(
     bench: Bench, prefect_server: LocalServer, folder: Path, execution_date: str, sent: signal.Signals
 ) -> Ended:
     """`elt run` that gets a signal when DuckDB is about to write its first Parquet."""
-    environment = {**bench.pipeline.environment, **PATIENT, "PREFECT_API_URL": str(prefect_server.running_url)}
+    environment = {**bench.pipeline.environment, **PATIENT, **prefect_environment(prefect_server)}
     with (
         elt("run", execution_date, "--run-type", "backfill", folder=folder, environment=environment) as running,
         bench.when("PUT", "/curated/", lambda: running.send_signal(sent)),

@@ -24,6 +24,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling, Scheduled
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,14 +42,16 @@ from orchestration.request import LINK
 from orchestration.secret_blocks import LAKE, save
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
+from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
-from tests.elt_runs import Shown
+from tests.elt_runs import Shown, endless, prefect_environment
 from tests.integration.test_secrets import files_below, forms, leaks
+from tests.isolation import PROJECT
 from tests.own_lake import OwnLake, own_lake, repository_of
 from tests.pipeline import require_whole
 
 TOKEN = "shop+of-the-deployments/=="
-GOOD, BAD, DOWN, SLOW, AGAIN = ("2016-02-01", "2016-02-02", "2016-02-03", "2016-02-04", "2016-02-05")
+GOOD, BAD, DOWN, SLOW, AGAIN, ENDLESS = (f"2016-02-0{day}" for day in range(1, 7))
 LIMIT = 150.0
 
 
@@ -87,11 +90,20 @@ class Nightly:
     state: Path
     environment: Mapping[str, str] = field(repr=False)
 
-    def begin(self, deployment: str, scheduled: datetime | None = None, **parameters: Any) -> UUID:
-        """A flow run of a deployment, scheduled for now or for then."""
+    def begin(
+        self,
+        deployment: str,
+        scheduled: datetime | None = None,
+        environment: Mapping[str, str] | None = None,
+        **parameters: Any,
+    ) -> UUID:
+        """A flow run of a deployment, scheduled for now or for then, with further variables."""
         found = self.client.read_deployment_by_name(deployment)
         state: State[Any] | None = Scheduled(scheduled_time=scheduled) if scheduled else None
-        return self.client.create_flow_run_from_deployment(found.id, parameters=parameters, state=state).id
+        variables = {"env": dict(environment)} if environment else None
+        return self.client.create_flow_run_from_deployment(
+            found.id, parameters=parameters, state=state, job_variables=variables
+        ).id
 
     def ended(self, run: UUID) -> FlowRun:
         """The flow run, once it has ended."""
@@ -115,6 +127,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
     """Server, worker, lake, shop and webhook; the deployments are removed at the end, the server is everybody's."""
     folder = tmp_path_factory.mktemp("nightly")
     url = str(prefect_server.running_url)
+    login = prefect_environment(prefect_server)
     told: list[dict[str, Any]] = []
 
     async def hear(request: Request) -> Response:
@@ -146,7 +159,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
             "ELT_RETRIES": "0",
             # Nodes as task runs are test_flow's to try, and cost 4 s a run.
             "ELT_DBT_TASK_RUNS": "false",
-            "PREFECT_API_URL": url,
+            **login,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -157,11 +170,11 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
             "secret_key": own.access.secret_key.get_secret_value(),
         }
         save(LAKE, json.dumps(keys_of_lake))
-        deploy(url, PROJECT_DIR, silent)
+        deploy(url, PROJECT, silent)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
-        server = LocalServer(worker.kind_for(url), settings)
+        server = LocalServer(worker.kind_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
         server.start(silent)
-        shown = Shown(url)
+        shown = Shown(login)
         try:
             server.wait(silent)
             with get_client(sync_client=True) as client:
@@ -349,6 +362,23 @@ def heard(nightly: Nightly, date: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Nightly) -> None:
+    nightly.shop.dates[ENDLESS] = endless
+    first = nightly.begin(
+        "ingest-clean/daily-ingest", environment={"ELT_RUN_TIMEOUT": "10"}, execution_date=ENDLESS, run_type="daily"
+    )
+    second = nightly.begin("ingest-clean/daily-ingest", execution_date=GOOD)
+
+    ended, later = nightly.ended(first), nightly.ended(second)
+
+    assert ended.state is not None
+    assert (ended.state.type.value, ended.state.name) == ("FAILED", "TimedOut")
+    assert later.state_name in ("Unchanged", "Published")
+    assert not require_whole(nightly.lake, ENDLESS)
+    assert [one["outcome"] for one in heard(nightly, ENDLESS)] == ["TimedOut"]
+    assert not list((nightly.state / "spool").glob(f"*-{ENDLESS}-*"))
+
+
 def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(nightly: Nightly) -> None:
     nightly.own.server.stop(silent)
     try:
@@ -462,7 +492,7 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
 def test_the_deployments_are_made_once(nightly: Nightly) -> None:
     before = {one["name"]: one["id"] for one in nightly.shown.all("deployments")}
 
-    deploy(nightly.environment["PREFECT_API_URL"], PROJECT_DIR, silent)
+    deploy(nightly.environment["PREFECT_API_URL"], PROJECT, silent)
 
     assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
     assert len(nightly.shown.all("automations")) == 2

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import httpx
 import pytest
+from prefect.context import refresh_global_settings_context
 
 from examples.events_api import accounting
 from orchestration import keys
+from orchestration.flows.marts import marts
+from orchestration.flows.report import eda_report
 from orchestration.history import publications
 from orchestration.lake import MAIN, Lake
 from orchestration.receipt import read_receipt
 from orchestration.request import LINK, code_version
+from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR
 from orchestration.text import indented
-from tests.elt_runs import CLOSED, Runs, Shown
+from tests.elt_runs import CLOSED, Runs, Shown, prefect_environment
+from tests.pipeline import require_whole
 from tests.support import keys_of
 
 STEPS = ("extract_raw", "commit_raw", "clean", "commit_curated", "merge_to_main")
@@ -200,6 +208,40 @@ def test_what_dbt_itself_refuses_is_the_platforms_fault(runs: Runs, shown: Shown
     assert flow_run["state"]["message"].startswith(ended.date)
     assert "Memory must have a number" in flow_run["state"]["message"]
     assert keys_of(lake, MAIN, ended.date) == {}
+
+
+def test_a_run_whose_time_is_over_ends_as_such_and_leaves_nothing(runs: Runs, shown: Shown, lake: Lake) -> None:
+    run = runs["endless"]
+
+    assert run.code == 7
+    assert run.told["outcome"] == "TimedOut"
+    assert "TimedOut: 2015-03-14 fetch: the run did not end within 6 s" in run.err
+    assert "ELT_RUN_TIMEOUT" in run.err
+    (flow_run,) = shown.flow_runs(run.name)
+    assert (flow_run["state_type"], flow_run["state_name"]) == ("FAILED", "TimedOut")
+    assert not require_whole(lake, run.date)
+    assert list(lake.branches(f"etl-{run.date}")) == []
+    assert not list((runs.folder / "state" / "spool").glob(f"*-{run.date}-*"))
+
+
+@pytest.mark.parametrize("flow", [marts, eda_report], ids=lambda flow: flow.name)
+def test_marts_and_report_have_the_same_limit(flow: Any, prefect_server: LocalServer) -> None:
+    # A lakeFS that takes connections and never answers.
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.MonkeyPatch.context() as monkeypatch:
+        environment = {
+            **prefect_environment(prefect_server),
+            "LAKEFS_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "LAKEFS_ACCESS_KEY": "key",
+            "LAKEFS_SECRET_KEY": "secret",
+            "ELT_RUN_TIMEOUT": "1",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        refresh_global_settings_context()
+        state = flow(return_state=True)
+    refresh_global_settings_context()
+    assert (state.type.value, state.name) == ("FAILED", "TimedOut")
+    assert state.message.startswith(f"{flow.name}")
 
 
 def test_a_prefect_out_of_reach_is_the_platforms_fault(runs: Runs, lake: Lake) -> None:

@@ -23,7 +23,7 @@ from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
 from orchestration.settings import Settings
-from tests.elt_runs import Ended
+from tests.elt_runs import Ended, prefect_environment
 from tests.matrix import PATIENT, Bench, open_bench, require_published_once
 from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of
 from tests.pipeline import require_whole
@@ -72,7 +72,7 @@ def run_on_a_small_disk(
     environment = {
         **bench.pipeline.environment,
         **PATIENT,
-        "PREFECT_API_URL": str(prefect_server.running_url),
+        **prefect_environment(prefect_server),
         **environment,
     }
     command = ("run", execution_date, "--run-type", "backfill")

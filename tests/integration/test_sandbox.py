@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -225,10 +226,10 @@ def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
         LAKEFS_ACCESS_KEY=access.access_key.get_secret_value(),
         LAKEFS_SECRET_KEY=access.secret_key.get_secret_value(),
         ELT_REPOSITORY="sandboxes",
-        ELT_STATE_DIR=tmp_path / "state",
+        ELT_STATE_DIR=tmp_path / "the analyst's $(touch state)",
     )
     env = tmp_path / "sandbox.env"
-    folder = tmp_path / "state" / "sandboxes" / "told"
+    folder = tmp_path / "the analyst's $(touch state)" / "sandboxes" / "told"
 
     made = CliRunner().invoke(app, ["sandbox", "create", "told", "--env", str(env)])
     again = CliRunner().invoke(app, ["sandbox", "create", "other", "--env", str(env)])
@@ -236,8 +237,11 @@ def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
     differing = CliRunner().invoke(app, ["sandbox", "diff", "told"])
     dropped = CliRunner().invoke(app, ["sandbox", "drop", "told"])
 
-    assert made.stdout == f"export DBT_PROFILES_DIR='profiles'\nexport ELT_SANDBOX='{folder}'\n"
-    assert env.read_text() == f"DBT_PROFILES_DIR=profiles\nELT_SANDBOX={folder}\n"
+    for text in (made.stdout, f"set -a\n{env.read_text()}"):
+        show = 'eval "$1"; env | grep -E "^(DBT|ELT_SANDBOX)"'
+        evaluated = subprocess.check_output(["sh", "-c", show, "sh", text], text=True, cwd=tmp_path)
+        assert sorted(evaluated.splitlines()) == ["DBT_PROFILES_DIR=profiles", f"ELT_SANDBOX={folder}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["project", "sandbox.env", folder.parts[-3]]
     assert access.secret_key.get_secret_value() not in made.stdout + env.read_text()
     assert isinstance(again.exception, UsageError)
     assert [one["name"] for one in json.loads(shown.stdout)["sandboxes"]] == ["told"]

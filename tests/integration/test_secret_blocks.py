@@ -27,8 +27,8 @@ from orchestration.launch import use_prefect
 from orchestration.progress import silent
 from orchestration.secret_blocks import LAKE, NOTIFY, completed, load, notify_url, save, token_block
 from orchestration.servers.background import LocalServer
+from orchestration.servers.prefect import read_login
 from orchestration.settings import (
-    PROJECT_DIR,
     EltSettings,
     LakeSettings,
     PrefectSettings,
@@ -37,6 +37,7 @@ from orchestration.settings import (
     read_settings,
 )
 from tests.elt_runs import CLOSED, eventually
+from tests.isolation import ENVIRONMENT, PROJECT
 
 ACCESS, SESAM = "ELTKEY", "sesam+of/the-blocks="
 TOKEN = "till-api-token"
@@ -49,12 +50,13 @@ LAKEFS = LakeSettings(endpoint="http://lake.example")
 def api(prefect_server: LocalServer) -> Iterator[str]:
     """The API of the session's server, which this process is pointed at, without a block of ours before and after."""
     url = str(prefect_server.running_url)
+    login = read_login(prefect_server.data)
     with pytest.MonkeyPatch.context() as monkeypatch:
         # What `use_prefect` sets for good is to be gone afterwards.
-        for name in ("PREFECT_API_URL", "PREFECT_CLIENT_MAX_RETRIES"):
+        for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_MAX_RETRIES"):
             monkeypatch.setenv(name, "")
             monkeypatch.delenv(name)
-        use_prefect(replace(read_settings(), prefect=PrefectSettings(api_url=url)))
+        use_prefect(replace(read_settings(), prefect=PrefectSettings(api_url=url, api_auth_string=login)))
         remove_blocks()
         yield url
         remove_blocks()
@@ -296,7 +298,9 @@ def environment(api: str, folder: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "DO_NOT_TRACK": "1",
+        **ENVIRONMENT,
         "PREFECT_API_URL": api,
+        "PREFECT_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"],
         "ELT_STATE_DIR": str(folder / "state"),
     }
 
@@ -306,7 +310,7 @@ def elt(api: str, folder: Path, *arguments: str, given: str) -> subprocess.Compl
     return subprocess.run(
         [sys.executable, "-m", "orchestration", *arguments],
         env=environment(api, folder),
-        cwd=PROJECT_DIR,
+        cwd=PROJECT,
         input=given,
         capture_output=True,
         text=True,
@@ -331,7 +335,7 @@ def test_a_secret_is_typed_unseen(api: str, tmp_path: Path) -> None:
         with subprocess.Popen(
             [sys.executable, "-m", "orchestration", "secrets", "set", TOKEN],
             env=environment(api, tmp_path),
-            cwd=PROJECT_DIR,
+            cwd=PROJECT,
             stdin=keyboard,
             stdout=keyboard,
             stderr=keyboard,

@@ -23,21 +23,18 @@ from orchestration.servers import local, ports, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.lakefs import KIND as LAKEFS
 from orchestration.servers.worker import POOL
-from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
+from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
 from tests.elt_runs import eventually
+from tests.isolation import PROJECT
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    # Whatever is configured on this machine; its cache is used, for the lakeFS that was built before.
-    cache_dir = read_settings().cache_dir
-    for name in list(os.environ):
-        if name.startswith(("LAKEFS_", "PREFECT_", "ELT_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(prefect, "_profile_api", lambda: None)
+    # The process's own settings of Prefect may name the server of another test.
+    monkeypatch.setattr(prefect, "_profile", lambda: None)
     made = Settings(
-        project_dir=PROJECT_DIR,
-        cache_dir=cache_dir,
+        project_dir=PROJECT,
+        cache_dir=read_settings().cache_dir,
         elt=EltSettings(state_dir=tmp_path / "state"),
         lake=LakeSettings(),
         prefect=PrefectSettings(),
@@ -117,10 +114,13 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert [line.split(" at ")[0] for line in said[:2]] == ["starting lakeFS", "starting Prefect"]
     assert local.status(settings) == first
     create_repository(settings, "kept")
-    api = local.prefect_api_url(settings)
+    access = local.prefect_access(settings)
+    api = access.url
     assert api == first[1].url
-    assert api
-    assert httpx.post(f"{api}/flows/filter", json={}, trust_env=False).json() == []
+    assert access.auth_string
+    user, _, password = access.auth_string.get_secret_value().partition(":")
+    login = httpx.BasicAuth(user, password)
+    assert httpx.post(f"{api}/flows/filter", json={}, auth=login, trust_env=False).json() == []
     assert httpx.get(f"{api.removesuffix('/api')}/ui-settings", trust_env=False).json()["api_url"] == api
     assert (settings.state_dir / "prefect" / "prefect.db").exists()
 
@@ -137,13 +137,14 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert repositories(settings) == ["kept"]
 
     monkeypatch.setenv("PREFECT_API_URL", api)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", access.auth_string.get_secret_value())
     refresh_global_settings_context()
-    deploy(api, PROJECT_DIR, silent)
+    deploy(api, PROJECT, silent)
     ours = local.up_worker(settings, silent)
     assert (ours.name, ours.state) == ("worker", "running")
     assert local.up_worker(settings, silent) == ours
     polling = f"{api}/work_pools/{POOL}/workers/filter"
-    workers = eventually(lambda: httpx.post(polling, json={}, trust_env=False).json())
+    workers = eventually(lambda: httpx.post(polling, json={}, auth=login, trust_env=False).json())
     assert [worker["status"] for worker in workers] == ["ONLINE"]
     assert local.status(settings) == (*healed, ours)
 

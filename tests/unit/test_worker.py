@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from orchestration.deploy import QUEUES, deploy
 from orchestration.errors import UsageError
@@ -16,6 +17,7 @@ from orchestration.progress import silent
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
+from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR
 from tests.support import settings_of
 
@@ -34,7 +36,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     # They may come from elsewhere than the environment that is passed on.
     monkeypatch.delenv("ELT_PROJECT_DIR")
     monkeypatch.delenv("ELT_STATE_DIR")
-    return worker.kind_for(API).prepare(settings, tmp_path / "data", silent)(8123)
+    return worker.kind_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", silent)(8123)
 
 
 def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(launch: Launch) -> None:
@@ -48,7 +50,7 @@ def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(laun
 def test_its_health_page_is_for_this_machine_only_and_at_the_port_it_is_waited_for(launch: Launch) -> None:
     assert launch.env["PREFECT_WORKER_WEBSERVER_HOST"] == "127.0.0.1"
     assert launch.env["PREFECT_WORKER_WEBSERVER_PORT"] == "8123"
-    kind = worker.kind_for(API)
+    kind = worker.kind_for(PrefectAccess(API))
     assert (kind.path, kind.health) == ("", "/health")
 
 
@@ -56,6 +58,19 @@ def test_it_asks_the_api_in_use_and_keeps_its_own_home(launch: Launch, tmp_path:
     assert launch.env["PREFECT_API_URL"] == API
     assert launch.env["PREFECT_HOME"] == str(tmp_path / "data")
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_its_temporary_files_are_in_a_folder_of_its_own(launch: Launch, tmp_path: Path) -> None:
+    assert launch.env["TMPDIR"] == str(tmp_path / "data" / "tmp")
+    assert stat.S_IMODE((tmp_path / "data" / "tmp").stat().st_mode) == 0o700
+
+
+def test_the_login_of_the_api_wins_over_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another-server")
+    access = PrefectAccess(API, SecretStr("elt:sesam"))
+    launch = worker.kind_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", silent)(8123)
+    assert launch.env["PREFECT_API_AUTH_STRING"] == "elt:sesam"
+    assert not any("sesam" in part for part in launch.command)
 
 
 def test_its_runs_find_the_project_and_the_state_from_any_folder(launch: Launch, tmp_path: Path) -> None:
@@ -73,7 +88,7 @@ def test_its_runs_have_the_environment_and_nothing_secret_is_an_argument(launch:
 
 
 def test_the_worker_is_known_by_files_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = LocalServer(worker.kind_for(API), settings_of(monkeypatch, tmp_path))
+    server = LocalServer(worker.kind_for(PrefectAccess(API)), settings_of(monkeypatch, tmp_path))
 
     assert server.pid_file == tmp_path / ".elt" / "run" / "worker.json"
     assert server.status().state == "stopped"

@@ -1,0 +1,172 @@
+"""Which lakeFS and which Prefect API the settings mean: configured ones, or the local servers.
+
+What is configured is used. The local server is meant where nothing is configured, or where the settings name its very
+address, with its keys or none, and nothing else answers there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestration.errors import ServerFailed, UsageError
+from orchestration.servers import lakefs, prefect
+from orchestration.servers.background import LocalServer
+from orchestration.servers.health import health_checks
+from orchestration.servers.prefect import PrefectAccess
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from orchestration.settings import Settings
+
+VARIABLES = {"lakefs": "LAKEFS_ENDPOINT", "prefect": "PREFECT_API_URL"}
+"""The variable that names a server, by the name of its kind."""
+
+_CHECK_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class LakeAccess:
+    """A lakeFS and who we are there.
+
+    Attributes:
+        endpoint: Its URL, without a `/` at the end.
+        access_key: The access key id.
+        secret_key: The secret access key.
+    """
+
+    endpoint: str
+    access_key: SecretStr
+    secret_key: SecretStr
+
+    @property
+    def url(self) -> str:
+        """The endpoint; the same word as for Prefect."""
+        return self.endpoint
+
+
+def logins(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return by server what opens the pages of the local ones: secrets, to be shown only when asked for.
+
+    Raises:
+        ServerFailed: The file with a server's keys is damaged or may not be read.
+    """
+    lake, api = (LocalServer(kind, settings) for kind in (lakefs.KIND, prefect.KIND))
+    found: dict[str, dict[str, str]] = {}
+    if lake.last_url:
+        keys = lakefs.read_credentials(lake.data)
+        found["lakefs"] = {"url": lake.last_url, "access_key": keys.access_key, "secret_key": keys.secret_key}
+    if api.last_url and (login := prefect.read_login(api.data)):
+        pages = api.last_url.removesuffix(api.kind.path)
+        found["prefect"] = {"url": pages, "auth_string": login.get_secret_value()}
+    return found
+
+
+def lake_access(settings: Settings) -> LakeAccess:
+    """Return the configured lakeFS, else the local one.
+
+    Raises:
+        UsageError: lakeFS is configured by halves; names the variable that is missing.
+        ServerFailed: The local one is meant and does not run.
+    """
+    configured = _configured_lake(settings)
+    server = LocalServer(lakefs.KIND, settings)
+    if configured and not _is_local(server, configured):
+        return configured
+    url = server.running_url
+    if not url:
+        raise _not_running(server, configured.endpoint if configured else None)
+    return configured or _local_lake(server, url)
+
+
+def prefect_access(settings: Settings) -> PrefectAccess:
+    """Return the configured Prefect API, else that of the local server.
+
+    Raises:
+        UsageError: Prefect's own settings are invalid.
+        ServerFailed: The local one is meant and does not run, or its login is damaged.
+    """
+    configured = prefect.configured(settings)
+    server = LocalServer(prefect.KIND, settings)
+    if configured and not _is_local(server, configured):
+        return configured
+    url = server.running_url
+    if not url:
+        raise _not_running(server, configured.url if configured else None)
+    return PrefectAccess(url, prefect.read_login(server.data))
+
+
+def named_servers(settings: Settings) -> dict[str, LakeAccess | PrefectAccess]:
+    """Return what the settings name, be it the local server or another."""
+    named = {"lakefs": _configured_lake(settings), "prefect": prefect.configured(settings)}
+    return {name: access for name, access in named.items() if access}
+
+
+def elsewhere(settings: Settings, named: dict[str, LakeAccess | PrefectAccess]) -> dict[str, str]:
+    """Return the addresses of named servers that are not the local ones."""
+    # Whoever puts the address of the local server into .env or a profile, for dbt or the UI, still wants it started.
+    return {
+        kind.name: named[kind.name].url
+        for kind in (lakefs.KIND, prefect.KIND)
+        if kind.name in named and not _is_local(LocalServer(kind, settings), named[kind.name])
+    }
+
+
+def _is_local(server: LocalServer, named: LakeAccess | PrefectAccess) -> bool:
+    """Whether what the settings name is the local server: its address and keys, and nothing else answers there."""
+    if named.url != server.last_url or not _has_its_keys(server, named):
+        return False
+    if server.running_url:
+        return True
+    with health_checks(timeout=_CHECK_TIMEOUT, proxies=False) as answers:
+        return not answers(f"{named.url}{server.kind.health}")
+
+
+def _has_its_keys(server: LocalServer, named: LakeAccess | PrefectAccess) -> bool:
+    try:
+        if isinstance(named, PrefectAccess):
+            return named.auth_string in (None, prefect.read_login(server.data))
+        keys = lakefs.read_credentials(server.data)
+    except ServerFailed:
+        return False
+    given = (named.access_key.get_secret_value(), named.secret_key.get_secret_value())
+    return given == (keys.access_key, keys.secret_key)
+
+
+def _local_lake(server: LocalServer, url: str) -> LakeAccess:
+    from pydantic import SecretStr
+
+    keys = lakefs.read_credentials(server.data)
+    return LakeAccess(url, SecretStr(keys.access_key), SecretStr(keys.secret_key))
+
+
+def _configured_lake(settings: Settings) -> LakeAccess | None:
+    lake = settings.lake
+    values = {
+        "LAKEFS_ENDPOINT": lake.endpoint,
+        "LAKEFS_ACCESS_KEY": lake.access_key,
+        "LAKEFS_SECRET_KEY": lake.secret_key,
+    }
+    if lake.endpoint and lake.access_key and lake.secret_key:
+        return LakeAccess(lake.endpoint.rstrip("/"), lake.access_key, lake.secret_key)
+    missing = [name for name, value in values.items() if not value]
+    if len(missing) < len(values):
+        given = [name for name in values if name not in missing]
+        raise UsageError(
+            f"{' and '.join(given)} given without {' and '.join(missing)}",
+            remedy=f"set {' and '.join(missing)} too in the environment or .env, or none of them for the local lakeFS",
+        )
+    return None
+
+
+def _not_running(server: LocalServer, named: str | None) -> ServerFailed:
+    title, variable = server.kind.title, VARIABLES[server.kind.name]
+    if named:
+        return ServerFailed(
+            f"{title}: {variable}={named} does not answer; it is the local server's address, which is not running",
+            remedy=f"`elt up` starts it, or set {variable} to another",
+        )
+    return ServerFailed(
+        f"{title}: none is configured and the local one is not running", remedy=f"`elt up`, or set {variable}"
+    )

@@ -1,0 +1,158 @@
+"""What counts as a source, what an invalid setting's message shows, and who may read what is written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration import private
+from orchestration.errors import UsageError
+from orchestration.progress import Line
+from orchestration.settings import read_settings, warn_of_readable_secrets
+from orchestration.source import source_names
+from orchestration.spool import spool
+from tests.isolation import ENVIRONMENT
+from tests.support import events_only, settings_of, write_sources
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# sources
+
+
+def test_only_dbt_sources_are_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events_only(tmp_path)
+    (tmp_path / ".env").write_text("GITLAB_API_URL=not a url\n")
+    settings = settings_of(
+        monkeypatch,
+        tmp_path,
+        SHOP_API_URL="http://shop.example",
+        GITHUB_API_URL="https://api.github.com",
+        INTRANET_API_URL="https://a:b@c",
+        SHOP_CITY_API_URL="http://city.example",
+    )
+    assert {name: source.url for name, source in settings.sources.items()} == {"shop": "http://shop.example"}
+
+
+def test_a_source_without_an_address_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sources(tmp_path, {"events": {}}, source="open_data")
+    assert settings_of(monkeypatch, tmp_path).sources == {}
+    named = settings_of(monkeypatch, tmp_path, OPEN_DATA_API_URL="http://data.example", OPEN_DATA_API_TOKEN="sesam")
+    assert list(named.sources) == ["open_data"]
+    assert named.sources["open_data"].token
+
+
+@pytest.mark.parametrize(
+    "text", ["sources: [", "- sources", "sources: 3", "sources: [{}]", "sources:\n  - name: 3", "\xff"]
+)
+def test_a_file_that_is_not_valid_names_no_source_and_stops_no_command(tmp_path: Path, text: str) -> None:
+    events_only(tmp_path)
+    (tmp_path / "models" / "broken.yml").write_text(text, encoding="latin-1")
+    assert source_names(tmp_path) == {"shop"}
+
+
+# messages
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SHOP_API_URL", "https://user:pa/sesam@host"),
+        ("SHOP_API_URL", "https://shop.example/?api_key=sesam"),
+        ("SHOP_API_URL", "shop.example?token=sesam"),
+        ("LAKEFS_ENDPOINT", "http://sesam:sesam@127.0.0.1:8000"),
+        ("PREFECT_API_URL", "https://user:sesam@prefect.example/api"),
+    ],
+)
+def test_an_invalid_address_is_named_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    events_only(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        settings_of(monkeypatch, tmp_path, **{name: value})
+    assert refused.value.cause.startswith(f"{name}: ")
+    assert name in refused.value.remedy
+    assert "sesam" not in refused.value.describe()
+
+
+def test_another_invalid_value_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"^ELT_RETRIES='many': "):
+        settings_of(monkeypatch, tmp_path, ELT_RETRIES="many")
+
+
+# rights
+
+
+def test_an_env_file_with_secrets_that_others_may_read_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(monkeypatch, tmp_path)
+    said: list[str] = []
+    env = tmp_path / ".env"
+    env.write_text("ELT_RETRIES=1\nSHOP_API_TOKEN=\n")
+    env.chmod(0o644)
+    warn_of_readable_secrets(settings, said.append)
+    assert said == []
+    env.write_text("SHOP_API_TOKEN=sesam\nLAKEFS_SECRET_KEY=sesam\n")
+    warn_of_readable_secrets(settings, said.append)
+    (line,) = said
+    assert isinstance(line, Line)
+    assert "LAKEFS_SECRET_KEY, SHOP_API_TOKEN" in line
+    assert f"chmod 600 {env}" in line
+    assert "sesam" not in line
+    env.chmod(0o600)
+    warn_of_readable_secrets(settings, said.append)
+    assert said == [line]
+
+
+def test_the_state_folder_and_all_in_it_are_the_owners(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o755)
+    (state / "kept").touch()
+    before = os.umask(0o022)
+    try:
+        with spool(state, "2025-05-20") as folder:
+            assert mode(folder) == 0o700
+        assert mode(state) == 0o700
+        private.private_folder(tmp_path / "new" / "state")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "new" / "state") == 0o700
+
+
+def test_a_folder_that_is_shared_on_purpose_is_left_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    private.private_folder(shared)
+    assert mode(shared) == 0o1777
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that belongs to another user")
+def test_another_users_folder_is_left_as_it_is(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o755)
+    os.chown(theirs, 65534, 65534)
+    private.private_folder(theirs)
+    assert mode(theirs) == 0o755
+
+
+def test_every_command_makes_files_that_only_the_owner_can_read(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom orchestration.cli import main\nsys.argv = ['elt', '--help']\n"
+        "try: main()\nexcept SystemExit: Path('written').touch()"
+    )
+    made = {"PATH": os.environ["PATH"], **ENVIRONMENT}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=made, check=True, capture_output=True, umask=0o022)
+    assert mode(tmp_path / "written") == 0o600
+
+
+def test_the_sessions_settings_name_no_source() -> None:
+    assert read_settings().sources == {}

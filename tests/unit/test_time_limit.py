@@ -1,0 +1,111 @@
+"""A run ends when its time is over, whatever it waits for."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import pytest
+
+from orchestration.errors import Cancelled, DataFailed, PlatformFailed, TimedOut
+from orchestration.progress import silent
+from orchestration.steps import IN_DOUBT, UNTOUCHED, step
+from orchestration.time_limit import TimeLimitReached, time_limit, timed_out
+
+
+def sleep() -> None:
+    time.sleep(60)
+
+
+def read_a_silent_socket() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.recv(1)
+
+
+def wait_for_a_thread() -> None:
+    threading.Event().wait(60)
+
+
+def ask_duckdb() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("select count(*) from range(1_000_000) a, range(1_000_000) b where a.range < b.range")
+
+
+def take_it_for_an_error() -> None:
+    try:
+        sleep()
+    except BaseException as error:
+        raise PlatformFailed("a library's own words") from error
+
+
+@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, ask_duckdb, take_it_for_an_error])
+def test_work_without_an_end_is_interrupted(work: Callable[[], None]) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with (
+        pytest.raises(TimedOut) as late,
+        time_limit(0.3),
+        step("fetch", "2025-05-20", "elt run 2025-05-20", silent, branch="etl-1"),
+    ):
+        work()
+    error = late.value
+    assert (error.subject, error.step, error.main, error.branch) == ("2025-05-20", "fetch", UNTOUCHED, "etl-1")
+    assert "within 0.3 s" in error.cause
+    assert "ELT_RUN_TIMEOUT" in error.remedy
+    assert error.command == "elt run 2025-05-20"
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert timed_out() is None
+
+
+def test_an_interrupt_that_was_swallowed_is_found_by_the_next_step() -> None:
+    reached: list[str] = []
+
+    def run() -> None:
+        try:
+            sleep()
+        except TimeLimitReached:
+            reached.append("swallowed")
+        with step("merge", "2025-05-20", "", silent, main=IN_DOUBT):
+            reached.append("merged")
+
+    with pytest.raises(TimedOut) as late, time_limit(0.2):
+        run()
+    assert reached == ["swallowed"]
+    assert (late.value.step, late.value.main) == ("merge", UNTOUCHED)
+
+
+def test_between_steps_it_ends_too() -> None:
+    with pytest.raises(TimedOut), time_limit(0.2):
+        sleep()
+
+
+def test_what_ends_in_time_is_not_touched() -> None:
+    with time_limit(60), step("clean", "2025-05-20", "", silent):
+        assert timed_out() is None
+    with pytest.raises(DataFailed), time_limit(60), step("clean", "2025-05-20", "", silent):
+        raise DataFailed("a test failed")
+    with pytest.raises(Cancelled), time_limit(60), step("clean", "2025-05-20", "", silent):
+        raise KeyboardInterrupt
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_outside_the_main_thread_the_next_step_ends_it() -> None:
+    def run() -> None:
+        with time_limit(0.1):
+            time.sleep(0.2)
+            with step("clean", "2025-05-20", "", silent):
+                raise AssertionError("its time is over")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TimedOut) as late:
+        pool.submit(run).result(30)
+    assert late.value.step == "clean"
+
+
+def test_it_is_an_outcome_of_its_own() -> None:
+    assert (TimedOut.outcome, TimedOut.exit_code) == ("TimedOut", 7)
