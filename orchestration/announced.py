@@ -23,6 +23,8 @@ _TOTALS = (
     *("total_rows", "totalRows", "total_size", "totalSize", "num_found", "numFound", "@odata.count", "total"),
 )
 _PAGES = ("total_pages", "totalPages", "num_pages", "numPages", "last_page", "lastPage", "pages")
+_TOTAL_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total")
+_PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages")
 _TRUE_MEANS_MORE = (
     *("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage", "more", "moreAvailable"),
     *("truncated", "is_truncated", "isTruncated"),
@@ -72,8 +74,12 @@ def announced(table: Table, asked: Request, page: Download, fields: Fields) -> A
         more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
     if target := linked(asked, page):
         more.append(f"a Link header with the next page {quoted(target)}")
-    total = _declared(table, page, fields) if isinstance(fetch.total, str) else _number(within, _TOTALS)
-    return Announced(total, _number(within, _PAGES), more[0] if more else "")
+    if isinstance(fetch.total, str):
+        total: tuple[str, int] | None = _declared(table, page, fields)
+    else:
+        total = _number(within, _TOTALS) or _in_header(page, _TOTAL_HEADERS)
+    pages = _number(within, _PAGES) or _in_header(page, _PAGES_HEADERS)
+    return Announced(total, pages, more[0] if more else "")
 
 
 def require_complete(
@@ -107,7 +113,11 @@ def require_complete(
     totals = [found.total for found in announcements[: len(pages)] if found.total]
     if totals:
         name, number = totals[-1]
-        fetched = sum(count_records(page, table) for page in pages)
+        counts = [count_records(page, table) for page in pages]
+        # A page that only its full parse can count is left to the accounting.
+        if None in counts:
+            return
+        fetched = sum(count or 0 for count in counts)
         if number > fetched:
             raise SourceBodyInvalid(
                 f"{table.label}: {name} announces {number:,} records, {fetched:,} came", remedy=remedy
@@ -133,6 +143,13 @@ def _any(within: Sequence[Fields], name: str) -> bytes:
 def _number(within: Sequence[Fields], names: Sequence[str]) -> tuple[str, int] | None:
     for name in names:
         if found := _WHOLE.fullmatch(_any(within, name)):
+            return name, int(found[1])
+    return None
+
+
+def _in_header(page: Download, names: Sequence[str]) -> tuple[str, int] | None:
+    for name in names:
+        if found := _WHOLE.fullmatch(page.headers.get(name, "").strip().encode()):
             return name, int(found[1])
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from orchestration.download import BLANK, Download
+from orchestration.download import BLANK, ENVELOPE_LIMIT, Download
 from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source import Table
 from orchestration.text import examples, quoted
@@ -86,11 +86,30 @@ def value_at(fields: Fields, path: str) -> msgspec.Raw | None:
     return None
 
 
-def count_records(page: Download, table: Table) -> int:
-    """How many records an envelope page holds."""
-    return len(
-        msgspec.json.decode(text_of(envelope_fields(page, table), table.fetch.records or ""), type=list[msgspec.Raw])
-    )
+def count_records(page: Download, table: Table) -> int | None:
+    """How many records a page holds; None where it is too large to be counted here, or is not JSON."""
+    if table.fetch.form == "ndjson":
+        return _count_lines(page)
+    if table.fetch.form == "envelope":
+        text = text_of(envelope_fields(page, table), table.fetch.records or "")
+    elif page.bytes <= ENVELOPE_LIMIT:
+        text = page.path.read_bytes()
+    else:
+        return None
+    try:
+        return len(msgspec.json.decode(text, type=list[msgspec.Raw]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _count_lines(page: Download) -> int | None:
+    count = 0
+    with page.path.open("rb") as file:
+        while line := file.readline(ENVELOPE_LIMIT + 1):
+            if len(line) > ENVELOPE_LIMIT:
+                return None
+            count += bool(line.strip(BLANK))
+    return count
 
 
 def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -> None:

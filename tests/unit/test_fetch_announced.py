@@ -203,3 +203,24 @@ def test_a_field_that_names_the_next_page_under_another_name_is_an_error(api: Ap
 def test_a_next_link_in_another_header_than_declared_is_an_error(api: Api) -> None:
     with pytest.raises(SourceBodyInvalid, match="a Link header with the next page '/events"):
         api.fetch(linked("[1]", "</events?page=2>; rel=next"), paging={"style": "next_link", "next_header": "X-Next"})
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "header", "says"),
+    [
+        ("array", "[1, [2], {}]", "X-Total-Count: 4", "X-Total-Count announces 4 records, 3 came"),
+        ("ndjson", "{}\n\n{}", "x-total: 3", "X-Total announces 3 records, 2 came"),
+        ("array", "[1]", "X-Total-Pages: 2", "X-Total-Pages announces 2 pages, 1 were fetched"),
+    ],
+)
+def test_a_header_may_announce_the_total(api: Api, form: str, body: str, header: str, says: str) -> None:
+    with pytest.raises(SourceBodyInvalid, match=says):
+        api.fetch(answer(body, "200 OK", header), form=form)
+    assert api.fetch(answer(body, "200 OK", header), form=form, total=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "header"), [("[1]", "X-Total-Count: 1"), ("[1]", "X-Total-Count: many"), ("[NaN, 1]", "X-Total-Count: 3")]
+)
+def test_a_header_that_announces_what_came_or_cannot_be_compared_is_fine(api: Api, body: str, header: str) -> None:
+    assert api.fetch(answer(body, "200 OK", header))
