@@ -94,6 +94,7 @@ class LocalServer:
                 if not running:
                     tries -= 1
                     self._restart(report, tries)
+                    begun = time.monotonic()
                 elif time.monotonic() - told > _TELL_EVERY:
                     told = time.monotonic()
                     report(f"waiting for {self.kind.title}, {waited:.0f} s")

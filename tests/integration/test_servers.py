@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,7 @@ from orchestration.servers.worker import POOL
 from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
 from tests.elt_runs import eventually
 from tests.isolation import PROJECT
+from tests.own_lake import own_lake
 
 
 @pytest.fixture
@@ -171,6 +173,60 @@ def test_a_taken_port_is_avoided_and_the_one_found_is_kept(lake: LocalServer, us
     lake.stop(silent)
     lake.start(silent)
     assert lake.wait(silent).url == first.url
+
+
+def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
+    lake: LocalServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    (first,) = local.up(settings, silent)
+    own = local.lake_access(settings)
+    local.down(settings, silent, purge=False)
+    monkeypatch.setattr(ports, "free_port", lambda preferred: int(str(first.url).rpartition(":")[2]))
+    with own_lake(tmp_path / "second") as second:
+        monkeypatch.undo()
+        theirs = second.access
+        assert theirs.endpoint == first.url
+        configured = replace(
+            settings,
+            lake=LakeSettings(endpoint=theirs.endpoint, access_key=theirs.access_key, secret_key=theirs.secret_key),
+        )
+        create_repository(configured, "of-the-second")
+        assert repositories(configured) == ["of-the-second"]
+        assert local.status(configured)[0].state == "configured"
+    # The second one is gone: its keys are not the local server's, so nothing is started in its place.
+    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    with pytest.raises(ServerFailed, match=r"is configured at .* and does not answer"):
+        local.up(configured, silent)
+    # The local server's own address and keys, as .env may hold them: it is started again.
+    remembered = replace(
+        settings, lake=LakeSettings(endpoint=own.endpoint, access_key=own.access_key, secret_key=own.secret_key)
+    )
+    with pytest.raises(ServerFailed, match="does not answer") as stopped:
+        local.lake_access(remembered)
+    assert "`elt up`" in stopped.value.remedy
+    assert local.up(remembered, silent)[0].url == first.url
+    assert local.lake_access(remembered) == own
+    assert repositories(remembered) == []
+
+
+def test_a_local_server_that_had_to_move_from_its_configured_address_says_so(
+    lake: LocalServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    (first,) = local.up(settings, silent)
+    own = local.lake_access(settings)
+    lake.stop(silent)
+    remembered = replace(
+        settings, lake=LakeSettings(endpoint=own.endpoint, access_key=own.access_key, secret_key=own.secret_key)
+    )
+    monkeypatch.setattr("orchestration.servers.access._CHECK_TIMEOUT", 0.5)
+    with (
+        socket.create_server((ports.HOST, int(str(first.url).rpartition(":")[2]))),
+        pytest.raises(ServerFailed, match=f"another program listens at {first.url}, which LAKEFS_ENDPOINT") as moved,
+    ):
+        local.up(remembered, silent)
+    assert f"set LAKEFS_ENDPOINT={lake.running_url}" in moved.value.remedy
 
 
 def test_a_port_lost_between_probing_and_binding_costs_another_try(
