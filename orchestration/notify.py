@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 
 from orchestration.errors import PlatformFailed
-from orchestration.text import indented, shortened
+from orchestration.text import indented, one_line, shortened
 
 _TIMEOUT = 10.0
 _CAUSE = 1_500
@@ -34,8 +34,10 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """All of it, for a person; nothing in the cause is a link or a mention to a chat service."""
-        return "\n".join(part for part in (f"{self.subject}: {self.outcome}", _inert(self.cause), self.link) if part)
+        """All of it, for a person; nothing foreign in it is a link or a mention to a chat service."""
+        return "\n".join(
+            part for part in (f"{_inert(self.subject)}: {self.outcome}", _inert(self.cause), self.link) if part
+        )
 
 
 def _inert(text: str) -> str:
@@ -52,7 +54,8 @@ def send(url: str, notice: Notice) -> None:
     """
     import httpx
 
-    notice = replace(notice, cause=indented(shortened(notice.cause, _CAUSE)))
+    # The subject is a parameter of the flow run, as it was given.
+    notice = replace(notice, subject=one_line(notice.subject), cause=indented(shortened(notice.cause, _CAUSE)))
     try:
         answer = httpx.post(url, json={"text": notice.text, **asdict(notice)}, timeout=_TIMEOUT)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:

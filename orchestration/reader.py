@@ -151,7 +151,10 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
             _, rows = _ask(
                 connection,
                 f"""
-                select reason, count(*), list({{'page': page, 'record': record}} order by page, record)[:{examples}]
+                select
+                    reason,
+                    count(*),
+                    arg_min({{'page': page, 'record': record}}, row(page, record), {max(1, examples)})[:{examples}]
                 from {read_parquet([f"s3://{lake.repository}/{ref}/{key}"])}
                 group by reason
                 order by reason

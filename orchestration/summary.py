@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from orchestration.dbt_results import BuildResult
     from orchestration.receipt import Receipt
 
+_REASONS = 20
+"""The most reject reasons shown."""
+
 
 def commit_url(endpoint: str, repository: str, commit: str) -> str:
     """The page of a commit in lakeFS's UI."""
@@ -52,7 +55,10 @@ def _summary(
         )
         reasons = [(t, r, n) for t, parts in built.accounting.items() for r, n in parts.rejected.items()]
         if reasons:
-            yield from _table(("table", "rejected for", "rows"), reasons)
+            most = sorted(reasons, key=lambda reason: -reason[2])[:_REASONS]
+            yield from _table(("table", "rejected for", "rows"), most)
+            if more := len(reasons) - len(most):
+                yield f"{more:,} more reasons\n"
         drift = [(t, _Code(quoted(f)), n) for t, parts in built.accounting.items() for f, n in parts.drift.items()]
         if drift:
             yield from _table(("table", "undeclared field", "records"), drift)

@@ -125,10 +125,12 @@ def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
 
 def test_a_cause_is_no_link_or_call_of_a_chat_service(webhook: Webhook) -> None:
     cause = "<!channel> <http://evil|next: click> ![p](http://evil/p.png) @here @Everyone a@allies.org &\x1b\u202e"
-    send(webhook.url, Notice("2025-05-20", "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
+    subject = "<!here>\n2025-05-21"
+    send(webhook.url, Notice(subject, "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
 
     (told,) = webhook.told
-    assert told["text"].split("\n")[1:] == [
+    assert told["text"].split("\n") == [
+        r"&lt;!here&gt;\n2025-05-21: SourceFailed",
         "&lt;!channel&gt; &lt;http://evil|next: click&gt; ![p] (http://evil/p.png) @ here @ Everyone a@allies.org "
         r"&amp;\x1b\u202e",
         "  2025-05-21: Published",

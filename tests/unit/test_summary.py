@@ -179,7 +179,10 @@ def test_foreign_text_is_shown_and_is_no_markdown_or_html(foreign: str) -> None:
 def test_a_summary_is_short_whatever_the_run_met() -> None:
     drift = {f"{number:02}{'`' * 80}… (4000000 characters)": 3 for number in range(20)}
     parts = replace(CLEAN, raw=3, drift=drift, drift_fields=200_000)
+    parts = replace(parts, rejected={f"column_{number:03}_not_integer": number for number in range(500)})
     text = summary("t", "x" * 15_000_000, built(accounting={"events": parts}), {})
 
     assert len(text) < 15_000
+    assert "| events | column_499_not_integer | 499 |\n" in text
+    assert "\n480 more reasons\n" in text
     assert "events: 199,980 more undeclared fields" in text
