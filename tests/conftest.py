@@ -13,7 +13,7 @@ from itertools import count
 
 import pytest
 
-from tests.isolation import ENVIRONMENT, PERSONAL, isolate
+from tests.isolation import ENVIRONMENT, PERSONAL, isolate, release
 
 isolate()
 
@@ -31,6 +31,12 @@ from tests.own_lake import repository_of
 from tests.support import RETAIL, copy_project, fetched_in_pages
 
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """No test is left to watch."""
+    release()
 
 
 @pytest.fixture(autouse=True)

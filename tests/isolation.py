@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from threading import Event
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PERSONAL = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
@@ -26,6 +27,9 @@ _REFUSED = tuple(
         Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect").expanduser().absolute(),
     )
 )
+
+
+_ended = Event()
 
 
 def _session_folder() -> Path:
@@ -51,10 +55,17 @@ PROJECT = Path(ENVIRONMENT["ELT_PROJECT_DIR"])
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
+    if _ended.is_set():
+        return
     if event in ("open", "os.listdir") and isinstance(arguments[0], (str, bytes, os.PathLike)):
         path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 (a link to these is not followed)
         if path in _REFUSED or path.startswith(tuple(f"{refused}{os.sep}" for refused in _REFUSED)):
             raise AssertionError(f"a test must not touch {path}: it belongs to the person at the keyboard")
+
+
+def release() -> None:
+    """Refuse no more: pytest goes back to its first folder, and removes old temporary ones by relative names."""
+    _ended.set()
 
 
 def isolate() -> None:
