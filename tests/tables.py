@@ -88,7 +88,17 @@ def write_table(
             ]
         ),
     )
-    edit_yaml(project / f"models/curated/{name}_accounting.yml", lambda content: content.pop("unit_tests", None))
+    edit_yaml(project / f"models/curated/{name}_accounting.yml", lambda content: _account(content, earliest))
+
+
+def _account(content: Any, instant: str) -> None:
+    """Puts the table's instant in place of the template's, or takes the test of it out."""
+    content.pop("unit_tests")
+    (model,) = content["models"]
+    for test in model["data_tests"]:
+        if limited := test.get("other_dates_within_limit"):
+            limited["arguments"]["column"] = instant
+    model["data_tests"] = [test for test in model["data_tests"] if instant or "other_dates_within_limit" not in test]
 
 
 def _in_yaml(raw: str) -> str:

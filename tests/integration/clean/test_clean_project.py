@@ -19,7 +19,7 @@ CLOSED = (
     "('accepted_keys', null, 97), ('curated_keys', null, 97)"
 )
 INSTANTS = (
-    "create table {table} as "
+    "create table events as "
     "select make_timestamptz(2025, 5, day, 12, 0, 0) as timestamp from (select unnest([{days}]) as day) as days"
 )
 LISTED = "create table products as select 'POST' as stock_code; "
