@@ -15,7 +15,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -114,6 +114,25 @@ def start(command: list[str], folder: Path, port: int = 1) -> process.Process:
         port=port,
         url=f"http://{ports.HOST}:{port}",
     )
+
+
+def children() -> list[list[str]]:
+    """The commands of all processes that this one or its children started and that live."""
+    found: list[list[str]] = []
+    for child in psutil.Process().children(recursive=True):
+        # The servers that earlier tests stopped stay zombies: nobody waits for them.
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            found.append(child.cmdline())
+    return found
+
+
+def test_dead_children_of_earlier_tests_are_passed_over(tmp_path: Path) -> None:
+    dead = start(["true"], tmp_path)
+    deadline = time.monotonic() + 10
+    while psutil.Process(dead.pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+    assert ["true"] not in children()
+    os.waitpid(dead.pid, 0)
 
 
 def pretend_running(settings: Settings, name: str, url: str) -> None:
@@ -235,7 +254,7 @@ def test_a_process_is_not_left_behind_without_a_pid_file(tmp_path: Path, monkeyp
     monkeypatch.setattr(process, "write_private", full)
     with pytest.raises(OSError, match="no space"):
         start(["sleep", "61.25"], tmp_path)
-    assert not [child for child in psutil.Process().children() if child.cmdline() == ["sleep", "61.25"]]
+    assert ["sleep", "61.25"] not in children()
 
 
 def test_only_the_process_itself_or_a_child_listens_on_its_port(tmp_path: Path) -> None:
@@ -668,7 +687,7 @@ def test_an_interrupted_build_ends_its_compiler_and_is_done_by_the_next(
 
     with pytest.raises(KeyboardInterrupt):
         build.lakefs_binary(make_settings(tmp_path), interrupt)
-    assert not [child for child in psutil.Process().children(recursive=True) if "62.75" in child.cmdline()]
+    assert not any("62.75" in command for command in children())
     folder = program_folder(tmp_path)
     assert [path.suffix for path in folder.iterdir()] == [".partial"]
     script(fake_go / "go", FAKE_BUILD % "")
