@@ -120,4 +120,4 @@ def _profile() -> PrefectAccess | None:
     return PrefectAccess(api.url, api.auth_string) if api.url else None
 
 
-KIND = Kind("prefect", "Prefect", port=4200, path=_PATH, health="/health", limit=120, prepare=prepare)
+KIND = Kind("prefect", "Prefect", port=4200, path=_PATH, health="/health", limit=300, prepare=prepare)
