@@ -104,6 +104,7 @@ def state_of(watch: Watch, run: Callable[[], Published]) -> State[Any]:
 def guarded(subject: str, run: Callable[[], State[Any]]) -> State[Any]:
     """The state that `run` gives, or one named for what it raised."""
     restrict_rights()
+    escape_run_logs()
     try:
         with time_limit(read_settings().elt.run_timeout):
             return run()
@@ -146,7 +147,6 @@ def _show(watch: Watch, state: State[Any], published: Published | None) -> None:
 
 def logged() -> Report:
     """Return a report that writes to the run's log, each line at its own level."""
-    escape_run_logs()
     logger = get_run_logger()
     return lambda line: logger.log(level_of(line), "%s", line)
 
