@@ -23,7 +23,9 @@ from pathlib import Path
 import psutil
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from orchestration.cli import app
 from orchestration.errors import ServerFailed, UsageError
 from orchestration.progress import silent
 from orchestration.servers import build, files, lakefs, local, ports, prefect, process, toolchain
@@ -114,6 +116,24 @@ def start(command: list[str], folder: Path, port: int = 1) -> process.Process:
         port=port,
         url=f"http://{ports.HOST}:{port}",
     )
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_status_shows_secrets_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    settings = with_local_keys(make_settings(tmp_path), NOBODY)
+    prefect.prepare(settings, settings.state_dir / "prefect", silent)
+    remember_stopped(settings, "lakefs", NOBODY)
+    remember_stopped(settings, "prefect", f"{NOBODY}/api")
+    monkeypatch.setenv("ELT_STATE_DIR", str(settings.state_dir))
+    keys, login = lakefs.read_credentials(settings.state_dir / "lakefs"), local.logins(settings)["prefect"]
+    plain, shown = (CliRunner().invoke(app, ["status", *form, *more]).output for more in ((), ("--show-login",)))
+    for secret in (keys.secret_key, login["auth_string"]):
+        assert secret not in plain
+        assert secret in shown
+    assert keys.encrypt_key not in shown
+    assert keys.signing_key not in shown
 
 
 def children() -> list[list[str]]:
