@@ -222,7 +222,7 @@ def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
                 {
                     "schedules": [
                         {
-                            "cron": schedule["schedule"]["cron"],
+                            "rrule": schedule["schedule"]["rrule"],
                             "timezone": schedule["schedule"]["timezone"],
                             "slug": schedule["slug"],
                             "active": schedule["active"],
@@ -367,6 +367,7 @@ def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Ni
     first = nightly.begin(
         "ingest-clean/daily-ingest", environment={"ELT_RUN_TIMEOUT": "10"}, execution_date=ENDLESS, run_type="daily"
     )
+    nightly.until(first, lambda run: run.start_time)
     second = nightly.begin("ingest-clean/daily-ingest", execution_date=GOOD)
 
     ended, later = nightly.ended(first), nightly.ended(second)

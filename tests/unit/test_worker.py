@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.server.schemas.schedules import RRuleSchedule
 from pydantic import SecretStr
 
 from orchestration.deploy import QUEUES, deploy
@@ -107,6 +110,16 @@ def test_every_deployment_waits_in_a_queue_that_is_made() -> None:
 
     # One that is missing Prefect would make itself, with the last priority.
     assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
+
+
+def test_prefects_own_scheduler_finds_the_nightly_dates() -> None:
+    deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
+    (nightly,) = (schedule for one in deployed for schedule in one.get("schedules", ()))
+    schedule = RRuleSchedule(rrule=nightly["rrule"], timezone=nightly["timezone"])
+
+    found = asyncio.run(schedule.get_dates(2, start=datetime(2026, 2, 28, 12, tzinfo=UTC)))
+
+    assert [str(date)[:19] for date in found] == ["2026-03-01 03:00:00", "2026-03-02 03:00:00"]
 
 
 def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path) -> None:
