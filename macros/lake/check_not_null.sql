@@ -6,7 +6,7 @@
 {#- The counts stand in the file's footer, so no row is read again. -#}
 {% macro duckdb__check_not_null(uri, columns) %}
     {%- set nulls = run_query(
-        "select path_in_schema, sum(stats_null_count) as nulls from parquet_metadata('" ~ uri ~ "')"
+        "select path_in_schema, sum(stats_null_count) as nulls from parquet_metadata(" ~ literal(uri) ~ ")"
         ~ " group by 1 having sum(stats_null_count) > 0 order by 1"
     ) -%}
     {%- for row in nulls.rows if row[0] in columns -%}

@@ -5,5 +5,5 @@
 
 {#- `date=…` in the key is where the file lies, not a column of it. -#}
 {% macro duckdb__read_parquet_file(uri) -%}
-    read_parquet('{{ uri }}', hive_partitioning = false)
+    read_parquet({{ literal(uri) }}, hive_partitioning = false)
 {%- endmacro %}

@@ -6,5 +6,5 @@
 {% macro duckdb__write_parquet(query, uri) -%}
     copy (
         {{ query }}
-    ) to '{{ uri }}' (format parquet, compression snappy)
+    ) to {{ literal(uri) }} (format parquet, compression snappy)
 {%- endmacro %}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -77,3 +78,9 @@ def test_an_invisible_mark_in_a_name_is_seen_in_the_failure(bench: Bench) -> Non
         bench.build([day]).require_passed()
     assert r"undeclared field '\ufeffEvent ID' in 2 of 2 records" in failed.value.cause
     assert "field='Event ID', records_without_it=2" in failed.value.cause
+
+
+def test_a_folder_with_a_quote_in_its_name_is_read_and_written(bench: Bench) -> None:
+    bench = replace(bench, root=bench.root / "it's")
+    bench.build().require_passed()
+    assert bench.file("events").exists()
