@@ -1,11 +1,16 @@
 """The time limit of a whole run, `ELT_RUN_TIMEOUT`: it interrupts the main thread, whatever that waits for.
 
+DuckDB does not always let go: closing a connection waits for its other threads, which may work on one query for days.
+A process that has not ended `GRACE` seconds after the limit exits with the code of TimedOut; Prefect reports a crash.
+
 One run at a time has a limit in a process, as a signal's handler belongs to the process.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +19,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from orchestration.errors import TimedOut
+
+GRACE = 120.0
+"""Seconds that an interrupted run has to clean up."""
 
 _AGAIN = 30.0
 
@@ -29,6 +37,7 @@ class _Limit:
 
 
 _limit: _Limit | None = None
+_backstop: threading.Timer | None = None
 
 
 @contextmanager
@@ -40,9 +49,9 @@ def time_limit(seconds: float) -> Iterator[None]:
     Raises:
         TimedOut: The block did not end in time, whatever it raised then.
     """
-    global _limit
-    _limit = _Limit(seconds, time.monotonic() + seconds)
+    global _limit, _backstop
     main = threading.current_thread() is threading.main_thread()
+    _limit = _Limit(seconds, time.monotonic() + seconds)
     if main:
         former = signal.signal(signal.SIGALRM, _interrupt)
         # Again after a while, should a library have kept the first one for itself.
@@ -59,6 +68,9 @@ def time_limit(seconds: float) -> Iterator[None]:
         if main:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, former)
+        if _backstop is not None:
+            _backstop.cancel()
+            _backstop = None
         _limit = None
 
 
@@ -73,4 +85,17 @@ def timed_out() -> TimedOut | None:
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
+    global _backstop
+    if _backstop is None:
+        _backstop = threading.Timer(GRACE, _exit)
+        _backstop.daemon = True
+        _backstop.start()
     raise TimeLimitReached
+
+
+def _exit() -> None:
+    error = timed_out()
+    if error is None:
+        return
+    print(f"{error.outcome}: {error.describe()}; it could not be interrupted either", file=sys.stderr, flush=True)
+    os._exit(error.exit_code)

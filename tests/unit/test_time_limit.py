@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import duckdb
 import pytest
 
 from orchestration.errors import Cancelled, DataFailed, PlatformFailed, TimedOut
@@ -32,11 +33,6 @@ def wait_for_a_thread() -> None:
     threading.Event().wait(60)
 
 
-def ask_duckdb() -> None:
-    with duckdb.connect() as connection:
-        connection.execute("select count(*) from range(1_000_000) a, range(1_000_000) b where a.range < b.range")
-
-
 def take_it_for_an_error() -> None:
     try:
         sleep()
@@ -44,7 +40,7 @@ def take_it_for_an_error() -> None:
         raise PlatformFailed("a library's own words") from error
 
 
-@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, ask_duckdb, take_it_for_an_error])
+@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, take_it_for_an_error])
 def test_work_without_an_end_is_interrupted(work: Callable[[], None]) -> None:
     before = signal.getsignal(signal.SIGALRM)
     with (
@@ -78,6 +74,23 @@ def test_an_interrupt_that_was_swallowed_is_found_by_the_next_step() -> None:
         run()
     assert reached == ["swallowed"]
     assert (late.value.step, late.value.main) == ("merge", UNTOUCHED)
+
+
+UNINTERRUPTIBLE = """
+import duckdb
+from orchestration import time_limit
+
+time_limit.GRACE = 0.5
+with time_limit.time_limit(0.3), duckdb.connect() as connection:
+    connection.execute("select count(*) from range(10_000_000) a, range(10_000_000) b where a.range * b.range = -1")
+"""
+"""Two threads work on this for days, and closing the connection waits for both."""
+
+
+def test_a_process_that_cannot_be_interrupted_exits() -> None:
+    ended = subprocess.run([sys.executable, "-c", UNINTERRUPTIBLE], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == TimedOut.exit_code
+    assert "TimedOut: the run did not end within 0.3 s" in ended.stderr
 
 
 def test_between_steps_it_ends_too() -> None:
