@@ -58,7 +58,7 @@ def test_a_day_without_rows_fails_the_data(bench: Bench) -> None:
 def test_a_declared_field_gone_from_every_record_fails_the_data(bench: Bench) -> None:
     gone = [{name: value for name, value in event(f"e{number}").items() if name != "Country"} for number in range(3)]
     result = bench.build([gone])
-    with pytest.raises(DataFailed, match="field=Country"):
+    with pytest.raises(DataFailed, match="field='Country'"):
         result.require_passed()
 
 
