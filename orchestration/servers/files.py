@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration.errors import ServerFailed
+from orchestration.text import one_line
 
 _TAIL_BYTES = 16_384
+_LINE = 200
+"""Characters shown of one line of a log."""
 
 
 @contextmanager
@@ -50,14 +53,19 @@ def write_private(path: Path, content: Mapping[str, object]) -> None:
 
 
 def last_lines(log: Path, count: int = 15) -> str:
-    """The last `count` lines of a log, indented for a message; a note where there are none."""
+    """Return the last lines of a log for a message: indented, long ones cut; a note where there are none."""
+    # lakeFS logs its whole configuration in one line, and the end of an error is what gets cut.
+    return "\n".join(f"  {one_line(line, _LINE)}" for line in tail(log)[-count:]) or "  (nothing was logged)"
+
+
+def tail(log: Path) -> list[str]:
+    """Return the last lines of a log, whole but for the first; none where there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
+            return file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
-        lines = []
-    return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing was logged)"
+        return []
 
 
 @contextmanager

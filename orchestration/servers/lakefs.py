@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed
 from orchestration.servers.build import lakefs_binary
-from orchestration.servers.files import last_lines, write_private
+from orchestration.servers.files import tail, write_private
 from orchestration.servers.model import Kind, Launch
 from orchestration.servers.ports import HOST
 
@@ -93,7 +93,7 @@ def repair(data: Path, log: Path) -> bool:
     It creates its administrator first and notes that it is set up last; in between it refuses to start for ever. It has
     never served anybody then, so nothing is lost.
     """
-    said = last_lines(log)
+    said = "\n".join(tail(log)[-15:])
     if "create initial admin user" not in said or "already exists" not in said:
         return False
     shutil.rmtree(data / _METADATA)
