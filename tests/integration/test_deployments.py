@@ -222,7 +222,8 @@ def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
                 {
                     "schedules": [
                         {
-                            "rrule": schedule["schedule"]["rrule"],
+                            # Prefect puts a start in 2020 on a line before it.
+                            "rrule": schedule["schedule"]["rrule"].rpartition("\n")[2],
                             "timezone": schedule["schedule"]["timezone"],
                             "slug": schedule["slug"],
                             "active": schedule["active"],
