@@ -239,7 +239,7 @@ def test_blanks_around_a_body_are_fine(fetch: Fetcher) -> None:
     ("body", "says"),
     [
         ('{"data": [1], "next": "x", }', "is not JSON"),
-        ('{"rows": []}', "no list 'data', only rows"),
+        ('{"rows": []}', "no list 'data', only 'rows'"),
         ('{"data": {}}', "no list 'data'"),
         ('{"data": []}', "no field 'next'"),
         ('{"data": [], "next": ["x"]}', "no text or number"),

@@ -285,7 +285,7 @@ def test_a_date_that_moves_every_time_is_a_conflict(lake: Lake, settings: MakeSe
     slow = publishing_meanwhile(lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=TRIES)
 
     with pytest.raises(Conflict) as error:
-        run_date(request_for(lake, settings(100), execution_date), Stages(merge_to_main=slow))
+        run_date(request_for(lake, settings(180), execution_date), Stages(merge_to_main=slow))
 
     assert error.value.exit_code == 6
     assert list(lake.branches(f"etl-{execution_date}")) == [error.value.branch]
