@@ -60,7 +60,7 @@ def announced(table: Table, asked: Request, page: Download, fields: Fields) -> A
     """What a page announces; nothing where the source declares `total: false`.
 
     Raises:
-        SourceBodyInvalid: The field that is declared as the total is no number.
+        SourceBodyInvalid: The field that is declared as the total is not a number.
     """
     fetch = table.fetch
     if fetch.total is False:

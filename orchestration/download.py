@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestration.deadline import Deadline
 from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
 from orchestration.spool import writing
-from orchestration.text import one_line, quoted
+from orchestration.text import FOREIGN_LIMIT, one_line, quoted
 
 if TYPE_CHECKING:
     import httpx
@@ -121,7 +121,7 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     if 300 <= status < 400:
         to = response.headers.get("Location")
         raise SourceRefused(
-            f"{said} to {'nowhere' if to is None else quoted(to, 200)}: redirects are not followed",
+            f"{said} to {'nowhere' if to is None else quoted(to, FOREIGN_LIMIT)}: redirects are not followed",
             status=status,
             remedy=address,
         )

@@ -10,12 +10,11 @@ import msgspec
 from orchestration.download import BLANK, ENVELOPE_LIMIT, Download
 from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source import Table
-from orchestration.text import examples, quoted
+from orchestration.text import FOREIGN_LIMIT, examples, quoted
 
 Fields = Mapping[str, msgspec.Raw]
 """Fields of an object, still as JSON text."""
 
-_SHOWN = 200
 _FALSE_MEANS_FAILURE = ("ok", "success", "succeeded", "successful")
 _TRUE_MEANS_FAILURE = ("incomplete_results", "incomplete", "partial", "timed_out")
 _STATUSES = ("status", "stat")
@@ -69,7 +68,7 @@ def value_at(fields: Fields, path: str) -> msgspec.Raw | None:
     A name may itself hold a dot: the whole path is looked up first, then what is before and after each dot.
 
     Raises:
-        ValueError: What is on the way is no object; names it.
+        ValueError: What is on the way is not an object; names it.
     """
     if path in fields:
         return fields[path]
@@ -117,7 +116,7 @@ def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -
     if not signs:
         return
     words = [
-        f"{name} {quoted(text.decode(errors='replace'), _SHOWN)}"
+        f"{name} {quoted(text.decode(errors='replace'), FOREIGN_LIMIT)}"
         for name in _WORDS
         if (text := text_of(fields, name)) not in (b"", b"null")
     ]

@@ -23,7 +23,7 @@ from orchestration.progress import Report, warning
 from orchestration.retry import Patience, patience, patiently
 from orchestration.settings import EltSettings, Settings, SourceSettings
 from orchestration.source import Table, may_end_pages
-from orchestration.text import quoted
+from orchestration.text import FOREIGN_LIMIT, quoted
 
 if TYPE_CHECKING:
     import ssl
@@ -188,7 +188,7 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
             )
         same = _identity(table, request)
         if same in asked:
-            raise _circle(table, number, asked[same], f"{quoted(request.address, 200)} was asked for before")
+            raise _circle(table, number, asked[same], f"{quoted(request.address, FOREIGN_LIMIT)} was asked for before")
         asked[same] = number
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
         wanted = (client, table, request.address, run.spool / key, run.limit(table, used), deadline)
@@ -207,7 +207,9 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
         digest = _digest_of_records(table, page, fields)
         if digest:
             if digest in seen:
-                raise _circle(table, number, seen[digest], f"{quoted(request.address, 200)} answered the same")
+                raise _circle(
+                    table, number, seen[digest], f"{quoted(request.address, FOREIGN_LIMIT)} answered the same"
+                )
             seen[digest] = full = number
             # Numbered pages went on, so an empty one before belongs to the date.
             yield from (*held, raw)
@@ -267,6 +269,6 @@ def _identity(table: Table, request: Request) -> object:
         return identity(request.address)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: {quoted(request.url, 200)} cannot be asked for: {error}",
+            f"{table.label}: {quoted(request.url, FOREIGN_LIMIT)} cannot be asked for: {error}",
             remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
         ) from error

@@ -12,10 +12,7 @@ from orchestration.envelope import Fields, value_at
 from orchestration.errors import SourceBodyInvalid
 from orchestration.link_header import Link, parse_links
 from orchestration.source import Table
-from orchestration.text import quoted
-
-_SHOWN = 200
-"""Characters shown of an address or a header."""
+from orchestration.text import FOREIGN_LIMIT, quoted
 
 
 def first_request(table: Table, base_url: str, execution_date: str) -> Request:
@@ -101,7 +98,7 @@ def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:
         targets = _targets(asked, lines)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: the Link header {quoted(', '.join(lines), _SHOWN)} cannot be read: {error}",
+            f"{table.label}: the Link header {quoted(', '.join(lines), FOREIGN_LIMIT)} cannot be read: {error}",
             remedy="correct the API: RFC 8288 defines the header",
         ) from error
     addresses = [_same_origin(table, asked.address, target) for target in targets]
@@ -124,7 +121,7 @@ def _only(table: Table, what: str, values: Collection[str]) -> str | None:
     if len(values) > 1:
         raise SourceBodyInvalid(
             f"{table.label}: a page names {len(values)} different {what}: "
-            + ", ".join(quoted(value, _SHOWN) for value in sorted(values)[:3]),
+            + ", ".join(quoted(value, FOREIGN_LIMIT) for value in sorted(values)[:3]),
             remedy="correct the API",
         )
     return next(iter(values), None)
@@ -137,11 +134,12 @@ def _same_origin(table: Table, asked: str, link: str) -> str:
         ours = same_origin(asked, target)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {quoted(link, _SHOWN)} is no address: {error}", remedy=remedy
+            f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} is no address: {error}", remedy=remedy
         ) from error
     if not ours:
         # The token must not travel to another host.
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {quoted(link, _SHOWN)} leads away from {resolve(asked, '/')}", remedy=remedy
+            f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} leads away from {resolve(asked, '/')}",
+            remedy=remedy,
         )
     return target

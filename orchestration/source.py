@@ -104,7 +104,7 @@ class Table(msgspec.Struct, frozen=True):
     source: str
     name: str
     fetch: Fetch
-    loss_limit: float = 0.5
+    loss_limit: float
 
     @property
     def label(self) -> str:

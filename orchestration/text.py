@@ -17,6 +17,9 @@ EXAMPLES = 5
 NAME_LIMIT = 80
 """Characters shown of one foreign name or key."""
 
+FOREIGN_LIMIT = 200
+"""Characters shown of one foreign address, header or field of an envelope."""
+
 LINE_LIMIT = 300
 """Characters shown of one foreign record, row or message inside a line."""
 

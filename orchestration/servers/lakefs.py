@@ -93,7 +93,7 @@ def repair(data: Path, log: Path) -> bool:
     It creates its administrator first and notes that it is set up last; in between it refuses to start for ever. It has
     never served anybody then, so nothing is lost.
     """
-    said = "\n".join(tail(log)[-15:])
+    said = "\n".join(tail(log))
     if "create initial admin user" not in said or "already exists" not in said:
         return False
     shutil.rmtree(data / _METADATA)
