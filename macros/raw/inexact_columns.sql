@@ -1,5 +1,5 @@
 {#- The text of a JSON number with a point or an exponent is the engine's, not the source's: 17850.0 and 17850 may be one
-    number, and 1e400 and NaN are none. The text is tested first, since finding its JSON type reads the record again:
+    number, and 1e400 and NaN are not finite. The text is tested first, since finding its JSON type reads the record again:
     by the range it begins in, then by a pattern. -#}
 {% macro inexact_columns(names, table) %}
     {{- return(adapter.dispatch('inexact_columns', 'ingest_clean')(names, table)) -}}

@@ -1,3 +1,3 @@
 {% macro blank(text) -%}
-    ({{ text }} is null or {{ matches(text, '[\\x09-\\x0D \\x{A0}]*') }})
+    ({{ text }} is null or {{ matches(text, white_space() ~ '*') }})
 {%- endmacro %}

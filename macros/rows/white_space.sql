@@ -1,9 +1,14 @@
-{#- The characters that `blank` and `trimmed` know too. -#}
+{#- As a pattern; `trimmed` lists the same characters. -#}
+{% macro white_space() -%}
+    [\x09-\x0D \x{A0}]
+{%- endmacro %}
+
+
 {% macro has_white_space(text) -%}
-    regexp_matches({{ text }}, '[\x09-\x0D \x{A0}]')
+    regexp_matches({{ text }}, '{{ white_space() }}')
 {%- endmacro %}
 
 
 {% macro without_white_space(text) -%}
-    regexp_replace({{ text }}, '[\x09-\x0D \x{A0}]', '', 'g')
+    regexp_replace({{ text }}, '{{ white_space() }}', '', 'g')
 {%- endmacro %}
