@@ -37,7 +37,7 @@ _STOP_WAIT = 5.0
 def lakefs_binary(settings: Settings, report: Report) -> Path:
     """Return the lakeFS server of LAKEFS_VERSION: from PATH, built before with the same pins, or built now.
 
-    A build takes 2 to 4 minutes. Its program is kept in the user's cache folder, by the pins it was built with;
+    A build takes 4 to 8 minutes on two cores. Its program is kept in the user's cache folder, by the pins it was built with;
     programs of other pins are removed when unused for UNUSED_DAYS. An interrupted build leaves no program, only Go's
     own caches, from which the next one continues. Of two builds at once, one works and the other waits for it.
 
@@ -107,7 +107,7 @@ def _build(settings: Settings, binary: Path, report: Report) -> None:
         left.unlink()
     linker = f"-s -w -X github.com/treeverse/lakefs/pkg/version.Version={LAKEFS_VERSION}"
     command = [*go, "build", "-v", "-trimpath", "-ldflags", linker, "-o", str(partial), _PACKAGE]
-    report(f"building lakeFS {LAKEFS_VERSION}, once per machine, 2 to 4 minutes (log: {log})")
+    report(f"building lakeFS {LAKEFS_VERSION}, once per machine, 4 to 8 minutes on two cores (log: {log})")
     begun = time.monotonic()
     code = _run(command, module, _environment(caches), log, report)
     if code or not _is_wanted(partial):
