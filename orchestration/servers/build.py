@@ -37,9 +37,9 @@ _STOP_WAIT = 5.0
 def lakefs_binary(settings: Settings, report: Report) -> Path:
     """Return the lakeFS server of LAKEFS_VERSION: from PATH, built before with the same pins, or built now.
 
-    A build takes 4 to 8 minutes on two cores. Its program is kept in the user's cache folder, by the pins it was built with;
-    programs of other pins are removed when unused for UNUSED_DAYS. An interrupted build leaves no program, only Go's
-    own caches, from which the next one continues. Of two builds at once, one works and the other waits for it.
+    A build takes 4 to 8 minutes on two cores. Its program is kept in the user's cache folder, by the pins it was built
+    with; programs of other pins are removed when unused for UNUSED_DAYS. An interrupted build leaves no program, only
+    Go's own caches, from which the next one continues. Of two builds at once, one works and the other waits for it.
 
     Raises:
         ServerFailed: There is nothing to build it with, or the build failed; names its log.
