@@ -40,13 +40,16 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting that an earlier test left in the environment reaches a test."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep what an earlier test left in the environment, and its umask, from every test."""
+    before = os.umask(0o022)
     for name in list(os.environ):
         if name.startswith(PERSONAL) and name not in ENVIRONMENT:
             monkeypatch.delenv(name)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session")
