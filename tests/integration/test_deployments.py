@@ -44,7 +44,7 @@ from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
-from tests.elt_runs import Shown, endless, prefect_environment
+from tests.elt_runs import Shown, endless, eventually, prefect_environment
 from tests.integration.test_secrets import files_below, forms, leaks
 from tests.isolation import PROJECT
 from tests.own_lake import OwnLake, own_lake, repository_of
@@ -476,6 +476,9 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
     access = nightly.own.access
     secret = access.secret_key.get_secret_value()
     sought = forms(secret, access.access_key.get_secret_value()) | forms(TOKEN)
+    # Prefect keeps the environment of a run in a private file of the worker's as long as the run lasts.
+    attempts = (nightly.state / "worker" / "tmp").glob
+    assert eventually(lambda: list(attempts("prefect-workspace-attempt-*")), lambda left: not left) == []
     places = files_below(nightly.state, prefect_server.data, prefect_server.log.parent)
     kinds = ("flows", "flow_runs", "task_runs", "logs", "artifacts", "variables", "block_documents", "deployments")
     places |= {kind: json.dumps(nightly.shown.all(kind)).encode() for kind in kinds}
@@ -491,7 +494,10 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
     assert leaks(places, sought, tmp_path) == []
 
 
-def test_the_deployments_are_made_once(nightly: Nightly) -> None:
+def test_the_deployments_are_made_once(nightly: Nightly, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in nightly.environment.items():
+        monkeypatch.setenv(name, value)
+    refresh_global_settings_context()
     before = {one["name"]: one["id"] for one in nightly.shown.all("deployments")}
 
     deploy(nightly.environment["PREFECT_API_URL"], PROJECT, silent)
