@@ -25,7 +25,7 @@ test-faults: setup ## Spoil every request of a run in every way, and print the m
 	@$(UV) run --no-sync pytest tests/faults -s
 
 docs: setup ## Write the dbt docs as one static page, target/docs/index.html; no server is needed to read it
-	@$(UV) run --no-sync python -m orchestration.dbt_docs
+	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
 check: ## Check lock file, format, lint of Python and SQL, types
 	$(UV) lock --check

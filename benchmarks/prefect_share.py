@@ -21,11 +21,11 @@ from statistics import median
 
 from benchmarks.day import DAY, fetched_as, serving, write_day
 from examples.events_api.forms import MEDIA_TYPES
-from orchestration.lake import open_lake
-from orchestration.lake_setup import init_lake
-from orchestration.launch import run_date_flow, use_prefect
+from orchestration.context import DateRequest
+from orchestration.flows.launch import run_date_flow, use_prefect
+from orchestration.lake.client import open_lake
+from orchestration.lake.setup import init_lake
 from orchestration.progress import silent
-from orchestration.request import DateRequest
 from orchestration.run import run_date
 from orchestration.settings import read_settings
 from tests.support import copy_project

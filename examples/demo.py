@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from examples.events_api import Options, create_app, serving
-from orchestration.reader import aligned
+from orchestration.analyst.query import aligned
 
 ROWS = 1_000
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run `elt`; Ctrl-C while it is still being loaded ends as it does later."""
     try:
-        from orchestration.cli import main as elt
+        from orchestration.cli.app import main as elt
     except KeyboardInterrupt:
         from orchestration.errors import Cancelled
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration import keys
-from orchestration.fetch import Page, fetch_date
-from orchestration.lake_setup import require_lake
-from orchestration.receipt import Receipt, read_receipt
-from orchestration.request import DateRequest
-from orchestration.source import Table, read_tables
+from orchestration.context import DateRequest
+from orchestration.lake import keys
+from orchestration.lake.receipt import Receipt, read_receipt
+from orchestration.lake.setup import require_lake
+from orchestration.source.config import Table, read_tables
+from orchestration.source.fetch import Page, fetch_date
 from orchestration.transform import current_code, outputs_of
 
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from orchestration import keys
+from orchestration.context import DateRequest
 from orchestration.errors import LakeError, LakeNoChanges
 from orchestration.extract import Extracted
-from orchestration.fetch import Page
-from orchestration.lake import Lake
-from orchestration.request import DateRequest
+from orchestration.lake import keys
+from orchestration.lake.client import Lake
+from orchestration.source.fetch import Page
 
 _UPLOADS_AT_ONCE = 4
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration import keys
-from orchestration.dbt_results import BuildResult
+from orchestration.context import MartsRequest
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import UsageError
-from orchestration.lake_setup import require_lake
+from orchestration.lake import keys
+from orchestration.lake.catalog import PublishedDates, published_dates
+from orchestration.lake.receipt import Receipt, marts_receipt, read_receipt
+from orchestration.lake.setup import require_lake
 from orchestration.publish import (
     Published,
     Vouched,
@@ -21,11 +24,8 @@ from orchestration.publish import (
     tidy,
     unchanged,
 )
-from orchestration.published import PublishedDates, published_dates
-from orchestration.receipt import Receipt, marts_receipt, read_receipt
-from orchestration.request import MartsRequest
-from orchestration.spool import spool
 from orchestration.transform import build_marts, current_code, outputs_of
+from orchestration.workdir import spool
 
 
 @dataclass(frozen=True)

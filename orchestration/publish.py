@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestration import keys
-from orchestration.dbt_results import BuildResult
+from orchestration.context import DateRequest, Request
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import (
     Conflict,
     DataFailed,
@@ -17,12 +17,12 @@ from orchestration.errors import (
     PlatformFailed,
 )
 from orchestration.extract import Extracted
-from orchestration.gate import require_gate
-from orchestration.lake import MAIN, Lake, LakeObject
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake, LakeObject
+from orchestration.lake.gate import require_gate
+from orchestration.lake.receipt import Receipt, date_receipt
 from orchestration.land import Landed
 from orchestration.progress import warning
-from orchestration.receipt import Receipt, date_receipt
-from orchestration.request import DateRequest, Request
 from orchestration.steps import IN_DOUBT
 from orchestration.text import key_list
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration import keys
-from orchestration.dbt_results import BuildResult
+from orchestration.context import DateRequest
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.extract import Extracted, extract_raw
+from orchestration.lake import keys
 from orchestration.land import Landed, commit_raw
 from orchestration.publish import Published, Vouched, begin_anew, commit_curated, merge_to_main, tidy, unchanged
-from orchestration.request import DateRequest
-from orchestration.spool import spool
 from orchestration.transform import clean
+from orchestration.workdir import spool
 
 
 @dataclass(frozen=True)

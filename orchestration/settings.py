@@ -171,7 +171,7 @@ def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:
     """Return what is set of the dbt sources; a FOO_API_URL of no source is somebody else's variable."""
-    from orchestration.source import source_names
+    from orchestration.source.config import source_names
 
     found = {name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in source_names(project_dir)}
     return {name: source for name, source in found.items() if source.url}

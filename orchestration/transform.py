@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.dbt_build import RunFile, build
-from orchestration.dbt_manifest import (
+from orchestration.context import TARGET, DateRequest, MartsRequest, Request
+from orchestration.dbt_runner.build import RunFile, build
+from orchestration.dbt_runner.manifest import (
     DATE_SELECTOR,
     MARTS_SELECTOR,
     code_digest,
     models_of,
     published_models,
 )
-from orchestration.dbt_results import BuildResult
-from orchestration.dbt_session import Project
+from orchestration.dbt_runner.results import BuildResult
+from orchestration.dbt_runner.session import Project
 from orchestration.errors import DataFailed
-from orchestration.gateway import gateway_of
-from orchestration.request import TARGET, DateRequest, MartsRequest, Request
+from orchestration.lake.s3 import gateway_of
 
 if TYPE_CHECKING:
+    from orchestration.lake.catalog import PublishedDates
     from orchestration.land import Landed
-    from orchestration.published import PublishedDates
 
 
 def current_code(request: Request) -> str:

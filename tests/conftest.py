@@ -19,9 +19,9 @@ isolate()
 
 # ruff: noqa: E402 (Prefect reads its settings when it is imported)
 from examples.events_api import Options, create_app, serving
-from orchestration.lake import Lake
-from orchestration.lake_connection import LakeConnection
-from orchestration.lake_setup import init_lake
+from orchestration.lake.client import Lake
+from orchestration.lake.connection import LakeConnection
+from orchestration.lake.setup import init_lake
 from orchestration.servers import lakefs, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess, lake_access

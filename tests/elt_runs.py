@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from orchestration.lake import Lake
+from orchestration.lake.client import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
 
@@ -24,7 +24,7 @@ CLOSED = "http://127.0.0.1:9"
 """Nobody answers there."""
 
 LIMIT = 180.0
-ELT = "from orchestration.cli import main; main()"
+ELT = "from orchestration.cli.app import main; main()"
 REMOVING_NOTHING = f"import shutil; shutil.rmtree = lambda *a, **k: None; {ELT}"
 """Leaves spool and temporary files where they are, so that they can be read afterwards."""
 

@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from orchestration.fetch import Page, fetch_date
 from orchestration.settings import SourceSettings
-from orchestration.source import read_tables
+from orchestration.source.config import read_tables
+from orchestration.source.fetch import Page, fetch_date
 from tests.bad_answers.case import Case, Wire, answer
 from tests.bad_answers.server import AnswerServer, answering
 from tests.support import events_only, settings_of

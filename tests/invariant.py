@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from orchestration.lake import MAIN, Lake
+from orchestration.lake.client import MAIN, Lake
 
 Tree = Mapping[str, str]
 """The checksums of a commit's objects, by key."""

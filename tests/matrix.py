@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 
-from orchestration.lake import Lake
+from orchestration.lake.client import Lake
 from tests.pipeline import KILLED, Ended, Pipeline, publications_of, require_whole
 from tests.proxy import Proxy, Spoil, kind_of, proxied
 

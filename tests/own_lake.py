@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_connection import LakeConnection
-from orchestration.lake_setup import _ensure_gate, _ensure_repository, _set_rules
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.connection import LakeConnection
+from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
 from orchestration.progress import silent
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer

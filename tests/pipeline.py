@@ -13,11 +13,11 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
-from orchestration import keys
+from orchestration.context import DateRequest
 from orchestration.errors import IngestCleanError
-from orchestration.lake import MAIN, Lake, open_lake
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake, open_lake
 from orchestration.progress import silent
-from orchestration.request import DateRequest
 from orchestration.run import Stages, run_date
 from orchestration.settings import read_settings
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestration import publish
-from orchestration.dbt_results import BuildResult
+from orchestration.context import DateRequest
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.extract import Extracted, extract_raw
-from orchestration.lake import MAIN
+from orchestration.lake.client import MAIN
 from orchestration.land import Landed
 from orchestration.publish import Vouched, commit_curated
-from orchestration.request import DateRequest
 from orchestration.run import Stages
 
 OPEN_GATE = b"""name: gate main

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestration.dbt_results import BuildResult, NodeResult
-from orchestration.lake import Lake
+from orchestration.context import DateRequest
+from orchestration.dbt_runner.results import BuildResult, NodeResult
+from orchestration.lake.client import Lake
 from orchestration.progress import silent
-from orchestration.request import DateRequest
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"

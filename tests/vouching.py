@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from orchestration import keys
 from orchestration.errors import GateRefused
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_setup import _ensure_gate, _ensure_repository
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.setup import _ensure_gate, _ensure_repository
 from orchestration.settings import PROJECT_DIR
 
 Writes = Mapping[str, bytes | None]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from orchestration.eda.page import render
 from orchestration.eda.profile import profile
 from orchestration.eda.store import StoredReport, store_report
-from orchestration.lake import Lake
+from orchestration.lake.client import Lake
 
 __all__ = ["StoredReport", "make_report"]
 

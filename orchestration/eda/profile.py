@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestration import keys
+from orchestration.analyst.query import duckdb_on
 from orchestration.eda.calendar import calendar
 from orchestration.eda.model import DateRows, Profile, Revenue, Table
 from orchestration.eda.scan import EXACT_ROWS, scan
 from orchestration.errors import PlatformFailed, UsageError
-from orchestration.lake import Lake
-from orchestration.published import PublishedDates, published_dates
-from orchestration.reader import duckdb_on
-from orchestration.receipt import Receipt, read_receipt
+from orchestration.lake import keys
+from orchestration.lake.catalog import PublishedDates, published_dates
+from orchestration.lake.client import Lake
+from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestration.errors import LakeExists, LakeNoChanges, LakeNotFound
-from orchestration.lake import MAIN, Lake
+from orchestration.lake.client import MAIN, Lake
 
 BRANCH = "reports"
 KEY = "reports/eda.html"

@@ -12,8 +12,8 @@ from prefect.settings import get_current_settings
 
 from orchestration.dates import day_before
 from orchestration.errors import IngestCleanError
-from orchestration.notify import Notice, send
-from orchestration.secret_blocks import notify_url
+from orchestration.flows.notify import Notice, send
+from orchestration.flows.secrets import notify_url
 from orchestration.settings import read_settings
 
 

@@ -8,12 +8,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from orchestration.context import DateRequest, RunType
 from orchestration.dates import day_before, parse_execution_date
 from orchestration.flows.hooks import notify
-from orchestration.flows.runs import Watch, logged, origin_of, settings_for, state_of
-from orchestration.lake import open_lake
+from orchestration.flows.states import Watch, logged, origin_of, settings_for, state_of
+from orchestration.lake.client import open_lake
 from orchestration.publish import Published
-from orchestration.request import DateRequest, RunType
 from orchestration.run import Stages, run_date
 
 

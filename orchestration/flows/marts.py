@@ -7,12 +7,12 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from orchestration.context import MartsRequest
 from orchestration.flows.hooks import notify
-from orchestration.flows.runs import Watch, logged, origin_of, settings_for, state_of
-from orchestration.lake import open_lake
+from orchestration.flows.states import Watch, logged, origin_of, settings_for, state_of
+from orchestration.lake.client import open_lake
 from orchestration.marts import MartsStages, run_marts
 from orchestration.publish import Published
-from orchestration.request import MartsRequest
 
 
 @flow(

@@ -11,8 +11,8 @@ from prefect.states import Completed
 
 from orchestration.eda import make_report
 from orchestration.flows.hooks import notify
-from orchestration.flows.runs import guarded, origin_of, settings_for
-from orchestration.lake import MAIN, open_lake
+from orchestration.flows.states import guarded, origin_of, settings_for
+from orchestration.lake.client import MAIN, open_lake
 
 
 @flow(

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys
-from orchestration.lake import Lake
+from orchestration.lake import keys
+from orchestration.lake.client import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess
 from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, endless, eventually, prefect_environment
@@ -34,7 +34,7 @@ transform.gateway_of = lambda lake: replace(right(lake), secret_key="sesamsesam"
 """
 THE_FLOW_ITSELF = """
 import sys
-from orchestration.launch import run_date_flow
+from orchestration.flows.launch import run_date_flow
 from orchestration.settings import read_settings
 sys.exit(run_date_flow(read_settings(), sys.argv[2], "daily", force=False).exit_code)
 """

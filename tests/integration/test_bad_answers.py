@@ -12,10 +12,10 @@ import duckdb
 import pytest
 import yaml
 
-from orchestration import keys
 from orchestration.errors import IngestCleanError
-from orchestration.lake import MAIN, Lake
-from orchestration.receipt import read_receipt
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import read_receipt
 from orchestration.run import run_date
 from orchestration.settings import Settings
 from tests.bad_answers import CASES

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.cli import app
-from orchestration.lake import Lake
+from orchestration.cli.app import app
+from orchestration.lake.client import Lake
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
 from tests.isolation import PROJECT
@@ -58,7 +58,7 @@ def test_every_command_has_help_and_stands_in_the_readme(elt: Elt) -> None:
 def test_help_imports_nothing_heavy() -> None:
     heavy = {"prefect", "dbt", "lakefs_sdk", "duckdb", "httpx", "pydantic", "tenacity", "psutil"}
     code = (
-        "import sys\nfrom orchestration.cli import main\nsys.argv = ['elt', '--help']\n"
+        "import sys\nfrom orchestration.cli.app import main\nsys.argv = ['elt', '--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\nprint(sorted(sys.modules), file=sys.stderr)"
     )
 

@@ -16,10 +16,10 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys
-from orchestration.lake import MAIN, Lake
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import read_receipt
 from orchestration.progress import silent
-from orchestration.receipt import read_receipt
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
 from tests.elt_runs import Ended, prefect_environment

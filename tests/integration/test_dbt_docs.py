@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration import dbt_docs
-from orchestration.dbt_build import RunFile
-from orchestration.dbt_plugin import set_statement, variables
+from orchestration.dbt_runner import docs as dbt_docs
+from orchestration.dbt_runner.build import RunFile
+from orchestration.dbt_runner.plugin import set_statement, variables
 from tests.support import copy_project
 
 LINEAGES = (

@@ -32,14 +32,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys
-from orchestration.deploy import QUEUES, deploy
-from orchestration.history import publications
-from orchestration.lake import MAIN, Lake
+from orchestration.context import LINK
+from orchestration.flows.deploy import QUEUES, deploy
+from orchestration.flows.secrets import LAKE, save
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.history import publications
+from orchestration.lake.receipt import read_receipt
 from orchestration.progress import silent
-from orchestration.receipt import read_receipt
-from orchestration.request import LINK
-from orchestration.secret_blocks import LAKE, save
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import PrefectAccess

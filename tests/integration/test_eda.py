@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import pytest
 
 from examples.events_api import Options, accounting, create_app, serving
+from orchestration.analyst.query import query
+from orchestration.context import MartsRequest
 from orchestration.eda import make_report, store
 from orchestration.eda.model import Instants, Numbers, Profile, Texts
 from orchestration.eda.page import render
 from orchestration.eda.profile import profile
 from orchestration.errors import DataFailed, GateRefused, UsageError
-from orchestration.lake import MAIN, Lake
+from orchestration.lake.client import MAIN, Lake
 from orchestration.marts import run_marts
-from orchestration.reader import query
-from orchestration.request import MartsRequest
 from orchestration.run import run_date
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import Settings

@@ -27,8 +27,8 @@ from orchestration.errors import (
     SpoolFailed,
     UsageError,
 )
-from orchestration.fetch import Page, fetch_date
-from orchestration.source import read_tables
+from orchestration.source.config import read_tables
+from orchestration.source.fetch import Page, fetch_date
 from tests.support import events_only, settings_of
 
 DATE = "2025-05-20"

@@ -11,13 +11,13 @@ import pytest
 from prefect.context import refresh_global_settings_context
 
 from examples.events_api import accounting
-from orchestration import keys
+from orchestration.context import LINK, code_version
 from orchestration.flows.marts import marts
 from orchestration.flows.report import eda_report
-from orchestration.history import publications
-from orchestration.lake import MAIN, Lake
-from orchestration.receipt import read_receipt
-from orchestration.request import LINK, code_version
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.history import publications
+from orchestration.lake.receipt import read_receipt
 from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR
 from orchestration.text import indented

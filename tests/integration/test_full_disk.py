@@ -17,7 +17,7 @@ import pytest
 
 from examples.events_api import Options, create_app, serving
 from orchestration.errors import error_class
-from orchestration.lake import Lake
+from orchestration.lake.client import Lake
 from orchestration.progress import Report
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer

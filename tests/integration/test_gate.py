@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from orchestration import keys
 from orchestration.errors import GateRefused
-from orchestration.lake import MAIN, Lake
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
 from tests.vouching import Writes, commit, md5, merge, page, receipt, refused, vouched
 
 OTHER_ACTION = b"""

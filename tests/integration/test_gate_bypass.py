@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from orchestration import keys
 from orchestration.errors import GateMissing, GateRefused, LakeRefused
-from orchestration.gate import gate_file, require_gate
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_setup import _ensure_gate
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.gate import gate_file, require_gate
+from orchestration.lake.setup import _ensure_gate
 from orchestration.settings import PROJECT_DIR
 from tests.sabotage import OPEN_GATE
 from tests.vouching import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched

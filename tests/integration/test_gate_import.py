@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from orchestration import keys
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_connection import LakeConnection
-from orchestration.lake_setup import _ensure_protection
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.connection import LakeConnection
+from orchestration.lake.setup import _ensure_protection
 from orchestration.servers import lakefs
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from orchestration import keys
 from orchestration.errors import Conflict, GateRefused, LakeNoChanges
-from orchestration.lake import MAIN, Lake
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
 from tests.invariant import MARTS, Tree, violations
 from tests.vouching import commit, install_gate, md5, merge, page, receipt, vouched
 

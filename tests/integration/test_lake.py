@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from orchestration import keys
 from orchestration.errors import (
     Conflict,
     GateRefused,
@@ -23,9 +22,10 @@ from orchestration.errors import (
     LakeServerError,
     LakeUnreachable,
 )
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_connection import LakeConnection
-from orchestration.lake_errors import error_for
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.connection import LakeConnection
+from orchestration.lake.errors import error_for
 from orchestration.servers.local import LakeAccess
 from tests.proxy import Proxy, Spoil, proxied
 
@@ -93,7 +93,7 @@ def test_listings_go_over_all_pages(lake: Lake, branch: str, execution_date: str
         lake.put(branch, name, b"[]", RAW)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestration.lake_connection.PAGE", 2)
+        patch.setattr("orchestration.lake.connection.PAGE", 2)
         assert [found.key for found in lake.objects(branch, f"raw/shop/events/date={execution_date}/")] == names
         assert list(lake.uncommitted(branch)) == names
 
@@ -222,7 +222,7 @@ def test_the_gates_own_words_are_kept(lake: Lake, branch: str, page: str, execut
 
 
 def test_a_stray_write_on_main_is_named(open_repository: Callable[..., Lake], page: str, execution_date: str) -> None:
-    from orchestration.lake_setup import _ensure_repository
+    from orchestration.lake.setup import _ensure_repository
 
     bare = open_repository("stray-writes")
     _ensure_repository(bare, "lakefs", print)
@@ -282,7 +282,7 @@ def test_every_call_survives_an_unclear_answer(
 def test_an_answer_that_stays_unclear_is_an_error_of_its_own(
     spoilt: Lake, proxy: Proxy, spoil: Spoil, error: type[LakeError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestration.lake_connection._WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("orchestration.lake.connection._WAITS", (0.01, 0.01, 0.01))
     proxy.spoil("GET", "/commits/main", spoil, acted=False, times=99)
 
     with pytest.raises(error, match="read main"):
@@ -292,7 +292,7 @@ def test_an_answer_that_stays_unclear_is_an_error_of_its_own(
 
 
 def test_no_server_is_unreachable_with_the_remedy(access: LakeAccess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.lake_connection._WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("orchestration.lake.connection._WAITS", (0.01, 0.01, 0.01))
     connection = LakeConnection(replace(access, endpoint="http://127.0.0.1:9"), timeout=2)
     nowhere = Lake(connection, "project")
 

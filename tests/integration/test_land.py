@@ -11,16 +11,16 @@ import httpx
 import pytest
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys
 from orchestration.errors import GateMissing, LakeError, LakeRefused, SourceFailed, UsageError
 from orchestration.extract import extract_raw
-from orchestration.fetch import Page
-from orchestration.lake import MAIN, Lake, LakeObject
-from orchestration.lake_setup import _ensure_repository
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake, LakeObject
+from orchestration.lake.setup import _ensure_repository
 from orchestration.land import Landed, commit_raw, land
 from orchestration.settings import Settings
-from orchestration.source import read_tables
-from orchestration.spool import spool
+from orchestration.source.config import read_tables
+from orchestration.source.fetch import Page
+from orchestration.workdir import spool
 from tests.support import (
     RETAIL,
     copy_project,

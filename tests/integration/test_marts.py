@@ -12,15 +12,15 @@ import pytest
 import yaml
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys
+from orchestration.analyst.query import query
+from orchestration.context import MartsRequest
 from orchestration.errors import DataFailed, PlatformFailed, UsageError
-from orchestration.history import publications
-from orchestration.lake import MAIN, Lake
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.history import publications
+from orchestration.lake.receipt import read_receipt
 from orchestration.marts import MartsStages, commit_marts, cut_branch, run_marts
 from orchestration.publish import Published, Vouched, merge_to_main
-from orchestration.reader import query
-from orchestration.receipt import read_receipt
-from orchestration.request import MartsRequest
 from orchestration.run import run_date
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import Settings

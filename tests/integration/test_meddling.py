@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import keys
-from orchestration.lake import Lake
-from orchestration.lake_setup import init_lake
+from orchestration.lake import keys
+from orchestration.lake.client import Lake
+from orchestration.lake.setup import init_lake
 from orchestration.progress import silent
 from orchestration.run import Stages
 from tests.integration.test_races import fast_overtakes_slow, newer

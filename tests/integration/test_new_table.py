@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys
-from orchestration.lake import MAIN, Lake
-from orchestration.reader import query, rejects
-from orchestration.receipt import read_receipt
+from orchestration.analyst.query import query, rejects
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import read_receipt
 from orchestration.run import run_date
 from tests.dbt_runs import dbt
 from tests.support import copy_project, keys_of, request_for, settings_of

@@ -17,13 +17,13 @@ import yaml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.events_api import Options, accounting, create_app, serving
-from orchestration import keys
-from orchestration.gate import gate_file
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_setup import init_lake
+from orchestration.analyst.query import query
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.gate import gate_file
+from orchestration.lake.receipt import read_receipt
+from orchestration.lake.setup import init_lake
 from orchestration.progress import silent
-from orchestration.reader import query
-from orchestration.receipt import read_receipt
 from orchestration.run import Stages
 from orchestration.settings import PROJECT_DIR
 from tests.matrix import PATIENT, Bench

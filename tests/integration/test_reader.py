@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from examples.events_api import Options, create_app, serving
+from orchestration.analyst.query import aligned, duckdb_on, query, rejects
 from orchestration.errors import PlatformFailed, UsageError
-from orchestration.lake import MAIN, Lake
-from orchestration.reader import aligned, duckdb_on, query, rejects
+from orchestration.lake.client import MAIN, Lake
 from orchestration.run import run_date
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import Settings

@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orchestration import keys
-from orchestration.lake import MAIN, Lake
+from orchestration.analyst.query import query
+from orchestration.context import MartsRequest
+from orchestration.lake import keys
+from orchestration.lake.catalog import published_dates
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import read_receipt
 from orchestration.marts import run_marts
 from orchestration.progress import silent
-from orchestration.published import published_dates
-from orchestration.reader import query
-from orchestration.receipt import read_receipt
-from orchestration.request import MartsRequest
 from orchestration.run import run_date
 from orchestration.servers.local import LakeAccess
 from tests.own_lake import repository_of

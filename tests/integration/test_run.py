@@ -13,21 +13,23 @@ import pytest
 import yaml
 
 from examples.events_api import Options, accounting, create_app, serving
-from orchestration import keys, request, transform
-from orchestration.dbt_manifest import load_manifest
-from orchestration.dbt_results import BuildResult
+from orchestration import context as request
+from orchestration import transform
+from orchestration.analyst.query import query, rejects
+from orchestration.context import DateRequest, MartsRequest
+from orchestration.dbt_runner.manifest import load_manifest
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import Conflict, DataFailed, GateMissing, PlatformFailed, SourceBodyInvalid
 from orchestration.extract import Extracted, extract_raw
-from orchestration.history import publications
-from orchestration.lake import MAIN, Lake
+from orchestration.lake import keys
+from orchestration.lake.catalog import PublishedDates
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.history import publications
+from orchestration.lake.receipt import read_receipt
 from orchestration.land import Landed
 from orchestration.marts import Pinned, cut_branch
 from orchestration.progress import silent
 from orchestration.publish import TRIES, Published, Vouched, merge_to_main
-from orchestration.published import PublishedDates
-from orchestration.reader import query, rejects
-from orchestration.receipt import read_receipt
-from orchestration.request import DateRequest, MartsRequest
 from orchestration.run import Stages, run_date
 from orchestration.settings import Settings
 from orchestration.steps import UNTOUCHED

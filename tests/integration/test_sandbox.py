@@ -13,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from examples.events_api import Options, create_app, serving
-from orchestration.cli import app
+from orchestration.analyst.sandbox import create, differences, drop, listed, variables
+from orchestration.cli.app import app
 from orchestration.errors import GateRefused, UsageError
-from orchestration.lake import MAIN, Lake
+from orchestration.lake.client import MAIN, Lake
 from orchestration.run import run_date
-from orchestration.sandbox import create, differences, drop, listed, variables
 from orchestration.servers.local import LakeAccess
 from tests.dbt_runs import DbtEnded, dbt
 from tests.own_lake import repository_of

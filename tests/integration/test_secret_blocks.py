@@ -21,11 +21,11 @@ from prefect.context import refresh_global_settings_context
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from orchestration.deploy import deploy
 from orchestration.errors import PlatformFailed, UsageError
-from orchestration.launch import use_prefect
+from orchestration.flows.deploy import deploy
+from orchestration.flows.launch import use_prefect
+from orchestration.flows.secrets import LAKE, NOTIFY, completed, load, notify_url, save, token_block
 from orchestration.progress import silent
-from orchestration.secret_blocks import LAKE, NOTIFY, completed, load, notify_url, save, token_block
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
 from orchestration.settings import (

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
-from orchestration.lake import MAIN, Lake
+from orchestration.lake.client import MAIN, Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import LakeAccess
 from tests.elt_runs import Runs, Shown

@@ -17,8 +17,8 @@ import psutil
 import pytest
 from prefect.context import refresh_global_settings_context
 
-from orchestration.deploy import deploy
 from orchestration.errors import ServerFailed
+from orchestration.flows.deploy import deploy
 from orchestration.progress import silent
 from orchestration.servers import local, ports, prefect
 from orchestration.servers.background import LocalServer

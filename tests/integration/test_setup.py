@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import keys
 from orchestration.errors import GateMissing, LakeDirty, LakeRefused, PlatformFailed
-from orchestration.gate import gate_file
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_setup import _ensure_gate, _ensure_repository, _set_rules, init_lake, require_lake
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.gate import gate_file
+from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules, init_lake, require_lake
 from orchestration.settings import PROJECT_DIR
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here needs the events that name a branch, whose hooks lakeFS sees late."""
-    monkeypatch.setattr("orchestration.lake_setup._ACTIONS_CACHED", 0.0)
+    monkeypatch.setattr("orchestration.lake.setup._ACTIONS_CACHED", 0.0)
 
 
 def test_a_second_init_changes_nothing(lake: Lake) -> None:

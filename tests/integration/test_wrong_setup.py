@@ -20,16 +20,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from examples.events_api import Options, create_app, serving
-from orchestration import keys, transform
-from orchestration.dbt_results import BuildResult
+from orchestration import transform
+from orchestration.context import DateRequest
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import error_class
-from orchestration.gate import gate_file
-from orchestration.gateway import gateway_of
-from orchestration.lake import MAIN, Lake
-from orchestration.lake_setup import _ensure_gate, _ensure_repository, _set_rules
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.gate import gate_file
+from orchestration.lake.s3 import gateway_of
+from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
 from orchestration.land import Landed
 from orchestration.progress import silent
-from orchestration.request import DateRequest
 from orchestration.run import Stages
 from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.address import Request, identity, resolve, same_origin
+from orchestration.source.address import Request, identity, resolve, same_origin
 
 
 @pytest.mark.parametrize(

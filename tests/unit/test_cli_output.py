@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
-from orchestration import cli, history, lake, launch, reader, sandbox
+from orchestration.analyst import query as reader
+from orchestration.analyst import sandbox
+from orchestration.analyst.query import Answer, Rejects
+from orchestration.analyst.sandbox import Difference
+from orchestration.cli import app as cli
 from orchestration.errors import Cancelled, DataFailed, IngestCleanError, SourceFailed
-from orchestration.flows.runs import escape_run_logs
-from orchestration.history import Publication
-from orchestration.reader import Answer, Rejects
-from orchestration.sandbox import Difference
+from orchestration.flows import launch
+from orchestration.flows.states import escape_run_logs
+from orchestration.lake import client as lake
+from orchestration.lake import history
+from orchestration.lake.history import Publication
 
 FOREIGN = "\x1b]0;x\x07\x9b31m\x7f\u202e\ufeff\ud83d\r\nPublished: all is well"
 KEYS = ["outcome", "exit_code", "subject", "step", "cause", "main", "branch", "remedy", "command"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.dbt_results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
+from orchestration.dbt_runner.results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
 from tests.support import built
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.deadline import Deadline
 from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut
+from orchestration.source.deadline import Deadline
 from tests.bad_answers.case import Wire, answer
 from tests.fetching import Api, certificate, records
 

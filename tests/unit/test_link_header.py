@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from orchestration.link_header import Link, parse_links
+from orchestration.source.link_header import Link, parse_links
 
 
 def following(header: str) -> list[str]:

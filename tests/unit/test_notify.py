@@ -25,7 +25,7 @@ from orchestration.errors import PlatformFailed
 from orchestration.flows.hooks import notify
 from orchestration.flows.ingest import ingest_clean
 from orchestration.flows.marts import marts
-from orchestration.notify import Notice, send
+from orchestration.flows.notify import Notice, send
 from tests.elt_runs import CLOSED
 
 SECRET = "T0SESAM/B0SESAM"

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import keys
-from orchestration.reader import create_view
+from orchestration.analyst.query import create_view
+from orchestration.lake import keys
 
 
 def test_the_date_of_a_file_hides_no_column(tmp_path: Path) -> None:

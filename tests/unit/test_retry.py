@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.deadline import deadline_after
 from orchestration.errors import (
     DataFailed,
     IngestCleanError,
@@ -20,8 +19,9 @@ from orchestration.errors import (
     SourceUnreachable,
 )
 from orchestration.progress import Line, level_of, silent, warning
-from orchestration.retry import Patience, patience, patiently
 from orchestration.settings import EltSettings
+from orchestration.source.deadline import deadline_after
+from orchestration.source.retry import Patience, patience, patiently
 
 QUICK = Patience(retries=3, wait=0.0, longest=600.0)
 

@@ -25,7 +25,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from orchestration.cli import app
+from orchestration.cli.app import app
 from orchestration.errors import ServerFailed, UsageError
 from orchestration.progress import silent
 from orchestration.servers import build, files, lakefs, local, ports, prefect, process, toolchain

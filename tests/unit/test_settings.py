@@ -14,8 +14,8 @@ from orchestration import private
 from orchestration.errors import UsageError
 from orchestration.progress import Line
 from orchestration.settings import read_settings, warn_of_readable_secrets
-from orchestration.source import source_names
-from orchestration.spool import spool
+from orchestration.source.config import source_names
+from orchestration.workdir import spool
 from tests.isolation import ENVIRONMENT
 from tests.support import events_only, settings_of, write_sources
 
@@ -146,7 +146,7 @@ def test_another_users_folder_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_every_command_makes_files_that_only_the_owner_can_read(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom orchestration.cli import main\nsys.argv = ['elt', '--help']\n"
+        "import sys\nfrom pathlib import Path\nfrom orchestration.cli.app import main\nsys.argv = ['elt', '--help']\n"
         "try: main()\nexcept SystemExit: Path('written').touch()"
     )
     made = {"PATH": os.environ["PATH"], **ENVIRONMENT}

@@ -6,7 +6,7 @@ import yaml
 
 from orchestration.errors import UsageError
 from orchestration.settings import PROJECT_DIR
-from orchestration.source import Paging, read_tables
+from orchestration.source.config import Paging, read_tables
 from tests.support import EVENTS, events_only, write_sources
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from orchestration import keys
-from orchestration.dbt_results import Kind, NodeResult, TableAccounting
-from orchestration.receipt import Receipt
-from orchestration.summary import before_and_after, commit_url, dbt_table, summary
+from orchestration.dbt_runner.results import Kind, NodeResult, TableAccounting
+from orchestration.flows.artifacts import before_and_after, commit_url, dbt_table, summary
+from orchestration.lake import keys
+from orchestration.lake.receipt import Receipt
 from tests.support import built
 
 PARTS = TableAccounting(

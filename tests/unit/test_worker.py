@@ -14,8 +14,8 @@ import yaml
 from prefect.server.schemas.schedules import RRuleSchedule
 from pydantic import SecretStr
 
-from orchestration.deploy import QUEUES, deploy
 from orchestration.errors import UsageError
+from orchestration.flows.deploy import QUEUES, deploy
 from orchestration.progress import silent
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from orchestration.dbt_build import Engine, RunFile, build, environment
-from orchestration.dbt_manifest import DATE_SELECTOR, load_manifest
-from orchestration.dbt_results import BuildResult
-from orchestration.dbt_session import Project
-from orchestration.gateway import Gateway
+from orchestration.dbt_runner.build import Engine, RunFile, build, environment
+from orchestration.dbt_runner.manifest import DATE_SELECTOR, load_manifest
+from orchestration.dbt_runner.results import BuildResult
+from orchestration.dbt_runner.session import Project
+from orchestration.lake.s3 import Gateway
 from orchestration.progress import Report, silent
 from orchestration.settings import PROJECT_DIR
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestration.dbt_results import BuildResult
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import DataFailed
-from orchestration.receipt import date_receipt
+from orchestration.lake.receipt import date_receipt
 
 from .conftest import DATE, Bench, event
 

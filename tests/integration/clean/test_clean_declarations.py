@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestration.dbt_build import Engine
-from orchestration.dbt_session import Project, dbt_session, invoke
+from orchestration.dbt_runner.build import Engine
+from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import DataFailed, SourceBodyInvalid, UsageError
 
 from .conftest import DATE, Bench, event, parsed, product
@@ -146,7 +146,7 @@ def test_a_field_list_unlike_the_yaml_does_not_compile(
 
 
 def test_empty_is_refused_on_the_lake(bench: Bench) -> None:
-    from orchestration.dbt_build import environment
+    from orchestration.dbt_runner.build import environment
 
     bench.build().require_passed()
     written = bench.file("events").read_bytes()

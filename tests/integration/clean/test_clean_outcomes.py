@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.dbt_build import RunFile, environment
-from orchestration.dbt_manifest import load_manifest
-from orchestration.dbt_session import dbt_session
+from orchestration.dbt_runner.build import RunFile, environment
+from orchestration.dbt_runner.manifest import load_manifest
+from orchestration.dbt_runner.session import dbt_session
 from orchestration.errors import DataFailed, PlatformFailed, SourceBodyInvalid, UsageError
 
 from .conftest import DATE, SECRET, Bench, event, product

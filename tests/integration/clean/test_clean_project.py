@@ -6,9 +6,9 @@ from typing import Any
 
 import duckdb
 
-from orchestration.dbt_build import Engine, environment
-from orchestration.dbt_manifest import code_digest, load_manifest
-from orchestration.dbt_session import Project
+from orchestration.dbt_runner.build import Engine, environment
+from orchestration.dbt_runner.manifest import code_digest, load_manifest
+from orchestration.dbt_runner.session import Project
 from orchestration.settings import PROJECT_DIR
 
 from .conftest import DATE, Bench

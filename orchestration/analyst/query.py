@@ -1,0 +1,223 @@
+"""Reading what is published, with DuckDB, at one pinned commit: `elt sql` and `elt rejects`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import IngestCleanError, LakeNotFound, PlatformFailed, UsageError
+from orchestration.lake import keys
+from orchestration.lake.catalog import published_files
+from orchestration.lake.client import Lake
+from orchestration.lake.s3 import gateway_of, open_gateway
+from orchestration.settings import Settings
+from orchestration.source.config import read_tables
+from orchestration.sql import identifier, literal, literals, read_parquet
+from orchestration.text import LINE_LIMIT, one_line, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+_REF = re.compile(r"[A-Za-z0-9_][\w.~@-]*")
+_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]+\)\s*)?", re.IGNORECASE)
+# DuckDB makes a SELECT of pragmas that show something.
+_PRAGMA = re.compile(r"([\s;]|--[^\n]*\n|/\*.*?\*/)*pragma\b", re.IGNORECASE | re.DOTALL)
+_CELL = 1_000
+"""Characters shown of one value."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave, and the commit of `main` that it was asked of."""
+
+    commit: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rows of one table and date that were rejected for one reason.
+
+    Attributes:
+        table: The table.
+        reason: Why.
+        count: How many there are.
+        examples: Some of them, as page and original record.
+    """
+
+    table: str
+    reason: str
+    count: int
+    examples: tuple[tuple[str, str], ...]
+
+
+def query(lake: Lake, sql: str) -> Answer:
+    """Answer SQL over all published tables, at `main`'s head as it is now; tables of dates have `_execution_date` too.
+
+    Raises:
+        UsageError: It is not one query that reads, or DuckDB does not take it; its message is the cause.
+    """
+    commit = lake.head("main")
+    # DuckDB 1.5.5 fails inside on min and max of the partition column over a single file.
+    with duckdb_on(lake, commit, disabled_optimizers="statistics_propagation") as connection:
+        _require_one_query(connection, sql)
+        for table, files in published_files(lake, commit).items():
+            create_view(connection, table, f"s3://{lake.repository}/{commit}", files)
+        return Answer(commit, *_ask(connection, sql))
+
+
+def create_view(connection: duckdb.DuckDBPyConnection, table: str, root: str, files: Sequence[str]) -> None:
+    """Make a view of a published table, with `_execution_date` where its files have a date.
+
+    No column of a table begins with an underscore, so the date hides none, not even one named `date`.
+
+    Args:
+        connection: Reads the files.
+        table: Names the view.
+        root: URI or folder that the files are below.
+        files: Keys of the table's Parquet.
+    """
+    import duckdb
+
+    uris = [f"{root}/{key}" for key in files]
+    try:
+        described = connection.execute(f"describe from {read_parquet(uris[:1])}").fetchall()
+    except duckdb.Error as error:
+        raise _refused(error) from error
+    if not all("/date=" in key for key in files):
+        selected = f"* from {read_parquet(uris)}"
+    elif any(name.lower() == "date" for name, *_ in described):
+        date = "cast(regexp_extract(_uri, '.*/date=([0-9-]+)/', 1) as date) as _execution_date"
+        selected = f"* exclude (_uri), {date} from {read_parquet(uris, filename='_uri')}"
+    else:
+        # The partition's own column would replace one named `date`, but a query of some dates opens their files only.
+        selected = f"* exclude (date), date as _execution_date from {read_parquet(uris, hive_partitioning=True)}"
+    connection.execute(f"create view {identifier(table)} as select {selected}")
+
+
+def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse all but one SELECT, or an EXPLAIN of one: `explain analyze` runs what it explains."""
+    import duckdb
+
+    try:
+        kinds = [statement.type.name for statement in connection.extract_statements(sql)]
+        if kinds == ["EXPLAIN"]:
+            kinds = [statement.type.name for statement in connection.extract_statements(_EXPLAIN.sub("", sql))]
+    except duckdb.Error as error:
+        raise _refused(error) from error
+    if kinds != ["SELECT"] or _PRAGMA.match(sql):
+        raise UsageError(
+            f"{quoted(sql, LINE_LIMIT)} is not one query that reads",
+            remedy="give a single select; nothing is written by elt sql",
+        )
+
+
+def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examples: int) -> tuple[Rejects, ...]:
+    """What was rejected of a date, by table and reason, as the Parquet at `ref` has it.
+
+    Args:
+        lake: The repository.
+        settings: Where the dbt project is, whose sources name the tables.
+        execution_date: The date.
+        ref: `main`, or the branch that a failed run left.
+        examples: The most rows to show of a reason.
+
+    Raises:
+        UsageError: There is no such ref, or the date has no rejects there, not even an empty table of them.
+    """
+    tables = [table.name for table in read_tables(settings.project_dir)]
+    files = {table: keys.rejected(table, execution_date) for table in tables}
+    if not _REF.fullmatch(ref):
+        raise UsageError(f"{ref!r} is no branch or commit", remedy=f"elt rejects {execution_date}")
+    try:
+        there = {table: key for table, key in files.items() if lake.stat(ref, key)}
+    except LakeNotFound:
+        raise UsageError(f"there is no branch or commit {ref}", remedy=f"elt rejects {execution_date}") from None
+    if not there:
+        kept = [branch for branch in lake.branches(f"etl-{execution_date}-") if branch != ref]
+        kept.sort(key=lambda branch: lake.commit_of(branch).created)
+        raise UsageError(
+            f"{ref} has nothing of {execution_date}",
+            remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
+        )
+    found: list[Rejects] = []
+    with duckdb_on(lake, ref) as connection:
+        for table, key in there.items():
+            _, rows = _ask(
+                connection,
+                f"""
+                select
+                    reason,
+                    count(*),
+                    arg_min({{'page': page, 'record': record}}, row(page, record), {max(1, examples)})[:{examples}]
+                from {read_parquet([f"s3://{lake.repository}/{ref}/{key}"])}
+                group by reason
+                order by reason
+                """,  # noqa: S608
+            )
+            for reason, count, some in rows:
+                found.append(Rejects(table, reason, count, tuple((row["page"], row["record"]) for row in some)))
+    return tuple(found)
+
+
+@contextmanager
+def duckdb_on(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB in memory, in UTC, that reads these refs of the lake and nothing else.
+
+    It is locked: no other file, address or extension, and no other option. It spills to a private folder, which is
+    removed at the end.
+
+    Args:
+        lake: The repository.
+        refs: Branches or commits.
+        options: More of DuckDB's options.
+    """
+    import duckdb
+
+    with TemporaryDirectory(prefix="elt-duckdb-") as spilled, duckdb.connect(":memory:") as connection:
+        open_gateway(connection, gateway_of(lake))
+        for name, value in {"timezone": "UTC", **options, "temp_directory": spilled}.items():
+            connection.execute(f"set {name} = {literal(value)}")
+        connection.execute(f"set allowed_directories = {literals([f's3://{lake.repository}/{ref}/' for ref in refs])}")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+    import duckdb
+
+    try:
+        cursor = connection.execute(sql)
+        columns = tuple(str(column[0]) for column in cursor.description or ())
+        return columns, tuple(cursor.fetchall())
+    except duckdb.Error as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> IngestCleanError:
+    import duckdb
+
+    if isinstance(error, duckdb.IOException):
+        return PlatformFailed(f"DuckDB cannot read the lake: {error}")
+    said = " ".join(str(error).split())
+    if isinstance(error, duckdb.PermissionException):
+        return UsageError(said, remedy="elt sql reads the published tables only, by their names")
+    return UsageError(said)
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Format a table for a person: one line a row, cells cut at 1,000 characters, columns as wide as their cells."""
+    cells = [[one_line(str(name), _CELL) for name in columns], *([_shown(value) for value in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else one_line(str(value), _CELL)

@@ -1,0 +1,267 @@
+"""Sandboxes: branches of `main`, cut without a copy, on which an analyst's dbt reads published data and writes.
+
+A sandbox has a folder on the analyst's machine too, with what dbt needs to know of it and its DuckDB file. Nothing of
+it can reach `main`: no receipt vouches for what dbt writes there, so the gate refuses it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.analyst.query import duckdb_on
+from orchestration.dbt_runner.build import RunFile
+from orchestration.errors import LakeExists, LakeNotFound, UsageError
+from orchestration.lake.catalog import published_dates
+from orchestration.lake.client import MAIN, Change, Lake
+from orchestration.private import private_folder
+from orchestration.sql import names_one_object, read_parquet
+from orchestration.text import one_line
+from orchestration.workdir import writing
+
+if TYPE_CHECKING:
+    import duckdb
+
+_PREFIX = "sandbox-"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+_FILE = "sandbox.json"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What dbt needs to know of a sandbox: the content of its file.
+
+    Attributes:
+        repository: On lakeFS.
+        branch: The sandbox's own.
+        base: The commit of `main` that it was cut from; raw is read there.
+        raw: By date, by `<source>.<table>`, the keys of the raw pages.
+        published: By table the keys of its Parquet, of all published dates.
+    """
+
+    repository: str
+    branch: str
+    base: str
+    raw: Mapping[str, Mapping[str, Sequence[str]]]
+    published: Mapping[str, Sequence[str]]
+
+    def run_of(self, date: str) -> RunFile:
+        """The build of a published date, the latest if `date` is empty: reads raw of the base, writes the branch.
+
+        Raises:
+            UsageError: The date is not published there.
+        """
+        dates = sorted(self.raw)
+        if date and date not in self.raw:
+            raise UsageError(
+                f"ELT_DEV_DATE={date}: {self.branch} has no such date",
+                remedy=f"set one of its {len(dates)} dates, {dates[0]} to {dates[-1]}, or none for the latest",
+            )
+        date = date or dates[-1]
+        root = f"s3://{self.repository}/{self.branch}"
+        raw_root = f"s3://{self.repository}/{self.base}"
+        return RunFile(date, root, raw_root, self.raw[date], published_root=root, published=self.published)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A sandbox as `list` shows it; `folder` is empty where it was made on another machine."""
+
+    name: str
+    branch: str
+    base: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"{self.name:<24}  {self.branch:<32}  from {self.base[:12]}  {self.folder}".rstrip()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key that differs between a sandbox and the commit it was cut from.
+
+    Attributes:
+        key: The key.
+        type: What happened to it: added, changed, removed.
+        rows_before: Rows of Parquet, at the commit; None where there are none to count.
+        rows_after: The same in the sandbox.
+        rows_gone: Rows that only the commit has.
+        rows_new: Rows that only the sandbox has.
+        problem: Why rows were not counted, if they could not be.
+    """
+
+    key: str
+    type: str
+    rows_before: int | None
+    rows_after: int | None
+    rows_gone: int | None
+    rows_new: int | None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        counts = (
+            ("rows", self.rows_before),
+            ("→", self.rows_after),
+            (" gone", self.rows_gone),
+            (" new", self.rows_new),
+        )
+        told = " ".join(f"{word} {count:,}" for word, count in counts if count is not None)
+        return f"{self.type:<8} {one_line(self.key)}  {told or one_line(self.problem)}".rstrip()
+
+
+def open_sandbox(folder: Path) -> Sandbox:
+    """The sandbox whose folder this is.
+
+    Raises:
+        UsageError: It is no sandbox's.
+    """
+    try:
+        return Sandbox(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"ELT_SANDBOX={folder} is no sandbox's folder: {error}", remedy="elt sandbox create NAME prints it"
+        ) from error
+
+
+def create(lake: Lake, state_dir: Path, name: str) -> Path:
+    """Cuts the branch from `main`'s head, without a copy, and gives the sandbox's folder here.
+
+    Raises:
+        UsageError: The name is taken or is none, or nothing is published yet.
+    """
+    branch, folder = _branch(name), _folder(state_dir, name)
+    base = lake.head(MAIN)
+    dates = published_dates(lake, base)
+    if not dates.receipts:
+        raise UsageError("no date is published yet, so a sandbox would be empty", remedy="elt run DATE")
+    raw = {date: receipt.inputs for date, receipt in dates.receipts.items()}
+    sandbox = Sandbox(lake.repository, branch, base, raw, dates.files)
+    if branch in lake.branches(branch):
+        raise _taken(name)
+    with writing(folder):
+        private_folder(state_dir)
+        # What a dropped one of the same name has left.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / _FILE).write_text(json.dumps(asdict(sandbox)), encoding="utf-8")
+    try:
+        lake.create_branch(branch, base)
+    except LakeExists as error:
+        raise _taken(name) from error
+    return folder
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """The environment that dbt needs for the sandbox, beside lakeFS's keys, which it reads as `elt` does."""
+    return {"DBT_PROFILES_DIR": "profiles", "ELT_SANDBOX": str(folder)}
+
+
+def listed(lake: Lake, state_dir: Path) -> Iterator[Listed]:
+    """All sandboxes of the repository, by name."""
+    for branch in lake.branches(_PREFIX):
+        name = branch.removeprefix(_PREFIX)
+        folder = _folder(state_dir, name)
+        yield Listed(name, branch, lake.merge_base(branch), str(folder) if folder.exists() else "")
+
+
+def differences(lake: Lake, name: str) -> Iterator[Difference]:
+    """What dbt wrote on the sandbox that differs from the commit it was cut from, with rows where it is Parquet.
+
+    Raises:
+        UsageError: There is no such sandbox.
+        PlatformFailed: The lake cannot be reached.
+    """
+    branch = _branch(name)
+    try:
+        base = lake.merge_base(branch)
+        changes = list(lake.changes(base, branch))
+    except LakeNotFound:
+        raise _missing(lake, name) from None
+    with duckdb_on(lake, base, branch) as connection:
+        for change in changes:
+            yield _difference(lake, connection, base, branch, change)
+
+
+def drop(lake: Lake, state_dir: Path, name: str) -> None:
+    """Deletes the sandbox's branch, with all that was written on it, and its folder here.
+
+    Raises:
+        UsageError: There is no such sandbox.
+    """
+    branch, folder = _branch(name), _folder(state_dir, name)
+    if branch not in lake.branches(branch) and not folder.exists():
+        raise _missing(lake, name)
+    lake.delete_branch(branch)
+    with writing(folder):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _branch(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no sandbox name",
+            remedy="use letters, digits, '-' and '_', a letter or digit first, at most 60 of them",
+        )
+    return _PREFIX + name
+
+
+def _folder(state_dir: Path, name: str) -> Path:
+    return state_dir / "sandboxes" / name
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(f"there is a sandbox {name} already", remedy=f"take another name, or elt sandbox drop {name}")
+
+
+def _missing(lake: Lake, name: str) -> UsageError:
+    names = [branch.removeprefix(_PREFIX) for branch in lake.branches(_PREFIX)]
+    return UsageError(
+        f"there is no sandbox {name}", remedy=f"there are {', '.join(names)}" if names else "elt sandbox create NAME"
+    )
+
+
+def _difference(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, base: str, branch: str, change: Change
+) -> Difference:
+    import duckdb
+
+    unread = Difference(change.key, change.type, None, None, None, None)
+    if not change.key.endswith(".parquet"):
+        return unread
+    if not names_one_object(change.key):
+        return replace(unread, problem="rows not counted: DuckDB would interpret parts of this key, such as a pattern")
+    try:
+        return _counted(lake, connection, base, branch, change)
+    except duckdb.Error as error:
+        # Raises where it is the lake that fails, and not this file.
+        lake.head(branch)
+        said = str(error).partition("\n")[0]
+        return replace(unread, problem=f"rows not counted: {said}")
+
+
+def _counted(lake: Lake, connection: duckdb.DuckDBPyConnection, base: str, branch: str, change: Change) -> Difference:
+    before, after = (read_parquet([f"s3://{lake.repository}/{ref}/{change.key}"]) for ref in (base, branch))
+
+    def count(sql: str) -> int:
+        (found,) = connection.execute(f"select count(*) from {sql}").fetchall()  # noqa: S608
+        return int(found[0])
+
+    def columns(sql: str) -> list[tuple[str, str]]:
+        return [(row[0], row[1]) for row in connection.execute(f"describe select * from {sql}").fetchall()]  # noqa: S608
+
+    was, now = change.type != "added", change.type != "removed"
+    alike = was and now and columns(before) == columns(after)
+    return Difference(
+        change.key,
+        change.type,
+        rows_before=count(before) if was else None,
+        rows_after=count(after) if now else None,
+        rows_gone=count(f"(from {before} except all from {after})") if alike else None,
+        rows_new=count(f"(from {after} except all from {before})") if alike else None,
+    )

@@ -1,0 +1,79 @@
+"""`elt sandbox`: a branch of `main` for an analyst's dbt."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.output import Json, say, show
+
+app = typer.Typer(
+    help="Sandboxes: branches of main, cut without a copy, for dbt build --target sandbox.", rich_markup_mode=None
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, - and _.")]
+
+
+@app.command()
+def create(
+    name: Name,
+    env: Annotated[
+        Path | None, typer.Option("--env", metavar="FILE", help="Write the variables to a new file too.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Cut a sandbox from main and print what dbt needs, to be evaluated by the shell."""
+    from orchestration.analyst.sandbox import create as create_sandbox
+    from orchestration.analyst.sandbox import variables
+    from orchestration.errors import UsageError
+    from orchestration.lake.client import open_lake
+    from orchestration.settings import read_settings
+    from orchestration.workdir import writing
+
+    if env and env.exists():
+        raise UsageError(f"{env} exists already", remedy="name a file that does not")
+    settings = read_settings()
+    needed = variables(create_sandbox(open_lake(settings), settings.state_dir, name))
+    if env:
+        with writing(env):
+            env.write_text("".join(f"{variable}={shlex.quote(value)}\n" for variable, value in needed.items()))
+    say(f"sandbox {name} is cut from main: set these, then dbt build --target sandbox")
+    show(needed, "\n".join(f"export {variable}={shlex.quote(value)}" for variable, value in needed.items()), as_json)
+
+
+@app.command("list")
+def list_sandboxes(as_json: Json = False) -> None:
+    """List the sandboxes, where from main each was cut, and its folder on this machine."""
+    from orchestration.analyst.sandbox import listed
+    from orchestration.lake.client import open_lake
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    found = list(listed(open_lake(settings), settings.state_dir))
+    show({"sandboxes": found}, "\n".join(map(str, found)) or "no sandboxes", as_json)
+
+
+@app.command()
+def diff(name: Name, as_json: Json = False) -> None:
+    """Show what a sandbox has otherwise than the commit of main it was cut from, with rows before and after."""
+    from orchestration.analyst.sandbox import differences
+    from orchestration.lake.client import open_lake
+    from orchestration.settings import read_settings
+
+    found = list(differences(open_lake(read_settings()), name))
+    show({"differences": found}, "\n".join(map(str, found)) or f"sandbox {name} differs in nothing", as_json)
+
+
+@app.command()
+def drop(name: Name, as_json: Json = False) -> None:
+    """Delete a sandbox: its branch, and its folder on this machine."""
+    from orchestration.analyst.sandbox import drop as drop_sandbox
+    from orchestration.lake.client import open_lake
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    drop_sandbox(open_lake(settings), settings.state_dir, name)
+    show({"dropped": name}, f"sandbox {name} is dropped", as_json)

@@ -1,0 +1,35 @@
+"""`elt secrets`: what a deployment keeps in Prefect's Secret blocks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.output import Json, show
+
+app = typer.Typer(help="Secrets of deployments, in Prefect's Secret blocks.", rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="lakefs-creds, <source>-api-token or notify-url.")]
+
+
+@app.callback()
+def secrets() -> None:
+    """Secrets of deployments, in Prefect's Secret blocks."""
+
+
+@app.command("set")
+def set_secret(name: Name, as_json: Json = False) -> None:
+    """Write a secret, read from stdin or at a prompt: as an argument it would stand in the list of processes.
+
+    lakefs-creds is {"access_key": …, "secret_key": …} or access:secret.
+    """
+    from orchestration.flows.launch import use_prefect
+    from orchestration.flows.secrets import save
+    from orchestration.settings import read_settings
+
+    text = typer.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
+    url = use_prefect(read_settings())
+    save(name, text)
+    show({"set": name}, f"{name} is set at {url}", as_json)

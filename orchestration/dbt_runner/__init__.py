@@ -1,0 +1,1 @@
+"""One dbt build in this process: its project, manifest, inputs, results and docs."""

@@ -1,0 +1,270 @@
+"""One dbt build in this process: a date, from raw pages to curated rows, or the marts, from all that is published."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.dbt_runner.manifest import code_digest, models_of, published_models
+from orchestration.dbt_runner.results import BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
+from orchestration.dbt_runner.session import Project, dbt_session, invoke, query
+from orchestration.errors import PlatformFailed, UsageError
+from orchestration.lake.s3 import Gateway, httpfs_extension
+from orchestration.progress import Report, silent
+from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
+from orchestration.workdir import writing
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+_ACCOUNTING, _ACROSS_DATES = "_accounting", "_across_dates"
+_DRIFT_NAMES = 20
+"""How many undeclared fields the receipt and the run's artifact name: the most frequent ones."""
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """What one build reads and where it writes; lists of keys always, never patterns.
+
+    Attributes:
+        execution_date: ISO date; empty for the marts, which have none.
+        lake_root: URI or folder that outputs go below.
+        raw_root: URI or folder that raw pages lie below; on the lake a commit, so that they cannot change.
+        raw: By `<source>.<table>` the keys of its pages below `raw_root`.
+        published_root: URI or folder that published Parquet lies below.
+        published: By table the keys of its Parquet below `published_root`, of all published dates.
+    """
+
+    execution_date: str
+    lake_root: str
+    raw_root: str = ""
+    raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    published_root: str = ""
+    published: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What DuckDB may use.
+
+    Attributes:
+        directory: Takes its extensions; what a run spills goes to its work folder.
+        memory: Its limit, such as `2GB`.
+        threads: How many; the bytes written do not depend on it.
+    """
+
+    directory: Path
+    memory: str = "2GB"
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+
+_LOCAL = Gateway(endpoint="localhost:0", use_ssl=False, access_key="none", secret_key="none")  # noqa: S106
+
+
+def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path | None = None) -> dict[str, str]:
+    """The variables the dbt profile asks for; with no gateway, roots have to be local folders."""
+    gateway = gateway or _LOCAL
+    return {
+        "ELT_RUN_FILE": str(run_file or ""),
+        "ELT_S3_ENDPOINT": gateway.endpoint,
+        "ELT_S3_USE_SSL": str(gateway.use_ssl).lower(),
+        "ELT_S3_TIMEOUT": str(gateway.timeout),
+        "LAKEFS_ACCESS_KEY": gateway.access_key,
+        "DBT_ENV_SECRET_LAKEFS_SECRET_KEY": gateway.secret_key,
+        "ELT_HTTPFS_EXTENSION": str(httpfs_extension()),
+        "ELT_DUCKDB_DIR": str(engine.directory),
+        # A run's own: two engines would write each other's temporary files.
+        "ELT_DUCKDB_TEMP": str((run_file.parent if run_file else engine.directory) / "temp"),
+        "ELT_DUCKDB_MEMORY": engine.memory,
+        "ELT_DUCKDB_THREADS": str(engine.threads),
+    }
+
+
+def build(
+    run: RunFile,
+    manifest: Manifest,
+    project: Project,
+    *,
+    selector: str,
+    engine: Engine,
+    gateway: Gateway | None = None,
+    task_runs: bool = False,
+    report: Report = silent,
+) -> BuildResult:
+    """Build and test with dbt, and say what came of it; failed data is in the result, not raised.
+
+    Args:
+        run: What to read and where to write.
+        manifest: Of `project`'s target, from `load_manifest`; may serve any number of runs.
+        project: Its work folder takes this run's run file, target and log folders.
+        selector: What to build.
+        engine: What DuckDB may use.
+        gateway: Where `s3://` roots are.
+        task_runs: See `dbt_session.invoke`.
+        report: Takes dbt's lines.
+
+    Raises:
+        UsageError: `run` has no list of pages for a source table that is read.
+        PlatformFailed: dbt itself failed, or another build is under way in this process.
+    """
+    models = models_of(manifest, selector)
+    if unnamed := _sources_of(manifest, models) - run.raw.keys():
+        raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
+    run_file = project.work_dir / "run.json"
+    with writing(run_file):
+        project.work_dir.mkdir(parents=True, exist_ok=True)
+        run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
+    with dbt_session(environment(engine, gateway, run_file)):
+        arguments = project.arguments("build", "--selector", selector)
+        outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, report=report)
+        results = getattr(outcome.result, "results", None)
+        if outcome.exception is not None or results is None:
+            raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+        nodes = tuple(_node_result(result) for result in results)
+        built = {node.unique_id for node in nodes if node.status == "success"}
+        return BuildResult(
+            nodes=nodes,
+            failed_tests=tuple(
+                _failed_test(node, result.node.compiled_code)
+                for node, result in zip(nodes, results, strict=True)
+                if _has_rows(node)
+            ),
+            accounting=_accounting(manifest, built),
+            across_dates=_across_dates(manifest, built),
+            versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
+            rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
+            code_digest=code_digest(manifest, models),
+            raw_root=run.raw_root,
+        )
+
+
+def _sources_of(manifest: Manifest, models: Sequence[str]) -> set[str]:
+    read = {name for model in models for name in manifest.nodes[model].depends_on_nodes}
+    return {f"{source.source_name}.{source.name}" for name, source in manifest.sources.items() if name in read}
+
+
+def _node_result(result: Any) -> NodeResult:
+    unique_id = result.node.unique_id
+    kinds: dict[str, Kind] = {"model": "model", "test": "test", "unit_test": "unit_test", "operation": "hook"}
+    return NodeResult(
+        unique_id=unique_id,
+        kind=kinds[unique_id.split(".")[0]],
+        status=str(result.status),
+        failures=result.failures,
+        seconds=round(result.execution_time, 3),
+        # Of any size, and searched by patterns.
+        message=(result.message or "")[:TEXT_LIMIT],
+    )
+
+
+def _has_rows(node: NodeResult) -> bool:
+    return node.kind == "test" and node.status in ("fail", "warn")
+
+
+def _failed_test(node: NodeResult, compiled: str) -> FailedTest:
+    rows = query(f"select * from ({compiled}) as failing limit {EXAMPLES}")  # noqa: S608
+    return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(map(_cut, rows)))
+
+
+def _cut(row: Row) -> Row:
+    return {name: value[: LINE_LIMIT + 1] if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
+    """By key the rows of each Parquet file that was written, as it reads now."""
+    return {
+        key: query(f"select count(*) as n from {manifest.nodes[unique_id].relation_name}")[0]["n"]  # noqa: S608
+        for key, unique_id in published.items()
+        if unique_id in built
+    }
+
+
+def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccounting]:
+    """By table, from each `<table>_accounting` model that was built."""
+    tables = {}
+    for unique_id in sorted(built):
+        node: Any = manifest.nodes[unique_id]
+        if node.name.endswith(_ACCOUNTING):
+            table = node.name.removesuffix(_ACCOUNTING)
+            rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
+            tables[table] = _table_accounting(node.relation_name, rejected.relation_name)
+    return tables
+
+
+def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str, int]]:
+    """By table, the one row of each `<table>_across_dates` model that was built."""
+    counted = (manifest.nodes[unique_id] for unique_id in sorted(built))
+    return {
+        node.name.removesuffix(_ACROSS_DATES): query(f"select * from {node.relation_name}")[0]  # noqa: S608
+        for node in counted
+        if node.name.endswith(_ACROSS_DATES)
+    }
+
+
+def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
+    summed = f"select part, count(name) as names, sum(row_count)::bigint as row_count from {accounting} group by part"  # noqa: S608
+    sums = {row["part"]: (row["names"], row["row_count"]) for row in query(summed)}
+
+    def count(part: str) -> int:
+        return int(sums.get(part, (0, 0))[1])
+
+    drift = _names(accounting, "undeclared", _DRIFT_NAMES)
+    return TableAccounting(
+        raw=count("raw"),
+        curated=count("curated"),
+        identical=count("identical"),
+        conflicting=count("conflicting"),
+        accepted_keys=count("accepted_keys"),
+        curated_keys=count("curated_keys"),
+        rejected=_names(accounting, "rejected"),
+        drift=drift,
+        missing=_names(accounting, "missing"),
+        conflicting_keys=tuple(_names(accounting, "conflicting", EXAMPLES)),
+        rejects=_rejects(rejected) if count("rejected") else {},
+        drift_fields=sums.get("undeclared", (0, 0))[0],
+        conflicting_key_count=sums.get("conflicting", (0, 0))[0],
+    )
+
+
+def _names(accounting: str, part: str, limit: int | None = None) -> dict[str, int]:
+    """Rows by name within a part, highest counts first; at most `limit` names, long ones cut.
+
+    Names come from the data, any number of any length: DuckDB cuts them before they are fetched.
+    """
+    rows = query(
+        f"""
+        select
+            case
+                when length(name) > {NAME_LIMIT}
+                    then left(name, {NAME_LIMIT}) || '… (' || length(name) || ' characters)'
+                else name
+            end as shown,
+            row_count
+        from {accounting}
+        where part = '{part}'
+        order by row_count desc, name
+        {f"limit {limit}" if limit else ""}
+        """  # noqa: S608
+    )
+    found: dict[str, int] = {}
+    for row in rows:
+        found[str(row["shown"])] = found.get(str(row["shown"]), 0) + row["row_count"]
+    return found
+
+
+def _rejects(rejected: str) -> dict[str, tuple[Row, ...]]:
+    """By reason the first rejected rows, by page and record."""
+    numbered = f"select *, row_number() over (partition by reason order by page, record) as n from {rejected}"  # noqa: S608
+    rows = query(
+        f"select reason, page, left(record, {LINE_LIMIT + 1}) as record from ({numbered}) as numbered "  # noqa: S608
+        f"where n <= {EXAMPLES} order by reason, n"
+    )
+    found: dict[str, tuple[Row, ...]] = {}
+    for row in rows:
+        found[row["reason"]] = (*found.get(row["reason"], ()), {"page": row["page"], "record": row["record"]})
+    return found

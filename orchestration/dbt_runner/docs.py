@@ -1,0 +1,79 @@
+"""The dbt docs as one static page: `python -m orchestration.dbt_runner.docs`, which is what `make docs` runs.
+
+Types and rows in it are those of the raw sample, built first: in a database and a lake folder of the docs' own, so that
+an analyst may have `dev.duckdb` open, or build, meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from orchestration.dbt_runner.build import RunFile
+from orchestration.dbt_runner.plugin import sample_run
+from orchestration.dbt_runner.session import Project, dbt_session, invoke
+from orchestration.errors import IngestCleanError, PlatformFailed
+from orchestration.lake import keys
+from orchestration.progress import Report, silent
+from orchestration.settings import PROJECT_DIR
+from orchestration.workdir import writing
+
+_COMMANDS = (("run",), ("docs", "generate", "--static"))
+
+
+def write_docs(project_dir: Path, folder: Path, report: Report = silent) -> Path:
+    """Build the raw sample's latest date below `folder`, and write the page there.
+
+    Raises:
+        UsageError: There is no raw sample.
+        PlatformFailed: dbt could not build the sample, or describe what it built.
+        SpoolFailed: The disk did not take the files.
+    """
+    work = folder / "build"
+    run_file, page = work / "run.json", folder / "index.html"
+    with writing(folder):
+        work.mkdir(parents=True, exist_ok=True)
+        run_file.write_text(json.dumps(asdict(_sample_in(work, project_dir))), encoding="utf-8")
+    project = Project(project_dir, "dev", work)
+    environment = {
+        "ELT_RUN_FILE": str(run_file),
+        "ELT_DUCKDB_PATH": str(work / "dev.duckdb"),
+        "ELT_DUCKDB_DIR": str(work / "duckdb"),
+        "ELT_DUCKDB_TEMP": str(work / "duckdb" / "temp"),
+    }
+    for command in _COMMANDS:
+        with dbt_session(environment):
+            outcome = invoke(project, project.arguments(*command), report=report)
+        if not outcome.success:
+            raise PlatformFailed(
+                f"dbt {' '.join(command)} failed: {outcome.exception or 'its lines above say where'}",
+                remedy="dbt build",
+            ) from outcome.exception
+    with writing(page):
+        (work / "target" / "static_index.html").replace(page)
+    return page
+
+
+def _sample_in(work: Path, project_dir: Path) -> RunFile:
+    """The build of target dev, moved below `work`: one date, whatever else the analyst has built."""
+    run = sample_run("", project_dir)
+    lake = str(work / "lake")
+    published = {table: [keys.curated(table, run.execution_date)] for table in run.published}
+    return replace(run, lake_root=lake, published_root=lake, published=published)
+
+
+def main() -> int:
+    """Write the page of this project to `target/docs`, and say where it is."""
+    try:
+        page = write_docs(PROJECT_DIR, PROJECT_DIR / "target" / "docs", lambda line: print(line, file=sys.stderr))
+    except IngestCleanError as error:
+        print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
+        return error.exit_code
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

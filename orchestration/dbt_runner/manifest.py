@@ -1,0 +1,131 @@
+"""The parsed dbt project: saved per target, used again as long as nothing it came from changed.
+
+A run's place and pages reach SQL as DuckDB variables, so one manifest serves all runs of a target. The database's name
+is baked in at parse, so two targets need two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.dbt_runner.session import Project, dbt_session, invoke
+from orchestration.errors import UsageError
+from orchestration.progress import Report, silent
+from orchestration.workdir import writing
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+DATE_SELECTOR, MARTS_SELECTOR = "date", "marts"
+"""The selectors of selectors.yml: what a date's run builds, and what the marts' does."""
+
+_PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/**/*", "macros/**/*", "tests/data/**/*")
+_PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
+
+
+def load_manifest(
+    project: Project, *, state_dir: Path, environment: Mapping[str, str], report: Report = silent
+) -> Manifest:
+    """The manifest of `project`, from `state_dir` if it was parsed before, else parsed (about 2 s) and saved there.
+
+    Args:
+        project: Project, target and a folder for dbt's files.
+        state_dir: Holds `dbt/manifest-<target>-<digest>.msgpack`, written whole or not at all.
+        environment: What the profile asks for; values do not enter the manifest, but the database's name does.
+        report: Takes dbt's lines.
+
+    Raises:
+        UsageError: The project does not parse; dbt's message is the cause.
+        SpoolFailed: The disk did not take dbt's files.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
+
+    digest = _project_digest(project, environment.get("ELT_DUCKDB_PATH", ""))
+    saved = state_dir / "dbt" / f"manifest-{project.target}-{digest[:16]}.msgpack"
+    if saved.exists():
+        manifest: Manifest = Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
+        manifest.build_flat_graph()
+        return manifest
+    with dbt_session(environment):
+        parsed = invoke(project, project.arguments("parse", "--no-partial-parse"), report=report)
+    if not parsed.success or not isinstance(parsed.result, Manifest):
+        raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
+    manifest = parsed.result
+    unfinished = saved.with_suffix(f".{os.getpid()}")
+    with writing(unfinished):
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
+        unfinished.replace(saved)
+    return manifest
+
+
+def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:
+    """The unique ids of the models that a run builds: those in the folders that its selector names."""
+    described: Any = manifest.selectors[selector]
+    folders = tuple(part["value"] for part in described["definition"]["union"] if part.get("method") == "path")
+    models = (node for name, node in manifest.nodes.items() if name.startswith("model."))
+    return tuple(sorted(node.unique_id for node in models if node.original_file_path.startswith(folders)))
+
+
+def published_models(manifest: Manifest, selector: str, execution_date: str = "") -> dict[str, str]:
+    """The unique ids of the models whose Parquet a run writes, by the key it goes to; marts' keys have no date."""
+    found: dict[str, str] = {}
+    for unique_id in models_of(manifest, selector):
+        node: Any = manifest.nodes[unique_id]
+        if node.config.materialized == "external":
+            key = node.config.meta["key_on_lake"].replace("{name}", node.alias).replace("{date}", execution_date)
+            found[key] = unique_id
+    return found
+
+
+def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
+    """SHA-256 of the SQL of `models` (unique ids), of each macro of ours they use, however indirectly, and of what
+    their sources declare: how pages are read, which rows and days are acceptable.
+
+    Tool versions and descriptions do not enter: runs with equal digests did the same to their rows.
+    """
+    ours = manifest.metadata.project_name
+    code: dict[str, Any] = {}
+    waiting: list[str] = []
+    for unique_id in models:
+        node: Any = manifest.nodes[unique_id]
+        code[unique_id] = node.raw_code
+        code |= {name: _declared(manifest.sources[name]) for name in node.depends_on.nodes if name in manifest.sources}
+        waiting += node.depends_on.macros
+        # dbt lists no macro for the materialization itself.
+        waiting += [name for name in manifest.macros if name.startswith(_materialization(ours, node))]
+    while waiting:
+        name = waiting.pop()
+        macro = manifest.macros.get(name)
+        if macro is None or macro.package_name != ours or name in code:
+            continue
+        code[name] = macro.macro_sql
+        waiting += macro.depends_on.macros
+    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+def _declared(source: Any) -> dict[str, Any]:
+    return {"": source.config.meta, **{name: column.config.meta for name, column in source.columns.items()}}
+
+
+def _materialization(package: str | None, node: Any) -> str:
+    return f"macro.{package}.materialization_{node.config.materialized}_"
+
+
+def _project_digest(project: Project, database: str) -> str:
+    """SHA-256 of all that parsing reads: files by path and content, the target, the database's name, the parsers."""
+    digest = hashlib.sha256()
+    for part in (project.target, database, *(f"{name} {version(name)}" for name in _PARSERS)):
+        digest.update(f"{part}\0".encode())
+    files = {path for pattern in _PARSED_FILES for path in project.project_dir.glob(pattern) if path.is_file()}
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(project.project_dir).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

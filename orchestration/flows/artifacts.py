@@ -1,0 +1,132 @@
+"""What an operator sees of a run, as Markdown and tables: pure functions of what the steps gave."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestration.text import one_line, quoted, shortened
+
+if TYPE_CHECKING:
+    from orchestration.dbt_runner.results import BuildResult
+    from orchestration.lake.receipt import Receipt
+
+_REASONS = 20
+"""The most reject reasons shown."""
+
+
+def commit_url(endpoint: str, repository: str, commit: str) -> str:
+    """The page of a commit in lakeFS's UI."""
+    return f"{endpoint.rstrip('/')}/repositories/{repository}/commits/{commit}"
+
+
+def summary(
+    title: str, told: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None = None
+) -> str:
+    """A run as Markdown.
+
+    Args:
+        title: What it was about and how it ended.
+        told: The message of its final state.
+        built: What dbt built, if the run got there.
+        seconds: By step.
+        link: The commit's page.
+    """
+    return "\n".join(_summary(title, told, built, seconds, link))
+
+
+def _summary(
+    title: str, told: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None
+) -> Iterator[str]:
+    yield f"## {_escaped(one_line(title))}\n"
+    fence = "`" * max(4, _longest_run(told) + 1)
+    yield f"{fence}\n{shortened(told)}\n{fence}\n"
+    if link:
+        yield f"[The commit in lakeFS]({link})\n"
+    if built and built.accounting:
+        yield from _table(
+            ("table", "raw", "curated", "identical", "conflicting", "rejected"),
+            (
+                (table, parts.raw, parts.curated, parts.identical, parts.conflicting, sum(parts.rejected.values()))
+                for table, parts in built.accounting.items()
+            ),
+        )
+        reasons = [(t, r, n) for t, parts in built.accounting.items() for r, n in parts.rejected.items()]
+        if reasons:
+            most = sorted(reasons, key=lambda reason: -reason[2])[:_REASONS]
+            yield from _table(("table", "rejected for", "rows"), most)
+            if more := len(reasons) - len(most):
+                yield f"{more:,} more reasons\n"
+        drift = [(t, _Code(quoted(f)), n) for t, parts in built.accounting.items() for f, n in parts.drift.items()]
+        if drift:
+            yield from _table(("table", "undeclared field", "records"), drift)
+        for table, parts in built.accounting.items():
+            if more := parts.undeclared - len(parts.drift):
+                yield f"{table}: {more:,} more undeclared fields\n"
+    if built and built.across_dates:
+        yield from _table(
+            ("table of all dates", "", "rows"),
+            ((t, name.removesuffix("_rows"), n) for t, rows in built.across_dates.items() for name, n in rows.items()),
+        )
+    if seconds:
+        yield from _table(("step", "seconds"), ((name, f"{spent:.2f}") for name, spent in seconds.items()))
+
+
+def dbt_table(built: BuildResult) -> list[dict[str, Any]]:
+    """dbt's nodes, those that did not go well first."""
+    order = {"success": 2, "pass": 2, "warn": 1}
+    nodes = sorted(built.nodes, key=lambda node: order.get(node.status, 0))
+    return [
+        {
+            "node": node.name,
+            "kind": node.kind,
+            "status": node.status,
+            "failures": node.failures or 0,
+            "seconds": node.seconds,
+            "message": one_line(node.message, 200) if node.status not in ("success", "pass") else "",
+        }
+        for node in nodes
+    ]
+
+
+def before_and_after(former: Receipt, rows: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The curated rows of each table of a superseded date, or the rows of each mart, before and after."""
+    before = former.rows
+    return [
+        {"table": table, "rows before": before.get(table, 0), "rows after": rows.get(table, 0)}
+        for table in sorted({*before, *rows})
+    ]
+
+
+def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + " --- |" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(_cell(value) for value in row) + " |"
+    yield ""
+
+
+class _Code(str):
+    """Foreign text that `quoted` has shown, for a code span: nothing in it is Markdown or HTML."""
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    # `quoted` has doubled each backslash, so that none takes away the one before the bar.
+    text = " ".join(str(value).split()).replace("|", "\\|")
+    if not isinstance(value, _Code):
+        return _escaped(text)
+    ticks = "`" * (_longest_run(text) + 1)
+    return f"{ticks}{text}{ticks}"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _longest_run(text: str) -> int:
+    """Return how many backticks stand together at most."""
+    return max(map(len, re.findall("`+", text)), default=0)

@@ -1,0 +1,57 @@
+"""What is published at a commit, by its receipts: no listing of keys could tell more, nor as surely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from orchestration.lake import keys
+from orchestration.lake.client import Lake
+from orchestration.lake.receipt import Receipt, read_receipt
+
+_READS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class PublishedDates:
+    """All dates of a commit.
+
+    Attributes:
+        receipts: Each date's receipt, by date, in their order.
+        checksums: lakeFS's checksum of each of them, by its key.
+    """
+
+    receipts: Mapping[str, Receipt]
+    checksums: Mapping[str, str]
+
+    @property
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """By table the keys of its Parquet, in the order of the dates."""
+        return _by_table(self.receipts.values())
+
+
+def published_dates(lake: Lake, commit: str) -> PublishedDates:
+    """The dates that the receipts of a commit vouch for."""
+    found = {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
+    checksums = {key: checksum for key, checksum in found.items() if keys.date_of_receipt(key)}
+    receipts = _read(lake, commit, checksums)
+    return PublishedDates({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
+
+
+def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
+    """By published table, marts among them, the keys of its Parquet at a commit."""
+    return _by_table(_read(lake, commit, [stored.key for stored in lake.objects(commit, keys.RECEIPTS)]))
+
+
+def _read(lake: Lake, commit: str, receipts: Iterable[str]) -> list[Receipt]:
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        return [found for found in pool.map(lambda key: read_receipt(lake, commit, key), receipts) if found]
+
+
+def _by_table(receipts: Iterable[Receipt]) -> dict[str, tuple[str, ...]]:
+    files: dict[str, tuple[str, ...]] = {}
+    for key in sorted(key for receipt in receipts for key in receipt.objects if key.endswith(".parquet")):
+        table = keys.table_of(key)
+        files[table] = (*files.get(table, ()), key)
+    return files

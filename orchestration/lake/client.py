@@ -1,0 +1,306 @@
+"""What the run protocol asks of lakeFS: refs, objects, commits, merges of one repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import Conflict, LakeDirty, LakeExists, LakeNoChanges, LakeNotFound
+from orchestration.lake.connection import PAGE, LakeConnection
+from orchestration.lake.errors import error_for, message_of, translated
+from orchestration.text import key_list
+
+if TYPE_CHECKING:
+    import lakefs_sdk
+
+    from orchestration.settings import Settings
+
+MAIN = "main"
+
+
+@dataclass(frozen=True)
+class LakeObject:
+    """An object as lakeFS lists it; `checksum` is the MD5 of its bytes when it came in one request."""
+
+    key: str
+    checksum: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class LakeCommit:
+    """A commit; the first parent of a merge into `main` is `main`'s former head. `created` is in Unix seconds."""
+
+    id: str
+    parents: tuple[str, ...]
+    metadata: Mapping[str, str]
+    metarange: str
+    created: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key that differs; `type` is lakeFS's word: added, changed or removed."""
+
+    key: str
+    type: str
+
+
+def stray_writes(keys: Sequence[str]) -> LakeDirty:
+    """The error for uncommitted writes on `main`, with the keys and the remedy."""
+    return LakeDirty(
+        f"{len(keys)} uncommitted writes on {MAIN} block every merge: {key_list(keys)}",
+        remedy="elt init --discard-stray removes them from main",
+    )
+
+
+class Lake:
+    """One repository on one lakeFS server."""
+
+    def __init__(self, connection: LakeConnection, repository: str) -> None:
+        self.connection = connection
+        self.repository = repository
+
+    # refs
+
+    def commit_of(self, ref: str) -> LakeCommit:
+        """The commit that a branch, tag or commit id stands for."""
+        return _commit(self.connection.safely(f"read {ref}", self._commits.get_commit, self.repository, ref))
+
+    def head(self, ref: str) -> str:
+        """The id of the commit that a branch, tag or commit id stands for."""
+        return self.commit_of(ref).id
+
+    def log(self, ref: str) -> Iterator[LakeCommit]:
+        """The commits that lead to `ref`, latest first, following first parents only."""
+        found = self.connection.pages(f"log of {ref}", self._refs.log_commits, self.repository, ref, first_parent=True)
+        return (_commit(commit) for commit in found)
+
+    def branches(self, prefix: str = "") -> Iterator[str]:
+        """The names of the branches that begin with `prefix`."""
+        found = self.connection.pages("list branches", self._branches.list_branches, self.repository, prefix=prefix)
+        return (str(branch.id) for branch in found)
+
+    def create_branch(self, name: str, source_commit: str) -> None:
+        """Cuts a branch from a commit.
+
+        Raises:
+            LakeExists: The name is taken.
+        """
+        import lakefs_sdk
+
+        creation = lakefs_sdk.BranchCreation(name=name, source=source_commit)
+        action = f"create branch {name}"
+
+        def done() -> str | None:
+            try:
+                return source_commit if self.head(name) == source_commit else None
+            except LakeNotFound:
+                return None
+
+        self.connection.settled(
+            lambda: self.connection.once(action, self._branches.create_branch, self.repository, creation), done
+        )
+
+    def delete_branch(self, name: str) -> None:
+        """Deletes a branch; fine where it is gone already."""
+        try:
+            self.connection.safely(f"delete branch {name}", self._branches.delete_branch, self.repository, name)
+        except LakeNotFound:
+            return
+
+    # objects
+
+    def objects(self, ref: str, prefix: str = "") -> Iterator[LakeObject]:
+        """The objects whose keys begin with `prefix`, in the order of their keys."""
+        found = self.connection.pages(
+            f"list {ref}/{prefix}", self._objects.list_objects, self.repository, ref, prefix=prefix
+        )
+        return (_object(stats) for stats in found)
+
+    def stat(self, ref: str, key: str) -> LakeObject | None:
+        """The object at `key`, or None where there is none; a missing ref is LakeNotFound."""
+        try:
+            return _object(
+                self.connection.safely(f"stat {ref}/{key}", self._objects.stat_object, self.repository, ref, key)
+            )
+        except LakeNotFound:
+            self.head(ref)
+            return None
+
+    def read(self, ref: str, key: str) -> bytes | None:
+        """A small object's bytes, or None where there is none; a missing ref is LakeNotFound."""
+        try:
+            return bytes(
+                self.connection.safely(f"read {ref}/{key}", self._objects.get_object, self.repository, ref, key)
+            )
+        except LakeNotFound:
+            self.head(ref)
+            return None
+
+    def put(self, branch: str, key: str, body: Path | bytes, content_type: str) -> LakeObject:
+        """Writes an object in one request, streamed from a file or from memory; lakeFS computes the checksum itself."""
+
+        def upload() -> LakeObject:
+            if isinstance(body, bytes):
+                return self._upload(branch, key, body, content_type)
+            with body.open("rb") as file:
+                return self._upload(branch, key, file, content_type)
+
+        return self.connection.again(upload)
+
+    def _upload(self, branch: str, key: str, content: Any, content_type: str) -> LakeObject:
+        action = f"put {branch}/{key}"
+        with translated(action, self.connection.access.endpoint):
+            answer = self.connection.http.post(
+                f"/repositories/{self.repository}/branches/{branch}/objects",
+                params={"path": key},
+                content=content,
+                headers={"Content-Type": content_type},
+            )
+        if answer.status_code != 201:
+            raise error_for(action, answer.status_code, message_of(answer.content))
+        stats = answer.json()
+        return LakeObject(stats["path"], stats["checksum"], stats["size_bytes"])
+
+    def delete(self, branch: str, keys: Sequence[str]) -> None:
+        """Deletes objects; keys that are not there are fine."""
+        import lakefs_sdk
+
+        for first in range(0, len(keys), PAGE):
+            some = lakefs_sdk.PathList(paths=list(keys[first : first + PAGE]))
+            action = f"delete {len(some.paths)} objects of {branch}"
+            refused = self.connection.safely(action, self._objects.delete_objects, self.repository, branch, some).errors
+            if refused:
+                raise error_for(f"{action}, {refused[0].path}", refused[0].status_code, refused[0].message)
+
+    def uncommitted(self, branch: str) -> tuple[str, ...]:
+        """The keys written or deleted on a branch since its last commit."""
+        found = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
+        return tuple(str(difference.path) for difference in found)
+
+    def changes(self, base: str, branch: str) -> Iterator[Change]:
+        """What a branch has other than a commit, committed or not, in the order of its keys."""
+        committed = self.connection.pages(
+            f"compare {branch}", self._refs.diff_refs, self.repository, base, branch, type="two_dot"
+        )
+        found = {str(change.path): Change(str(change.path), str(change.type)) for change in committed}
+        written = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
+        for change in written:
+            found[str(change.path)] = Change(str(change.path), str(change.type))
+        return (found[key] for key in sorted(found))
+
+    def merge_base(self, ref: str) -> str:
+        """The commit at which a ref and `main` parted."""
+        base = self.connection.safely(f"merge base of {ref}", self._refs.find_merge_base, self.repository, ref, MAIN)
+        return str(base.base_commit_id)
+
+    # commits and merges
+
+    def commit(self, branch: str, message: str, metadata: Mapping[str, str]) -> str:
+        """Commits what was written on a branch, whose only writer we are, and gives the commit's id.
+
+        Raises:
+            LakeNoChanges: Nothing differs from the branch's head.
+        """
+        import lakefs_sdk
+
+        creation = lakefs_sdk.CommitCreation(message=message, metadata=dict(metadata))
+        before = self.head(branch)
+
+        def write() -> str:
+            return str(
+                self.connection.once(f"commit {branch}", self._commits.commit, self.repository, branch, creation).id
+            )
+
+        def done() -> str | None:
+            return after if (after := self.head(branch)) != before else None
+
+        return self.connection.settled(write, done)
+
+    def merge(self, commit: str, message: str, metadata: Mapping[str, str]) -> str:
+        """Merges a commit into `main`, through the gate, and gives the merge's id; merged already, that merge's id.
+
+        Raises:
+            Conflict: `main` changed the same keys since the commit's base.
+            GateRefused: The gate's message is the cause.
+            LakeDirty: Uncommitted writes lie on `main`; names them and the remedy.
+            LakeNoChanges: The commit brings nothing that its base did not have.
+        """
+        import lakefs_sdk
+
+        request = lakefs_sdk.Merge(message=message, metadata=dict(metadata))
+        action = f"merge {commit[:12]} into {MAIN}"
+
+        def write() -> str:
+            merged = self.connection.once(action, self._refs.merge_into_branch, self.repository, commit, MAIN, request)
+            return str(merged.reference)
+
+        try:
+            return self.connection.settled(write, lambda: self.merge_of(commit))
+        except LakeNoChanges:
+            if (merge := self.merge_of(commit)) is None:
+                raise
+            return merge
+        except LakeExists as error:
+            raise Conflict(f"{action}: {MAIN} changed the same keys since the run pinned it") from error
+        except LakeDirty as error:
+            raise stray_writes(self.uncommitted(MAIN)) from error
+
+    def merge_of(self, commit: str) -> str | None:
+        """The commit of `main` that merged `commit`, or None where none did."""
+        if not self.is_on_main(commit):
+            return None
+        return next((merge.id for merge in self.log(MAIN) if commit in (merge.id, *merge.parents[1:])), None)
+
+    def is_on_main(self, commit: str) -> bool:
+        """Whether `main`'s history holds a commit: lakeFS's merge base of the two is that commit exactly then."""
+        return self.merge_base(commit) == commit
+
+    @cached_property
+    def _refs(self) -> lakefs_sdk.RefsApi:
+        import lakefs_sdk
+
+        return lakefs_sdk.RefsApi(self.connection.sdk)
+
+    @cached_property
+    def _branches(self) -> lakefs_sdk.BranchesApi:
+        import lakefs_sdk
+
+        return lakefs_sdk.BranchesApi(self.connection.sdk)
+
+    @cached_property
+    def _commits(self) -> lakefs_sdk.CommitsApi:
+        import lakefs_sdk
+
+        return lakefs_sdk.CommitsApi(self.connection.sdk)
+
+    @cached_property
+    def _objects(self) -> lakefs_sdk.ObjectsApi:
+        import lakefs_sdk
+
+        return lakefs_sdk.ObjectsApi(self.connection.sdk)
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The repository and the server that the settings name.
+
+    Raises:
+        IngestCleanError: No server is configured and none runs here.
+    """
+    from orchestration.servers.local import lake_access
+
+    return Lake(LakeConnection(lake_access(settings), settings.elt.lake_timeout), settings.elt.repository)
+
+
+def _object(stats: Any) -> LakeObject:
+    return LakeObject(str(stats.path), str(stats.checksum), int(stats.size_bytes))
+
+
+def _commit(found: Any) -> LakeCommit:
+    return LakeCommit(
+        str(found.id), tuple(found.parents), dict(found.metadata or {}), found.meta_range_id, int(found.creation_date)
+    )

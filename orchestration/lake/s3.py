@@ -1,0 +1,75 @@
+"""lakeFS's S3 gateway: where DuckDB reads and writes the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.resources import files
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from orchestration.errors import UsageError
+from orchestration.lake.client import Lake
+from orchestration.sql import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway and who we are there.
+
+    Attributes:
+        endpoint: `host:port`, without a scheme.
+        use_ssl: Whether it speaks TLS.
+        access_key: Ours there.
+        secret_key: Ours there; in no representation, log or manifest.
+        timeout: Whole seconds without a byte before DuckDB gives a request up; it tries three times more.
+    """
+
+    endpoint: str
+    use_ssl: bool
+    access_key: str
+    secret_key: str = field(repr=False)
+    timeout: int = 60
+
+    def __post_init__(self) -> None:
+        if not (self.access_key and self.secret_key):
+            # An unsigned request is answered with lakeFS's page for people, 200.
+            raise UsageError(
+                "DuckDB has no keys for lakeFS's S3 gateway", remedy="set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"
+            )
+
+
+def gateway_of(lake: Lake) -> Gateway:
+    """The gateway of a lake; lakeFS serves it at the address of its API."""
+    access = lake.connection.access
+    endpoint = urlsplit(access.endpoint)
+    return Gateway(
+        endpoint.netloc,
+        endpoint.scheme == "https",
+        access.access_key.get_secret_value(),
+        access.secret_key.get_secret_value(),
+        ceil(lake.connection.timeout),
+    )
+
+
+def httpfs_extension() -> Path:
+    """DuckDB's S3 extension for this very engine, from the installed wheel: no network is asked for it."""
+    package = Path(str(files("duckdb_extension_httpfs")))
+    return package / "extensions" / f"v{version('duckdb')}" / "httpfs.duckdb_extension"
+
+
+def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> None:
+    """Lets a DuckDB connection read and write `s3://` through the gateway; the keys are in its memory only."""
+    connection.execute(f"load {literal(str(httpfs_extension()))}")
+    connection.execute(f"set http_timeout = {gateway.timeout}")
+    # A secret can't be a parameter of the statement; its quotes are doubled instead.
+    connection.execute(
+        f"create or replace secret lake (type s3, key_id {literal(gateway.access_key)}, "
+        f"secret {literal(gateway.secret_key)}, endpoint {literal(gateway.endpoint)}, "
+        f"use_ssl {str(gateway.use_ssl).lower()}, url_style 'path', region 'us-east-1')"
+    )

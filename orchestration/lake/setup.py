@@ -1,0 +1,213 @@
+"""`elt init`: the repository, its gate and the protection of `main`; what stands already is left as it is."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestration.errors import LakeExists, LakeNotFound, LakeRefused, PlatformFailed
+from orchestration.lake import keys
+from orchestration.lake.client import MAIN, Lake, stray_writes
+from orchestration.lake.gate import gate_file, gate_problem, require_gate
+from orchestration.progress import Report
+from orchestration.text import key_list
+
+_PROTECTION_LIMIT = 20.0
+_ACTIONS_CACHED = 8.0
+"""Seconds for which lakeFS may still use the former list of a branch's actions (measured: up to 7.5)."""
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What `elt init` found or did."""
+
+    repository: Literal["created", "unchanged"]
+    gate: Literal["installed", "replaced", "unchanged"]
+    protection: Literal["set", "unchanged"]
+    storage: str
+
+
+def init_lake(
+    lake: Lake, bucket: str, project_dir: Path, report: Report, *, discard_stray: bool = False
+) -> Initialised:
+    """Makes the lake ready for runs, and waits until lakeFS acts on it.
+
+    Args:
+        lake: The repository to make or complete.
+        bucket: The storage bucket it lives in, `lakefs` for `s3://lakefs/<repository>`.
+        project_dir: Where the gate to install lies.
+        report: Told of each change and of what is waited for.
+        discard_stray: Remove uncommitted writes from `main`, which block every merge.
+
+    Raises:
+        PlatformFailed: The repository lives in another bucket, or lakeFS does not act on what was set.
+        LakeDirty: Uncommitted writes lie on `main`.
+    """
+    repository, storage = _ensure_repository(lake, bucket, report)
+    _ensure_no_stray(lake, report, discard_stray)
+    gate = _ensure_gate(lake, project_dir, report)
+    seen_by = time.monotonic() + (_ACTIONS_CACHED if gate != "unchanged" else 0.0)
+    protection = _ensure_protection(lake, report)
+    if (left := seen_by - time.monotonic()) > 0:
+        report(f"waiting {left:.0f} s for lakeFS to drop its former list of hooks")
+        time.sleep(left)
+    return Initialised(repository, gate, protection, storage)
+
+
+def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
+    """Main's head, once the repository lives in its bucket and `main` has its gate, its protection and no stray write.
+
+    Raises:
+        PlatformFailed: Says what is missing, and the remedy.
+        LakeDirty: Uncommitted writes lie on `main`.
+    """
+    found = _repository(lake)
+    if found is None:
+        raise PlatformFailed(f"there is no repository {lake.repository}", remedy="elt init")
+    _require_bucket(lake, found.storage_namespace, bucket)
+    head = lake.head(MAIN)
+    require_gate(lake, head, project_dir)
+    if MAIN not in _rules(lake):
+        raise PlatformFailed(f"{MAIN} of {lake.repository} is not protected from writes", remedy="elt init")
+    _require_no_stray(lake)
+    return head
+
+
+def _api(lake: Lake) -> Any:
+    import lakefs_sdk
+
+    return lakefs_sdk.RepositoriesApi(lake.connection.sdk)
+
+
+def _repository(lake: Lake) -> Any | None:
+    try:
+        return lake.connection.safely(f"read repository {lake.repository}", _api(lake).get_repository, lake.repository)
+    except LakeNotFound:
+        return None
+
+
+def _require_bucket(lake: Lake, storage: str, bucket: str) -> None:
+    if storage.split("://", 1)[-1].split("/")[0] != bucket:
+        raise PlatformFailed(
+            f"repository {lake.repository} lives in {storage}, not in the bucket {bucket}",
+            remedy="set ELT_BUCKET to its bucket, or ELT_REPOSITORY to another name and run elt init",
+        )
+
+
+def _ensure_repository(lake: Lake, bucket: str, report: Report) -> tuple[Literal["created", "unchanged"], str]:
+    import lakefs_sdk
+
+    found = _repository(lake)
+    if found is not None:
+        _require_bucket(lake, found.storage_namespace, bucket)
+        return "unchanged", str(found.storage_namespace)
+    config = lake.connection.safely("read the configuration", lakefs_sdk.ConfigApi(lake.connection.sdk).get_config)
+    storage = f"{config.storage_config.blockstore_type}://{bucket}/{lake.repository}"
+    creation = lakefs_sdk.RepositoryCreation(name=lake.repository, storage_namespace=storage, default_branch=MAIN)
+    try:
+        lake.connection.safely(f"create repository {storage}", _api(lake).create_repository, creation)
+    except LakeExists:
+        # Another init was first, or the answer to our own first try was lost.
+        return "unchanged", storage
+    report(f"created repository {lake.repository} in {storage}")
+    return "created", storage
+
+
+def _ensure_gate(lake: Lake, project_dir: Path, report: Report) -> Literal["installed", "replaced", "unchanged"]:
+    base = lake.head(MAIN)
+    problem = gate_problem(lake, base, project_dir)
+    if problem is None:
+        return "unchanged"
+    done: Literal["installed", "replaced"] = "installed" if lake.stat(base, keys.GATE) is None else "replaced"
+    branch = f"gate-{secrets.token_hex(4)}"
+    lake.create_branch(branch, base)
+    try:
+        lake.put(branch, keys.GATE, gate_file(project_dir), keys.GATE_CONTENT_TYPE)
+        commit = lake.commit(branch, f"Gate {done}", {"gate": done})
+        lake.merge(commit, f"Gate {done}", {"gate_change": "approved"})
+    finally:
+        lake.delete_branch(branch)
+    report(f"gate {done}: {problem}")
+    return done
+
+
+def _ensure_protection(lake: Lake, report: Report) -> Literal["set", "unchanged"]:
+    rules = _rules(lake)
+    if MAIN in rules:
+        done: Literal["set", "unchanged"] = "unchanged"
+    else:
+        _set_rules(lake, [*rules, MAIN])
+        report(f"{MAIN} protected; waiting until lakeFS acts on it")
+        done = "set"
+    _wait(lambda: _is_protected(lake), f"the protection of {MAIN} is set but not in force")
+    return done
+
+
+def _rules(lake: Lake) -> list[str]:
+    found = lake.connection.safely("read protection", _api(lake).get_branch_protection_rules, lake.repository)
+    return [str(rule.pattern) for rule in found]
+
+
+def _set_rules(lake: Lake, patterns: list[str]) -> None:
+    import lakefs_sdk
+
+    rules = [lakefs_sdk.BranchProtectionRule(pattern=pattern) for pattern in patterns]
+    lake.connection.safely("set protection", _api(lake).set_branch_protection_rules, lake.repository, rules)
+
+
+def _is_protected(lake: Lake) -> bool:
+    """Whether protection is in force: the deletion of a key that does not exist is refused."""
+    import lakefs_sdk
+
+    try:
+        lake.connection.safely(
+            f"probe {MAIN}",
+            lakefs_sdk.ObjectsApi(lake.connection.sdk).delete_object,
+            lake.repository,
+            MAIN,
+            "_probe/no-such-key",
+        )
+    except LakeRefused:
+        return True
+    except LakeNotFound:
+        return False
+    return False
+
+
+def _require_no_stray(lake: Lake) -> None:
+    if stray := lake.uncommitted(MAIN):
+        raise stray_writes(stray)
+
+
+def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
+    if not discard:
+        _require_no_stray(lake)
+        return
+    stray = lake.uncommitted(MAIN)
+    if not stray:
+        return
+    import lakefs_sdk
+
+    report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
+    # Protection stands in the way of a reset too.
+    _set_rules(lake, [pattern for pattern in _rules(lake) if pattern != MAIN])
+    _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is lifted but still in force")
+    lake.connection.safely(
+        f"reset {MAIN}",
+        lakefs_sdk.BranchesApi(lake.connection.sdk).reset_branch,
+        lake.repository,
+        MAIN,
+        lakefs_sdk.ResetCreation(type="reset"),
+    )
+
+
+def _wait(holds: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + _PROTECTION_LIMIT
+    while not holds():
+        if time.monotonic() > end:
+            raise PlatformFailed(f"{otherwise} after {_PROTECTION_LIMIT:.0f} s", remedy="elt init")
+        time.sleep(0.5)

@@ -1,0 +1,1 @@
+"""What an HTTP API answers for one date: the declaration, the requests, the pages, the paging."""

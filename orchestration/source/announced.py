@@ -1,0 +1,181 @@
+"""What the API announces of a date beside its records, and whether all of that came."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from orchestration.errors import SourceBodyInvalid
+from orchestration.progress import Report, warning
+from orchestration.source.address import Request
+from orchestration.source.config import Table
+from orchestration.source.envelope import Fields, count_records, text_of, value_at
+from orchestration.source.page import BLANK, Download
+from orchestration.source.paging import linked
+from orchestration.text import quoted
+
+_TOTALS = (
+    *("total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords"),
+    *("total_items", "totalItems", "total_elements", "totalElements", "total_hits", "totalHits"),
+    *("total_rows", "totalRows", "total_size", "totalSize", "num_found", "numFound", "@odata.count", "total"),
+)
+_PAGES = ("total_pages", "totalPages", "num_pages", "numPages", "last_page", "lastPage", "pages")
+_TOTAL_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total")
+_PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages")
+_TRUE_MEANS_MORE = (
+    *("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage", "more", "moreAvailable"),
+    *("truncated", "is_truncated", "isTruncated"),
+)
+_FALSE_MEANS_MORE = ("is_last", "isLast", "is_last_page", "isLastPage", "last", "done")
+_NEXT = (
+    *("next", "next_page", "nextPage", "next_page_token", "nextPageToken", "next_token", "nextToken"),
+    *("next_cursor", "nextCursor", "next_link", "nextLink", "@odata.nextLink", "next_url", "nextUrl"),
+    *("next_page_url", "nextPageUrl", "next_page_uri", "nextRecordsUrl", "continuation_token", "continuationToken"),
+)
+_INSIDE = ("meta", "_meta", "metadata", "pagination", "paging", "page", "page_info", "pageInfo")
+"""The objects of an envelope whose fields are looked at, after its own."""
+
+_WHOLE = re.compile(rb'"?(\d{1,15})"?')
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What one page says of the whole.
+
+    Attributes:
+        total: The name and number of all records.
+        pages: The name and number of all pages.
+        more: A sign that another page follows; empty where there is none.
+    """
+
+    total: tuple[str, int] | None = None
+    pages: tuple[str, int] | None = None
+    more: str = ""
+
+
+def announced(table: Table, asked: Request, page: Download, fields: Fields) -> Announced:
+    """What a page announces; nothing where the source declares `total: false`.
+
+    Raises:
+        SourceBodyInvalid: The field that is declared as the total is not a number.
+    """
+    fetch = table.fetch
+    if fetch.total is False:
+        return Announced()
+    within = list(_within(fields))
+    more = [f"{name}: true" for name in _TRUE_MEANS_MORE if _any(within, name) == b"true"]
+    more += [f"{name}: false" for name in _FALSE_MEANS_MORE if _any(within, name) == b"false"]
+    if not fetch.paging.is_counted:
+        # Of no meaning before the last page; there, the declared field or header named nothing.
+        named = ((name, _any(within, name)) for name in _NEXT)
+        more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
+    if target := linked(asked, page):
+        more.append(f"a Link header with the next page {quoted(target)}")
+    if isinstance(fetch.total, str):
+        total: tuple[str, int] | None = _declared(table, page, fields)
+    else:
+        total = _number(within, _TOTALS) or _in_header(page, _TOTAL_HEADERS)
+    pages = _number(within, _PAGES) or _in_header(page, _PAGES_HEADERS)
+    return Announced(total, pages, more[0] if more else "")
+
+
+def require_complete(
+    table: Table, pages: Sequence[Download], announcements: Sequence[Announced], report: Report
+) -> None:
+    """Compare what came of a date with what was announced; `pages` are those with records, or else the first.
+
+    More records than announced are reported as a warning: nothing is lost.
+
+    Raises:
+        SourceBodyInvalid: Records, pages or a next page were announced that did not come.
+    """
+    last = announcements[-1]
+    remedy = (
+        f"declare the paging of {table.label} in the source's YAML, or ask for larger pages under parameters; "
+        "if the API means something else by it, set total: to the field with the number of records, or to false"
+    )
+    if last.more:
+        raise SourceBodyInvalid(
+            f"{table.label}: after {len(announcements)} pages, the last says that there is more by {last.more}",
+            remedy=remedy,
+        )
+    paging = table.fetch.paging
+    asked = len(announcements) + (max(0, paging.first - 1) if paging.style == "page" else 0)
+    if last.pages and last.pages[1] > asked:
+        name, number = last.pages
+        raise SourceBodyInvalid(
+            f"{table.label}: {name} announces {number:,} pages, {len(announcements):,} were fetched", remedy=remedy
+        )
+    # The empty pages behind the last record may announce 0.
+    totals = [found.total for found in announcements[: len(pages)] if found.total]
+    if totals:
+        name, number = totals[-1]
+        counts = [count_records(page, table) for page in pages]
+        # A page that only its full parse can count is left to the accounting.
+        if None in counts:
+            return
+        fetched = sum(count or 0 for count in counts)
+        if number > fetched:
+            raise SourceBodyInvalid(
+                f"{table.label}: {name} announces {number:,} records, {fetched:,} came", remedy=remedy
+            )
+        if number < fetched:
+            report(warning(f"{table.label}: {name} announces {number:,} records, {fetched:,} came"))
+
+
+def _within(fields: Fields) -> Iterator[Fields]:
+    yield fields
+    for name in _INSIDE:
+        if text_of(fields, name).startswith(b"{"):
+            try:
+                yield msgspec.json.decode(fields[name], type=dict[str, msgspec.Raw])
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+
+
+def _any(within: Sequence[Fields], name: str) -> bytes:
+    return next((text for fields in within if (text := text_of(fields, name))), b"")
+
+
+def _number(within: Sequence[Fields], names: Sequence[str]) -> tuple[str, int] | None:
+    for name in names:
+        if found := _WHOLE.fullmatch(_any(within, name)):
+            return name, int(found[1])
+    return None
+
+
+def _in_header(page: Download, names: Sequence[str]) -> tuple[str, int] | None:
+    for name in names:
+        if found := _WHOLE.fullmatch(page.headers.get(name, "").strip().encode()):
+            return name, int(found[1])
+    return None
+
+
+def _declared(table: Table, page: Download, fields: Fields) -> tuple[str, int]:
+    path = str(table.fetch.total)
+    try:
+        value = value_at(fields, path)
+    except ValueError as error:
+        raise _no_total(table, page, f"{error}") from error
+    if value is None:
+        raise _no_total(table, page, f"it has no field {path!r}")
+    text = bytes(value).strip(BLANK)
+    found = _WHOLE.fullmatch(text)
+    if found is None:
+        raise _no_total(table, page, f"{path} is {text[:80]!r}, not a whole number")
+    return path, int(found[1])
+
+
+def _no_total(table: Table, page: Download, problem: str) -> SourceBodyInvalid:
+    return SourceBodyInvalid(
+        f"{page.path.name} of {table.label} does not announce its total: {problem}",
+        remedy=f"correct the API, or total of {table.label} in the source's YAML",
+    )
+
+
+def _names_something(text: bytes) -> bool:
+    """Whether a field with the next page holds a text or a number other than 0."""
+    return bool(re.fullmatch(rb'"[^"].*"|[1-9]\d*', text, re.DOTALL))

@@ -1,0 +1,274 @@
+"""Fetch: a date's pages from the API to the spool, with size and digests; nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceRefused, UsageError
+from orchestration.lake import keys
+from orchestration.progress import Report, warning
+from orchestration.settings import EltSettings, Settings, SourceSettings
+from orchestration.source.address import Request, identity
+from orchestration.source.announced import Announced, announced, require_complete
+from orchestration.source.config import Table, may_end_pages
+from orchestration.source.deadline import deadline_after
+from orchestration.source.envelope import Fields, envelope_fields, is_empty_list, text_of
+from orchestration.source.page import BLANK, EDGE, ENVELOPE_LIMIT, Download, Limit, download
+from orchestration.source.paging import first_request, next_request
+from orchestration.source.retry import Patience, patience, patiently
+from orchestration.text import FOREIGN_LIMIT, quoted
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+    from orchestration.context import RunType
+
+_BEHIND_THE_END = frozenset({204, 400, 404, 410, 416, 422})
+"""What an API may answer to a page number behind its last page."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of raw: the API's answer byte for byte, and the key it goes to.
+
+    Attributes:
+        table: `source.table`.
+        key: The key on the lake.
+        path: The file on the spool.
+        bytes: Its size.
+        sha256: Its SHA-256 in hex.
+        md5: Its MD5 in hex, lakeFS's checksum.
+    """
+
+    table: str
+    key: str
+    path: Path
+    bytes: int
+    sha256: str
+    md5: str
+
+
+def fetch_date(
+    tables: Sequence[Table],
+    settings: Settings,
+    execution_date: str,
+    spool: Path,
+    report: Report,
+    run_type: RunType = "daily",
+) -> tuple[Page, ...]:
+    """All pages of all tables of a date; the run type says how patiently they are asked for.
+
+    Raises:
+        UsageError: A source's address is not set.
+        SourceFailed: The API gave no usable answer; says which page and why.
+        SpoolFailed: The disk did not take it.
+    """
+    import httpx
+
+    sources = {table.source: _configured(settings, table.source) for table in tables}
+    for name, source in sources.items():
+        _warn_of_open_token(name, source, report)
+    run = _Run(settings.elt, execution_date, spool, patience(settings.elt, run_type), report)
+    context = httpx.create_ssl_context()
+    pages: list[Page] = []
+    for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
+        source = sources[table.source]
+        first = first_request(table, source.url or "", execution_date)
+        # A client of its own: a connection is bound to the deadline of its table.
+        with _client(table.source, source, settings.elt.source_timeout, context) as client:
+            found = list(_fetch_table(client, table, first, run, sum(page.bytes for page in pages)))
+        report(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
+        pages += found
+    return tuple(pages)
+
+
+def _configured(settings: Settings, name: str) -> SourceSettings:
+    source = settings.sources.get(name)
+    if source is None or source.url is None:
+        variable = f"{name.upper()}_API_URL"
+        raise UsageError(
+            f"{variable} is not set: the address of source {name}", remedy=f"set {variable} in the environment or .env"
+        )
+    return source
+
+
+def _client(name: str, source: SourceSettings, timeout: float, context: ssl.SSLContext) -> httpx.Client:
+    import httpx
+
+    headers = {
+        "Accept": "application/json, application/x-ndjson",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"ingest-clean/{version('ingest-clean')}",
+    }
+    if source.token is not None:
+        token = source.token.get_secret_value()
+        # The HTTP library's own error would show it.
+        if not (token.isascii() and token.isprintable()):
+            raise UsageError(
+                f"{name.upper()}_API_TOKEN has a character that no HTTP header takes, such as a line break",
+                remedy="set it again",
+            )
+        headers["Authorization"] = f"Bearer {token}"
+    return httpx.Client(headers=headers, timeout=timeout, verify=context)
+
+
+def _warn_of_open_token(name: str, source: SourceSettings, report: Report) -> None:
+    url = urlsplit(source.url or "")
+    if source.token is not None and url.scheme == "http" and not _is_loopback(url.hostname or ""):
+        report(
+            warning(
+                f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, readable on the way; use https"
+            )
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the fetches of all tables of a date share."""
+
+    elt: EltSettings
+    execution_date: str
+    spool: Path
+    patient: Patience
+    report: Report
+
+    def limit(self, table: Table, used: int) -> Limit:
+        """The limit of the next page, once `used` bytes of the date came."""
+        elt = self.elt
+        smaller = f"ask for smaller pages: set the API's page size under parameters of {table.label}"
+        limits = [
+            Limit(
+                elt.max_page_bytes,
+                f"a page over {elt.max_page_bytes:,} bytes",
+                f"{smaller}, or raise ELT_MAX_PAGE_BYTES",
+            ),
+            Limit(
+                elt.max_date_bytes - used,
+                f"after {used:,} bytes of other pages, a date over {elt.max_date_bytes:,} bytes",
+                "check what the API sends, or raise ELT_MAX_DATE_BYTES",
+            ),
+        ]
+        if table.fetch.form == "envelope":
+            limits.append(Limit(ENVELOPE_LIMIT, f"an envelope page over {ENVELOPE_LIMIT:,} bytes", smaller))
+        return min(limits, key=lambda limit: limit.bytes)
+
+
+def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, used: int) -> Iterator[Page]:
+    elt, counted = run.elt, table.fetch.paging.is_counted
+    deadline = deadline_after(table.label, elt.fetch_timeout)
+    request: Request | None = first
+    seen: dict[bytes, int] = {}
+    asked: dict[object, int] = {}
+    found: list[Download] = []
+    announcements: list[Announced] = []
+    full, after_empty = 1, False
+    held: list[Page] = []
+    while request is not None:
+        number = len(found) + 1
+        if number - after_empty > elt.max_pages:
+            raise SourceBodyInvalid(
+                f"{table.label} has more than {elt.max_pages:,} pages",
+                remedy="ask for larger pages, or raise ELT_MAX_PAGES",
+            )
+        same = _identity(table, request)
+        if same in asked:
+            raise _circle(table, number, asked[same], f"{quoted(request.address, FOREIGN_LIMIT)} was asked for before")
+        asked[same] = number
+        key = keys.raw_page(table.source, table.name, run.execution_date, number)
+        wanted = (client, table, request.address, run.spool / key, run.limit(table, used), deadline)
+        try:
+            page = patiently(run.patient, run.report, download, *wanted, deadline=deadline)
+        except SourceRefused as error:
+            if _is_end(table, number, error.status, after_empty=after_empty):
+                break
+            raise _on_a_later_page(table, number, error) from error
+        used += page.bytes
+        found.append(page)
+        fields = envelope_fields(page, table) if table.fetch.form == "envelope" else {}
+        announcements.append(announced(table, request, page, fields))
+        following = next_request(table, request, page, fields)
+        raw = Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
+        digest = _digest_of_records(table, page, fields)
+        if digest:
+            if digest in seen:
+                raise _circle(
+                    table, number, seen[digest], f"{quoted(request.address, FOREIGN_LIMIT)} answered the same"
+                )
+            seen[digest] = full = number
+            # Numbered pages went on, so an empty one before belongs to the date.
+            yield from (*held, raw)
+            held = []
+        elif number == 1 or (not counted and following is not None):
+            # An empty day keeps its one page.
+            yield raw
+        elif counted and not after_empty:
+            held.append(raw)
+        if counted and after_empty and not digest:
+            break
+        after_empty = counted and not digest
+        request = following
+    require_complete(table, found[:full], announcements, run.report)
+
+
+def _digest_of_records(table: Table, page: Download, fields: Fields) -> bytes:
+    """What two pages with the same records share; empty for a page without records."""
+    if table.fetch.form == "envelope":
+        # Other fields may hold a clock or an id of the request.
+        text = text_of(fields, table.fetch.records or "")
+        return b"" if is_empty_list(text) else sha256(text).digest()
+    empty = page.bytes <= EDGE and is_empty_list(page.path.read_bytes().strip(BLANK))
+    return b"" if empty else bytes.fromhex(page.sha256)
+
+
+def _is_end(table: Table, number: int, status: int | None, *, after_empty: bool) -> bool:
+    """Whether a status instead of a numbered page says that the page before was the last."""
+    return number > 1 and (status in table.fetch.paging.end_status or (after_empty and status in _BEHIND_THE_END))
+
+
+def _on_a_later_page(table: Table, number: int, error: SourceRefused) -> IngestCleanError:
+    """The error of a refused page, with what the pages before it tell."""
+    paging = table.fetch.paging
+    if number == 1 or error.status is None:
+        return error
+    came = f"; {number - 1} pages came before"
+    if paging.is_counted and may_end_pages(error.status):
+        return error.extended(
+            f"{came}, and an API may end its pages so",
+            remedy=f"if that is the end, set paging.end_status: [{error.status}] of {table.label} in the source's YAML",
+        )
+    if error.status in (404, 410):
+        return error.extended(f"{came}, and named this one", remedy="run again, or correct the API")
+    return error.extended(came)
+
+
+def _circle(table: Table, number: int, before: int, how: str) -> SourceBodyInvalid:
+    return SourceBodyInvalid(
+        f"{table.label}: page {number} is page {before} again, so the paging goes in circles: {how}",
+        remedy=f"correct the API, or paging of {table.label} in the source's YAML",
+    )
+
+
+def _identity(table: Table, request: Request) -> object:
+    try:
+        return identity(request.address)
+    except ValueError as error:
+        raise SourceBodyInvalid(
+            f"{table.label}: {quoted(request.url, FOREIGN_LIMIT)} cannot be asked for: {error}",
+            remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
+        ) from error

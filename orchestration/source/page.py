@@ -1,0 +1,229 @@
+"""One page of the API: streamed to a file, measured on the way, and held against what the source declares."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
+from orchestration.source.deadline import Deadline
+from orchestration.text import FOREIGN_LIMIT, one_line, quoted
+from orchestration.workdir import writing
+
+if TYPE_CHECKING:
+    import httpx
+
+    from orchestration.source.config import Table
+
+ENVELOPE_LIMIT = 16 * 1024 * 1024
+"""Bytes: DuckDB reads one JSON object of at most this size unless told otherwise, and then in memory."""
+
+_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+_JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl")
+_BRACKETS = {"array": (b"[", b"]"), "ndjson": (b"{", b"}"), "envelope": (b"{", b"}")}
+BLANK = b" \t\r\n"
+EDGE = 4096
+_ADDRESS = 500
+
+
+@dataclass(frozen=True)
+class Download:
+    """One page on the spool.
+
+    Attributes:
+        path: The file with the body, byte for byte as sent.
+        bytes: Its size.
+        sha256: Its SHA-256 in hex, which the receipt keeps.
+        md5: Its MD5 in hex, which is what lakeFS calls the checksum.
+        headers: The response's headers.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    md5: str
+    headers: httpx.Headers
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How large a page may be.
+
+    Attributes:
+        bytes: The most bytes.
+        exceeds: What a larger page would be, as messages say it.
+        remedy: What to do about a page over it.
+    """
+
+    bytes: int
+    exceeds: str
+    remedy: str
+
+
+def download(
+    client: httpx.Client, table: Table, address: str, path: Path, limit: Limit, deadline: Deadline
+) -> Download:
+    """Stream one page to `path`; memory stays flat whatever its size.
+
+    Raises:
+        SourceUnreachable: No connection, a time-out, a body shorter than announced, or a passing server error.
+        SourceBusy: 429, or another 4xx or 5xx with Retry-After.
+        SourceTimedOut: The deadline has passed.
+        SourceRefused: Any other status than 200.
+        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares.
+        SpoolFailed: The disk did not take it.
+    """
+    import httpx
+
+    request = client.build_request(
+        "GET",
+        address,
+        headers=dict(table.fetch.headers),
+        timeout=deadline.limited(client.timeout),
+        extensions={"trace": deadline.watch},
+    )
+    asked = f"GET {str(request.url)[:_ADDRESS]}"
+    try:
+        response = client.send(request, stream=True)
+        try:
+            _check_status(asked, response, table)
+            _check_headers(asked, response, table)
+            found = _spool(asked, response, table, path, limit)
+        finally:
+            response.close()
+    except httpx.RemoteProtocolError as error:
+        raise SourceUnreachable(f"{asked}: the answer broke off: {error}") from error
+    except httpx.TimeoutException as error:
+        if deadline.left <= 0:
+            raise deadline.error(f"{asked}: no answer in time") from error
+        raise SourceUnreachable(
+            f"{asked}: no answer in time ({type(error).__name__})",
+            remedy="raise ELT_SOURCE_TIMEOUT if the API needs longer",
+        ) from error
+    except httpx.TransportError as error:
+        raise SourceUnreachable(f"{asked}: {error}") from error
+    _check_edges(asked, found, table)
+    return found
+
+
+def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    said = f"{asked} answered {status} {one_line(response.reason_phrase, 100)}".rstrip()
+    variable, where = f"{table.source.upper()}_API", f"of {table.label} in the source's YAML"
+    address = f"correct {variable}_URL, or path {where}"
+    if 300 <= status < 400:
+        to = response.headers.get("Location")
+        raise SourceRefused(
+            f"{said} to {'nowhere' if to is None else quoted(to, FOREIGN_LIMIT)}: redirects are not followed",
+            status=status,
+            remedy=address,
+        )
+    remedy = {
+        401: f"check {variable}_TOKEN",
+        403: f"check {variable}_TOKEN, or set User-Agent or what else the API asks for under headers {where}",
+        404: address,
+        406: f"set Accept under headers {where}",
+        410: address,
+    }.get(status, "")
+    after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    if status == 429 or (status == 503 and after is not None):
+        raise SourceBusy(said, retry_after=after)
+    if status >= 400 and after is not None:
+        # Some APIs report a limit that passes by 403 or a status of their own.
+        raise SourceBusy(f"{said}: {_beginning(response)}", retry_after=after, remedy=remedy)
+    if status in _PASSING:
+        raise SourceUnreachable(said)
+    raise SourceRefused(f"{said}: {_beginning(response)}", status=status, remedy=remedy)
+
+
+def _beginning(response: httpx.Response) -> str:
+    """What the body of an error begins with; the status is reported even where the body cannot be read."""
+    import httpx
+
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        # Few bytes may become gigabytes, so nothing is decoded.
+        return f"its body is encoded as {quoted(encoding)}"
+    try:
+        for chunk in response.iter_raw(200):
+            return repr(chunk.decode(errors="replace"))
+    except (httpx.RequestError, SourceTimedOut) as error:
+        return f"its body cannot be read: {error}"
+    return "''"
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds a Retry-After header asks for, given as seconds or as a date; None where it says nothing usable."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
+def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
+    given = response.headers.get("Content-Type", "")
+    kind = given.split(";")[0].strip().lower()
+    declared = (name.lower() for name in table.fetch.content_types)
+    if kind not in (*_JSON_TYPES, *declared) and not kind.endswith("+json"):
+        raise SourceBodyInvalid(
+            f"{asked}: content type {given!r} is not JSON",
+            remedy=f"if the API is right, list it as content_types of {table.label} in the source's YAML",
+        )
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        # Raw is kept as sent, and a compressed body is not what the models read.
+        raise SourceBodyInvalid(
+            f"{asked}: content encoding {encoding!r}, though only identity was asked for",
+            remedy="correct the API, or what stands before it",
+        )
+
+
+def _spool(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit) -> Download:
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    announced = int(response.headers.get("Content-Length", "0"))
+    if announced > limit.bytes:
+        raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {announced:,} bytes are announced", remedy=limit.remedy)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("wb")
+    with file:
+        for chunk in response.iter_raw(1024 * 1024):
+            size += len(chunk)
+            if size > limit.bytes:
+                raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {size:,} bytes came so far", remedy=limit.remedy)
+            sha256.update(chunk)
+            md5.update(chunk)
+            with writing(path):
+                file.write(chunk)
+        with writing(path):
+            file.flush()
+    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers)
+
+
+def _check_edges(asked: str, page: Download, table: Table) -> None:
+    form = table.fetch.form
+    with page.path.open("rb") as file:
+        begin = file.read(EDGE).lstrip(BLANK)
+        file.seek(max(0, page.bytes - EDGE))
+        end = file.read().rstrip(BLANK)
+    if form == "ndjson" and not begin and page.bytes <= EDGE:
+        return
+    first, last = _BRACKETS[form]
+    if not (begin.startswith(first) and end.endswith(last)):
+        raise SourceBodyInvalid(
+            f"{asked}: a body of {page.bytes:,} bytes that begins {begin[:40]!r} and ends {end[-40:]!r} is not "
+            f"{'an' if form[0] in 'ae' else ''} {form}".replace("  ", " "),
+            remedy=f"correct the API, or the form of {table.label} in the source's YAML",
+        )
