@@ -1,9 +1,9 @@
 """What a dbt-duckdb profile loads so that a build's place and inputs reach SQL as DuckDB variables.
 
 Variables, set on every cursor, keep the parsed manifest the same for all builds: `lake_root` (where outputs go, no
-trailing slash), `lake_date`, `raw_root` (URI prefix of the raw pages), `raw_<source>__<table>` (the raw pages of a table),
-and `published_<table>` (its Parquet of all published dates). They come from the run file (`dbt_runner.build`); on target
-`dev` from the raw sample and what was built from it, on target `sandbox` from the sandbox's folder.
+trailing slash), `lake_date`, `raw_root` (URI prefix of the raw pages), `raw_<source>__<table>` (raw pages of a table),
+and `published_<table>` (its Parquet of all published dates). They come from the run file (`dbt_runner.inputs`), on
+target `dev` from the raw sample and what was built from it, on target `sandbox` from the sandbox's folder.
 `source_problem` tells dbt's on-run-start what is wrong with a source's YAML.
 """
 
