@@ -27,10 +27,11 @@ test-faults: setup ## Spoil every request of a run in every way, and print the m
 docs: setup ## Write the dbt docs as one static page, target/docs/index.html; no server is needed to read it
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
-check: ## Check lock file, format, lint of Python and SQL, types
+check: ## Check lock file, format, lint of Python and SQL, layers, types
 	$(UV) lock --check
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
+	$(UV) run --no-sync lint-imports
 	$(UV) run --no-sync mypy
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 

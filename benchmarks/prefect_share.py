@@ -21,9 +21,9 @@ from statistics import median
 
 from benchmarks.day import DAY, fetched_as, serving, write_day
 from examples.events_api.forms import MEDIA_TYPES
-from orchestration.context import DateRequest
-from orchestration.flows.launch import run_date_flow, use_prefect
-from orchestration.lake.client import open_lake
+from orchestration.context import DateRun
+from orchestration.endpoints import open_lake, use_prefect
+from orchestration.flows.launch import run_date_flow
 from orchestration.lake.setup import init_lake
 from orchestration.progress import silent
 from orchestration.run import run_date
@@ -59,7 +59,7 @@ def _compare(times: int) -> None:
     logging.disable(logging.CRITICAL)
 
     def plain(day: str) -> None:
-        run_date(DateRequest(execution_date=day, lake=lake, settings=settings, report=silent))
+        run_date(DateRun(execution_date=day, lake=lake, settings=settings, report=silent))
 
     def flow(run_type: str) -> Callable[[str], None]:
         def run(day: str) -> None:

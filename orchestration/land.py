@@ -1,4 +1,4 @@
-"""Branch and land: the date's raw pages on a branch of the run's own, cut from the pinned commit."""
+"""Land: put the date's raw pages on a branch of the run's own, cut from the pinned commit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from orchestration.context import DateRequest
+from orchestration.context import DateRun
 from orchestration.errors import LakeError, LakeNoChanges
 from orchestration.extract import Extracted
 from orchestration.lake import keys
 from orchestration.lake.client import Lake
+from orchestration.plan import Plan
 from orchestration.source.fetch import Page
 
 _UPLOADS_AT_ONCE = 4
@@ -40,36 +41,30 @@ class Landed:
         return {table: tuple(page.key for page in self.pages if page.table == table) for table in tables}
 
 
-def commit_raw(request: DateRequest, extracted: Extracted, outputs: Collection[str]) -> Landed:
-    """Cuts the branch, deletes the date's keys that this run will not write, puts the pages and commits.
-
-    Args:
-        request: The run.
-        extracted: The pages on the spool.
-        outputs: The keys that the rest of the run will write.
+def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
+    """Cut the branch, delete the date's keys that this run will not write, put the pages and commit.
 
     Raises:
-        LakeError: lakeFS refused a write, or holds other bytes than the spool.
+        LakeError: lakeFS refused a write, or holds other bytes than the work directory.
     """
     # Never used again: under one name, one run's raw could meet another's curated.
-    branch = f"etl-{request.execution_date}-{secrets.token_hex(4)}"
-    with request.step("branch"):
-        request.lake.create_branch(branch, extracted.base)
-    with request.step("land", branch=branch):
-        written = {*outputs, *(page.key for page in extracted.pages)}
+    branch = f"etl-{run.execution_date}-{secrets.token_hex(4)}"
+    with run.step("land") as step:
+        run.lake.create_branch(branch, extracted.base)
+        step.branch = branch
+        written = {*plan.outputs, keys.date_receipt(run.execution_date), *(page.key for page in extracted.pages)}
         stale = extracted.former.keys - written if extracted.former else frozenset()
-        metadata = request.metadata(base=extracted.base)
-        commit = land(request.lake, branch, extracted.base, extracted.pages, stale, metadata)
+        commit = put_pages(run.lake, branch, extracted.base, extracted.pages, stale, run.metadata(base=extracted.base))
     return Landed(branch, extracted.base, commit, extracted.pages)
 
 
-def land(
+def put_pages(
     lake: Lake, branch: str, base: str, pages: Sequence[Page], stale: Collection[str], metadata: Mapping[str, str]
 ) -> str:
-    """Deletes the stale keys, puts the pages and commits; gives the commit's id, `base` where nothing differs.
+    """Delete the stale keys, put the pages and commit; return the commit's id, `base` where nothing differs.
 
     Raises:
-        LakeError: lakeFS refused a write, or holds other bytes than the spool.
+        LakeError: lakeFS refused a write, or holds other bytes than the work directory.
     """
     lake.delete(branch, sorted(stale))
 

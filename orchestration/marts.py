@@ -1,4 +1,4 @@
-"""The marts from published dates to `main`: the run protocol once more, with receipts in place of pages."""
+"""The marts, from published dates to `main`: the same five steps, with receipts in place of pages."""
 
 from __future__ import annotations
 
@@ -7,124 +7,142 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.context import MartsRequest
+from orchestration.audit import Candidate, commit_candidate, new_receipt, written_objects
+from orchestration.context import MartsRun
+from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import PublishedDates, published_dates
-from orchestration.lake.receipt import Receipt, marts_receipt, read_receipt
+from orchestration.lake.catalog import DateCatalog, read_catalog
+from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
-from orchestration.publish import (
-    Published,
-    Vouched,
-    begin_anew,
-    commit_vouched,
-    merge_to_main,
-    outputs,
-    tidy,
-    unchanged,
-)
-from orchestration.transform import build_marts, current_code, outputs_of
-from orchestration.workdir import spool
+from orchestration.plan import Plan, make_plan
+from orchestration.publish import RunResult, publish, unchanged
+from orchestration.run import delete_branch, retry_on_conflict
+from orchestration.transform import build_models, require_passed
+from orchestration.workdir import work_directory
 
 
 @dataclass(frozen=True)
-class Pinned:
+class MartsInputs:
     """What the marts are made from.
 
     Attributes:
         base: `main`'s head, which the branch is cut from.
-        dates: All dates published there.
+        catalog: All dates published there.
         former: The marts' receipt there, if they were published before.
         commit: The commit that published rows are read at: `base`, or the one the marts were made from if it has the
-            same dates, for the receipt names it and equal marts are to have equal receipts.
-        unchanged: Whether the former receipt vouches for the same dates under the same code.
+            same dates. The receipt names it, and equal marts are to have equal receipts.
+        unchanged: Whether the former receipt covers the same dates under the same code.
     """
 
     base: str
-    dates: PublishedDates
+    catalog: DateCatalog
     former: Receipt | None
     commit: str
     unchanged: bool
 
 
-def pin_dates(request: MartsRequest) -> Pinned:
-    """Pins `main`'s head and decides, by the receipts there, whether there is anything to do.
+def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
+    """Pin `main`'s head, read the receipts there and decide whether there is anything to do.
 
     Raises:
         UsageError: Nothing is published yet.
         PlatformFailed: The lake is out of reach or lacks its gate.
     """
-    lake, settings = request.lake, request.settings
-    with request.step("pin"):
-        code = current_code(request)
+    lake, settings = run.lake, run.settings
+    with run.step("extract"):
         base = require_lake(lake, settings.elt.bucket, settings.project_dir)
-    with request.step("decide"):
-        dates = published_dates(lake, base)
-        if not dates.receipts:
+        catalog = read_catalog(lake, base)
+        if not catalog.receipts:
             raise UsageError("no date is published yet, so there is nothing to make marts of", remedy="elt run DATE")
         former = read_receipt(lake, base, keys.MARTS_RECEIPT)
-        told = former.content.get("inputs", {}) if former else {}
-        same_dates = told.get("receipts") == dates.checksums
-        same = former is not None and same_dates and former.code == code
-        commit = str(told["commit"]) if same_dates else base
-    return Pinned(base, dates, former, commit, same and not request.force)
+        run.record.former = former
+        inputs = former.content.get("inputs", {}) if former else {}
+        same_dates = inputs.get("receipts") == catalog.checksums
+        same = former is not None and same_dates and former.code == plan.code
+        commit = str(inputs["commit"]) if same_dates else base
+    return MartsInputs(base, catalog, former, commit, same and not run.force)
 
 
-def cut_branch(request: MartsRequest, pinned: Pinned) -> str:
-    """Cuts the run's own branch and deletes the marts that the run will not write."""
+def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
+    """Cut the run's own branch and delete the marts that the run will not write; return the branch."""
     branch = f"etl-marts-{secrets.token_hex(4)}"
-    with request.step("branch"):
-        written = {*outputs_of(request), keys.MARTS_RECEIPT}
-        request.lake.create_branch(branch, pinned.base)
-    with request.step("clear", branch=branch):
-        request.lake.delete(branch, sorted(pinned.former.keys - written if pinned.former else ()))
+    with run.step("land") as step:
+        run.lake.create_branch(branch, inputs.base)
+        step.branch = branch
+        written = {*plan.outputs, keys.MARTS_RECEIPT}
+        run.lake.delete(branch, sorted(inputs.former.keys - written if inputs.former else ()))
     return branch
 
 
-def build(request: MartsRequest, pinned: Pinned, branch: str, folder: Path) -> BuildResult:
-    """Builds and tests the marts: see `transform.build_marts`."""
-    return build_marts(request, pinned.dates, pinned.commit, branch, folder)
+def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, folder: Path) -> BuildResult:
+    """Build and test the marts, reading the published dates of the pinned commit and writing the branch.
+
+    Raises:
+        DataFailed: A test failed or a contract broke.
+        PlatformFailed: dbt, DuckDB or the gateway failed.
+    """
+    repository = run.lake.repository
+    run_file = RunFile(
+        execution_date="",
+        lake_root=f"s3://{repository}/{branch}",
+        published_root=f"s3://{repository}/{inputs.commit}",
+        published=inputs.catalog.files,
+    )
+    with run.step("transform", branch=branch):
+        built = build_models(run, plan, run_file, folder)
+        require_passed(run, built)
+    return built
 
 
-def commit_marts(request: MartsRequest, pinned: Pinned, branch: str, built: BuildResult) -> Vouched:
-    """Writes the marts' receipt and commits: see `publish.commit_vouched`."""
-    with request.step("commit", branch=branch):
-        made = outputs(request.lake, branch, built)
-        receipt = marts_receipt(pinned.commit, pinned.dates.checksums, made, built)
-        commit = commit_vouched(request, branch, pinned.base, receipt, "marts") or pinned.base
-    return Vouched(branch, pinned.base, commit, receipt, pinned.former is not None)
+def audit_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, built: BuildResult) -> Candidate:
+    """Require what dbt wrote, write the marts' receipt and commit: see `audit.commit_candidate`."""
+    with run.step("audit", branch=branch):
+        written = written_objects(run.lake, branch, built)
+        content = {
+            "objects": {key: stored.checksum for key, stored in written.items()},
+            "details": {key: {"bytes": stored.bytes, "rows": built.rows[key]} for key, stored in written.items()},
+            "inputs": {"commit": inputs.commit, "receipts": dict(inputs.catalog.checksums)},
+            "accounting": {table: dict(rows) for table, rows in built.across_dates.items()},
+        }
+        receipt = new_receipt(keys.MARTS_RECEIPT, content, built, plan.code)
+        commit = commit_candidate(run, branch, inputs.base, receipt, "marts") or inputs.base
+    return Candidate(branch, inputs.base, commit, receipt, inputs.former is not None)
 
 
 @dataclass(frozen=True)
-class MartsStages:
-    """The steps as functions; the flow puts tasks in their place."""
+class MartsSteps:
+    """The five steps as functions; the flow passes its tasks."""
 
-    pin_dates: Callable[[MartsRequest], Pinned] = pin_dates
-    cut_branch: Callable[[MartsRequest, Pinned], str] = cut_branch
-    build: Callable[[MartsRequest, Pinned, str, Path], BuildResult] = build
-    commit_marts: Callable[[MartsRequest, Pinned, str, BuildResult], Vouched] = commit_marts
-    merge_to_main: Callable[[MartsRequest, Vouched], Published] = merge_to_main
+    extract: Callable[[MartsRun, Plan], MartsInputs] = extract_dates
+    land: Callable[[MartsRun, Plan, MartsInputs], str] = land_branch
+    transform: Callable[[MartsRun, Plan, MartsInputs, str, Path], BuildResult] = transform_marts
+    audit: Callable[[MartsRun, Plan, MartsInputs, str, BuildResult], Candidate] = audit_marts
+    publish: Callable[[MartsRun, Candidate], RunResult] = publish
 
 
-def run_marts(request: MartsRequest, stages: MartsStages | None = None) -> Published:
-    """Publishes the marts, or finds them unchanged.
+PLAIN_STEPS = MartsSteps()
+
+
+def run_marts(run: MartsRun, steps: MartsSteps = PLAIN_STEPS) -> RunResult:
+    """Publish the marts, or find them unchanged.
 
     Raises:
-        IngestCleanError: Marked with step, the state of `main`, the kept branch and the next command.
+        IngestCleanError: With step, the state of `main`, the kept branch and the next command.
     """
-    stages = stages or MartsStages()
-    return begin_anew(request, lambda: _attempt(request, stages))
+    plan = make_plan(run)
+    return retry_on_conflict(run, lambda: _attempt(run, plan, steps))
 
 
-def _attempt(request: MartsRequest, stages: MartsStages) -> Published:
-    pinned = stages.pin_dates(request)
-    if pinned.unchanged:
-        return unchanged(request, pinned.base, pinned.former)
-    with spool(request.settings.state_dir, "marts") as folder:
-        branch = stages.cut_branch(request, pinned)
-        built = stages.build(request, pinned, branch, folder)
-        vouched = stages.commit_marts(request, pinned, branch, built)
-        published = stages.merge_to_main(request, vouched)
-    tidy(request, branch)
-    return published
+def _attempt(run: MartsRun, plan: Plan, steps: MartsSteps) -> RunResult:
+    inputs = steps.extract(run, plan)
+    if inputs.unchanged:
+        return unchanged(run, inputs.base, inputs.former)
+    with work_directory(run.settings.state_dir, run.subject) as folder:
+        branch = steps.land(run, plan, inputs)
+        built = steps.transform(run, plan, inputs, branch, folder)
+        candidate = steps.audit(run, plan, inputs, branch, built)
+        result = steps.publish(run, candidate)
+    delete_branch(run, branch)
+    return result

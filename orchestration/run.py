@@ -1,4 +1,4 @@
-"""One date from the API to `main`: the run protocol, top to bottom."""
+"""One date from the API to `main`: the run protocol, top to bottom. A plan, then five steps."""
 
 from __future__ import annotations
 
@@ -6,46 +6,80 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.context import DateRequest
+from orchestration.audit import Candidate, audit
+from orchestration.context import DateRun, RunContext
 from orchestration.dbt_runner.results import BuildResult
-from orchestration.extract import Extracted, extract_raw
-from orchestration.lake import keys
-from orchestration.land import Landed, commit_raw
-from orchestration.publish import Published, Vouched, begin_anew, commit_curated, merge_to_main, tidy, unchanged
-from orchestration.transform import clean
-from orchestration.workdir import spool
+from orchestration.errors import Conflict, IngestCleanError
+from orchestration.extract import Extracted, extract
+from orchestration.land import Landed, land
+from orchestration.plan import Plan, make_plan
+from orchestration.progress import warning
+from orchestration.publish import RunResult, publish, unchanged
+from orchestration.transform import transform
+from orchestration.workdir import work_directory
+
+ATTEMPTS = 3
+"""How often a run starts again from its pin because `main` moved in a way that conflicts."""
 
 
 @dataclass(frozen=True)
-class Stages:
-    """The steps as functions; the flow puts tasks in their place."""
+class DateSteps:
+    """The five steps as functions; the flow passes its tasks."""
 
-    extract_raw: Callable[[DateRequest, Path], Extracted] = extract_raw
-    commit_raw: Callable[[DateRequest, Extracted, frozenset[str]], Landed] = commit_raw
-    clean: Callable[[DateRequest, Landed, Path], BuildResult] = clean
-    commit_curated: Callable[[DateRequest, Extracted, Landed, BuildResult], Vouched] = commit_curated
-    merge_to_main: Callable[[DateRequest, Vouched], Published] = merge_to_main
+    extract: Callable[[DateRun, Plan, Path], Extracted] = extract
+    land: Callable[[DateRun, Plan, Extracted], Landed] = land
+    transform: Callable[[DateRun, Plan, Landed, Path], BuildResult] = transform
+    audit: Callable[[DateRun, Plan, Extracted, Landed, BuildResult], Candidate] = audit
+    publish: Callable[[DateRun, Candidate], RunResult] = publish
 
 
-def run_date(request: DateRequest, stages: Stages | None = None) -> Published:
-    """Publishes a date, or finds it unchanged.
+PLAIN_STEPS = DateSteps()
+
+
+def run_date(run: DateRun, steps: DateSteps = PLAIN_STEPS) -> RunResult:
+    """Publish a date, or find it unchanged.
 
     Raises:
-        IngestCleanError: Marked with date, step, the state of `main`, the kept branch and the next command.
+        IngestCleanError: With date, step, the state of `main`, the kept branch and the next command.
     """
-    stages = stages or Stages()
-    return begin_anew(request, lambda: _attempt(request, stages))
+    plan = make_plan(run, run.execution_date)
+    return retry_on_conflict(run, lambda: _attempt(run, plan, steps))
 
 
-def _attempt(request: DateRequest, stages: Stages) -> Published:
-    with spool(request.settings.state_dir, request.execution_date) as folder:
-        extracted = stages.extract_raw(request, folder)
+def _attempt(run: DateRun, plan: Plan, steps: DateSteps) -> RunResult:
+    with work_directory(run.settings.state_dir, run.subject) as folder:
+        extracted = steps.extract(run, plan, folder)
         if extracted.unchanged:
-            return unchanged(request, extracted.base, extracted.former)
-        will_write = frozenset({*extracted.outputs, keys.date_receipt(request.execution_date)})
-        landed = stages.commit_raw(request, extracted, will_write)
-        built = stages.clean(request, landed, folder)
-        curated = stages.commit_curated(request, extracted, landed, built)
-        published = stages.merge_to_main(request, curated)
-    tidy(request, landed.branch)
-    return published
+            return unchanged(run, extracted.base, extracted.former)
+        landed = steps.land(run, plan, extracted)
+        built = steps.transform(run, plan, landed, folder)
+        candidate = steps.audit(run, plan, extracted, landed, built)
+        result = steps.publish(run, candidate)
+    delete_branch(run, landed.branch)
+    return result
+
+
+def retry_on_conflict(run: RunContext, attempt: Callable[[], RunResult]) -> RunResult:
+    """Return the result of the first attempt without a conflict; each starts again from the pin.
+
+    Raises:
+        Conflict: Every attempt met one.
+    """
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            return attempt()
+        except Conflict as conflict:
+            if not attempts_left:
+                raise
+            # Something newer was published, so what this run read is out of date.
+            run.report(f"{conflict}; starting again from the new main")
+            delete_branch(run, conflict.branch)
+    raise AssertionError("unreachable")
+
+
+def delete_branch(run: RunContext, branch: str) -> None:
+    """Delete the run's branch; one that cannot be deleted is reported and left to housekeeping."""
+    try:
+        run.lake.delete_branch(branch)
+    except IngestCleanError as error:
+        run.report(warning(f"branch {branch} is left: {error}"))

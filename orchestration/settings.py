@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestration.errors import UsageError
 from orchestration.private import readable_by_others
 from orchestration.progress import Report, warning
+from orchestration.source_names import source_names
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 
@@ -171,7 +172,5 @@ def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:
     """Return what is set of the dbt sources; a FOO_API_URL of no source is somebody else's variable."""
-    from orchestration.source.config import source_names
-
     found = {name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in source_names(project_dir)}
     return {name: source for name, source in found.items() if source.url}

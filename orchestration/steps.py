@@ -1,10 +1,11 @@
-"""A step of the run protocol: where an error learns what it is about and how `main` stands, and where time is told."""
+"""One step of the run protocol: its duration, and what an error of it has to say."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from orchestration.errors import Cancelled, Conflict, GateRefused, IngestCleanError, TimedOut
 from orchestration.progress import Report
@@ -14,26 +15,60 @@ UNTOUCHED = "untouched"
 IN_DOUBT = "untouched, unless elt log shows this run's commit"
 
 
+@dataclass
+class Step:
+    """What an error of the step under way has to say.
+
+    Attributes:
+        main: The state of `main` if the step fails.
+        branch: The branch that is kept then; set by a step that cuts one.
+    """
+
+    main: str
+    branch: str
+
+
 @contextmanager
 def step(
-    name: str, subject: str, command: str, report: Report, *, main: str = UNTOUCHED, branch: str = ""
-) -> Iterator[None]:
-    """Tells the step's seconds; marks an error with subject, step, the state of `main`, kept branch, next command."""
+    name: str,
+    subject: str,
+    command: str,
+    report: Report,
+    seconds: dict[str, float],
+    *,
+    main: str = UNTOUCHED,
+    branch: str = "",
+) -> Iterator[Step]:
+    """Run a step: report its duration; add subject, step, branch, the state of `main` and the next command to an error.
+
+    Args:
+        name: `plan`, `extract`, `land`, `transform`, `audit` or `publish`.
+        subject: The date, or `marts`.
+        command: The command that repeats the run.
+        report: Takes the line with the duration.
+        seconds: Takes the duration under the step's name, also of a step that fails.
+        main: The state of `main` if this step fails.
+        branch: The branch that is kept then.
+    """
     begun = time.monotonic()
+    current = Step(main, branch)
     if late := timed_out():
         raise _marked(late, name, subject, command, UNTOUCHED, branch)
     try:
-        yield
+        yield current
     except BaseException as error:
         # Whatever an interrupted library made of it.
         if not isinstance(error, TimedOut) and (late := timed_out()):
-            raise _marked(late, name, subject, command, main, branch) from error
+            raise _marked(late, name, subject, command, current.main, current.branch) from error
         if isinstance(error, KeyboardInterrupt):
-            raise _marked(Cancelled("interrupted"), name, subject, command, main, branch) from None
+            raise _marked(Cancelled("interrupted"), name, subject, command, current.main, current.branch) from None
         if isinstance(error, IngestCleanError):
-            _marked(error, name, subject, command, main, branch)
+            _marked(error, name, subject, command, current.main, current.branch)
         raise
-    report(f"{name}: {time.monotonic() - begun:.2f} s")
+    finally:
+        spent = time.monotonic() - begun
+        seconds[name] = seconds.get(name, 0.0) + spent
+    report(f"{name}: {spent:.2f} s")
 
 
 def _marked(error: IngestCleanError, name: str, subject: str, command: str, main: str, branch: str) -> IngestCleanError:

@@ -1,4 +1,4 @@
-"""The local spool: where a run keeps the API's answers until they are on the lake. Never used by a second run."""
+"""The work directory: where one run keeps raw pages until they are on the lake, and dbt its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestration.private import private_folder
 
 
 @contextmanager
-def spool(state_dir: Path, subject: str) -> Iterator[Path]:
+def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
     """An empty folder for one run, removed at its end; folders that dead runs left behind are removed first."""
     import psutil
 

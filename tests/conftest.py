@@ -19,12 +19,13 @@ isolate()
 
 # ruff: noqa: E402 (Prefect reads its settings when it is imported)
 from examples.events_api import Options, create_app, serving
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import init_lake
 from orchestration.servers import lakefs, prefect
 from orchestration.servers.background import LocalServer
-from orchestration.servers.local import LakeAccess, lake_access
+from orchestration.servers.local import lake_access
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.matrix import Bench, open_bench
 from tests.own_lake import repository_of

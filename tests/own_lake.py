@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
 from orchestration.progress import silent
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
-from orchestration.servers.local import LakeAccess, lake_access
+from orchestration.servers.local import lake_access
 from orchestration.servers.model import Kind
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.elt_runs import ELT, LIMIT, Ended

@@ -13,12 +13,13 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
-from orchestration.context import DateRequest
+from orchestration.context import DateRun
+from orchestration.endpoints import open_lake
 from orchestration.errors import IngestCleanError
 from orchestration.lake import keys
-from orchestration.lake.client import MAIN, Lake, open_lake
+from orchestration.lake.client import MAIN, Lake
 from orchestration.progress import silent
-from orchestration.run import Stages, run_date
+from orchestration.run import PLAIN_STEPS, DateSteps, run_date
 from orchestration.settings import read_settings
 
 # Forked from a process that has imported all this already, a run starts in milliseconds.
@@ -61,11 +62,11 @@ class Pipeline:
         self._context.set_forkserver_preload(list(_WARM))
         self._running = 0
 
-    def run(self, execution_date: str, stages: Stages | None = None, /, **environment: str) -> Ended:
-        """One run of a date; `stages` put other steps in the place of some, `environment` adds to the usual one."""
+    def run(self, execution_date: str, steps: DateSteps | None = None, /, **environment: str) -> Ended:
+        """One run of a date; `steps` replace some of its steps, `environment` adds to the usual one."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_run, args=(self.environment | environment, execution_date, stages, theirs), daemon=True
+            target=_run, args=(self.environment | environment, execution_date, steps, theirs), daemon=True
         )
         process.start()
         theirs.close()
@@ -90,7 +91,7 @@ class Pipeline:
                 os.killpg(self._running, signal.SIGKILL)
 
 
-def _run(environment: Mapping[str, str], execution_date: str, stages: Stages | None, answer: Connection) -> None:
+def _run(environment: Mapping[str, str], execution_date: str, steps: DateSteps | None, answer: Connection) -> None:
     os.setpgid(0, 0)
     os.environ.update(environment)
     # One of its own, which dies with it: the shared one would report what a killed run leaves.
@@ -99,8 +100,8 @@ def _run(environment: Mapping[str, str], execution_date: str, stages: Stages | N
     settings = read_settings()
     try:
         published = run_date(
-            DateRequest(execution_date=execution_date, lake=open_lake(settings), settings=settings, report=silent),
-            stages,
+            DateRun(execution_date=execution_date, lake=open_lake(settings), settings=settings, report=silent),
+            steps or PLAIN_STEPS,
         )
         answer.send(Ended(published.outcome))
     except IngestCleanError as error:

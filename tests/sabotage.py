@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration import publish
-from orchestration.context import DateRequest
+from orchestration import audit
+from orchestration.audit import Candidate
+from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult
-from orchestration.extract import Extracted, extract_raw
+from orchestration.extract import Extracted, extract
 from orchestration.lake.client import MAIN
 from orchestration.land import Landed
-from orchestration.publish import Vouched, commit_curated
-from orchestration.run import Stages
+from orchestration.plan import Plan
+from orchestration.run import DateSteps
 
 OPEN_GATE = b"""name: gate main
 on:
@@ -26,17 +27,17 @@ hooks:
 """
 
 
-def _pinned_after_the_fetch(request: DateRequest, spool: Path) -> Extracted:
-    return replace(extract_raw(request, spool), base=request.lake.head(MAIN))
+def _pinned_after_the_fetch(run: DateRun, plan: Plan, folder: Path) -> Extracted:
+    return replace(extract(run, plan, folder), base=run.lake.head(MAIN))
 
 
 def _without_the_raw_comparison(
-    request: DateRequest, extracted: Extracted, landed: Landed, built: BuildResult
-) -> Vouched:
+    run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built: BuildResult
+) -> Candidate:
     # In a process of its own, which ends with this run.
-    publish._require_raw = lambda *_: None
-    return commit_curated(request, extracted, landed, built)
+    audit._require_raw = lambda *_: None
+    return audit.audit(run, plan, extracted, landed, built)
 
 
-NO_PIN = Stages(extract_raw=_pinned_after_the_fetch)
-NO_RAW_COMPARISON = Stages(commit_curated=_without_the_raw_comparison)
+NO_PIN = DateSteps(extract=_pinned_after_the_fetch)
+NO_RAW_COMPARISON = DateSteps(audit=_without_the_raw_comparison)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestration.context import DateRequest
+from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult, NodeResult
 from orchestration.lake.client import Lake
 from orchestration.progress import silent
@@ -80,15 +80,14 @@ def built(*nodes: NodeResult, **values: Any) -> BuildResult:
         "accounting": {},
         "rows": {},
         "versions": {},
-        "code_digest": "",
         "raw_root": "s3://project/abc",
     }
     return BuildResult(nodes=nodes, **(defaults | values))
 
 
-def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> DateRequest:
+def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> DateRun:
     """A run of a date that says nothing."""
-    return DateRequest(
+    return DateRun(
         execution_date=execution_date, lake=lake, settings=settings, report=further.pop("report", silent), **further
     )
 

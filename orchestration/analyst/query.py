@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import IngestCleanError, LakeNotFound, PlatformFailed, UsageError
 from orchestration.lake import keys
 from orchestration.lake.catalog import published_files
 from orchestration.lake.client import Lake
-from orchestration.lake.s3 import gateway_of, open_gateway
+from orchestration.lake.s3 import duckdb_on
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
-from orchestration.sql import identifier, literal, literals, read_parquet
+from orchestration.sql import identifier, read_parquet
 from orchestration.text import LINE_LIMIT, one_line, quoted
 
 if TYPE_CHECKING:
@@ -163,30 +161,6 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
             for reason, count, some in rows:
                 found.append(Rejects(table, reason, count, tuple((row["page"], row["record"]) for row in some)))
     return tuple(found)
-
-
-@contextmanager
-def duckdb_on(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB in memory, in UTC, that reads these refs of the lake and nothing else.
-
-    It is locked: no other file, address or extension, and no other option. It spills to a private folder, which is
-    removed at the end.
-
-    Args:
-        lake: The repository.
-        refs: Branches or commits.
-        options: More of DuckDB's options.
-    """
-    import duckdb
-
-    with TemporaryDirectory(prefix="elt-duckdb-") as spilled, duckdb.connect(":memory:") as connection:
-        open_gateway(connection, gateway_of(lake))
-        for name, value in {"timezone": "UTC", **options, "temp_directory": spilled}.items():
-            connection.execute(f"set {name} = {literal(value)}")
-        connection.execute(f"set allowed_directories = {literals([f's3://{lake.repository}/{ref}/' for ref in refs])}")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
-        yield connection
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:

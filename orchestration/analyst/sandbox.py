@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.analyst.query import duckdb_on
-from orchestration.dbt_runner.build import RunFile
+from orchestration.dbt_runner.inputs import SANDBOX_FILE, Sandbox
 from orchestration.errors import LakeExists, LakeNotFound, UsageError
-from orchestration.lake.catalog import published_dates
+from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Change, Lake
+from orchestration.lake.s3 import duckdb_on
 from orchestration.private import private_folder
 from orchestration.sql import names_one_object, read_parquet
 from orchestration.text import one_line
@@ -29,43 +29,6 @@ if TYPE_CHECKING:
 
 _PREFIX = "sandbox-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
-_FILE = "sandbox.json"
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """What dbt needs to know of a sandbox: the content of its file.
-
-    Attributes:
-        repository: On lakeFS.
-        branch: The sandbox's own.
-        base: The commit of `main` that it was cut from; raw is read there.
-        raw: By date, by `<source>.<table>`, the keys of the raw pages.
-        published: By table the keys of its Parquet, of all published dates.
-    """
-
-    repository: str
-    branch: str
-    base: str
-    raw: Mapping[str, Mapping[str, Sequence[str]]]
-    published: Mapping[str, Sequence[str]]
-
-    def run_of(self, date: str) -> RunFile:
-        """The build of a published date, the latest if `date` is empty: reads raw of the base, writes the branch.
-
-        Raises:
-            UsageError: The date is not published there.
-        """
-        dates = sorted(self.raw)
-        if date and date not in self.raw:
-            raise UsageError(
-                f"ELT_DEV_DATE={date}: {self.branch} has no such date",
-                remedy=f"set one of its {len(dates)} dates, {dates[0]} to {dates[-1]}, or none for the latest",
-            )
-        date = date or dates[-1]
-        root = f"s3://{self.repository}/{self.branch}"
-        raw_root = f"s3://{self.repository}/{self.base}"
-        return RunFile(date, root, raw_root, self.raw[date], published_root=root, published=self.published)
 
 
 @dataclass(frozen=True)
@@ -114,20 +77,6 @@ class Difference:
         return f"{self.type:<8} {one_line(self.key)}  {told or one_line(self.problem)}".rstrip()
 
 
-def open_sandbox(folder: Path) -> Sandbox:
-    """The sandbox whose folder this is.
-
-    Raises:
-        UsageError: It is no sandbox's.
-    """
-    try:
-        return Sandbox(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(
-            f"ELT_SANDBOX={folder} is no sandbox's folder: {error}", remedy="elt sandbox create NAME prints it"
-        ) from error
-
-
 def create(lake: Lake, state_dir: Path, name: str) -> Path:
     """Cuts the branch from `main`'s head, without a copy, and gives the sandbox's folder here.
 
@@ -136,7 +85,7 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
     """
     branch, folder = _branch(name), _folder(state_dir, name)
     base = lake.head(MAIN)
-    dates = published_dates(lake, base)
+    dates = read_catalog(lake, base)
     if not dates.receipts:
         raise UsageError("no date is published yet, so a sandbox would be empty", remedy="elt run DATE")
     raw = {date: receipt.inputs for date, receipt in dates.receipts.items()}
@@ -148,7 +97,7 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
         # What a dropped one of the same name has left.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        (folder / _FILE).write_text(json.dumps(asdict(sandbox)), encoding="utf-8")
+        (folder / SANDBOX_FILE).write_text(json.dumps(asdict(sandbox)), encoding="utf-8")
     try:
         lake.create_branch(branch, base)
     except LakeExists as error:

@@ -172,7 +172,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Make the repository, install its gate and protect main; what stands already is left as it is."""
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.lake.setup import init_lake
     from orchestration.settings import read_settings
 
@@ -196,7 +196,7 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Publish one date: fetch, land, clean, test, vouch, merge, as a Prefect flow run."""
+    """Publish one date as a Prefect flow run: extract, land, transform, audit, publish."""
     from orchestration.dates import day_before, parse_execution_date
 
     execution_date = parse_execution_date(day_before(datetime.now(UTC)) if date is None else date)
@@ -246,7 +246,7 @@ def log(
     """Show what was published, latest first: date, outcome, commit, time, rows, flow run."""
     from itertools import islice
 
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.lake.history import publications
     from orchestration.settings import read_settings
 
@@ -268,7 +268,7 @@ def rejects(
     """Show the rows of a date that were rejected: reasons, counts, examples."""
     from orchestration.analyst.query import rejects as read_rejects
     from orchestration.dates import parse_execution_date
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     execution_date = parse_execution_date(date)
@@ -290,7 +290,7 @@ def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: 
     """Ask the published tables, each a view with all its dates, at one pinned commit of main."""
     from orchestration.analyst.query import aligned
     from orchestration.analyst.query import query as ask
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     answer = ask(open_lake(read_settings()), query)

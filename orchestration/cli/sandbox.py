@@ -28,8 +28,8 @@ def create(
     """Cut a sandbox from main and print what dbt needs, to be evaluated by the shell."""
     from orchestration.analyst.sandbox import create as create_sandbox
     from orchestration.analyst.sandbox import variables
+    from orchestration.endpoints import open_lake
     from orchestration.errors import UsageError
-    from orchestration.lake.client import open_lake
     from orchestration.settings import read_settings
     from orchestration.workdir import writing
 
@@ -48,7 +48,7 @@ def create(
 def list_sandboxes(as_json: Json = False) -> None:
     """List the sandboxes, where from main each was cut, and its folder on this machine."""
     from orchestration.analyst.sandbox import listed
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     settings = read_settings()
@@ -60,7 +60,7 @@ def list_sandboxes(as_json: Json = False) -> None:
 def diff(name: Name, as_json: Json = False) -> None:
     """Show what a sandbox has otherwise than the commit of main it was cut from, with rows before and after."""
     from orchestration.analyst.sandbox import differences
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     found = list(differences(open_lake(read_settings()), name))
@@ -71,7 +71,7 @@ def diff(name: Name, as_json: Json = False) -> None:
 def drop(name: Name, as_json: Json = False) -> None:
     """Delete a sandbox: its branch, and its folder on this machine."""
     from orchestration.analyst.sandbox import drop as drop_sandbox
-    from orchestration.lake.client import open_lake
+    from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     settings = read_settings()

@@ -25,7 +25,7 @@ def set_secret(name: Name, as_json: Json = False) -> None:
 
     lakefs-creds is {"access_key": …, "secret_key": …} or access:secret.
     """
-    from orchestration.flows.launch import use_prefect
+    from orchestration.endpoints import use_prefect
     from orchestration.flows.secrets import save
     from orchestration.settings import read_settings
 

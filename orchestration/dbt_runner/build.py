@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.dbt_runner.manifest import code_digest, models_of, published_models
+from orchestration.dbt_runner.inputs import RunFile
+from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
 from orchestration.dbt_runner.session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
@@ -25,27 +26,6 @@ if TYPE_CHECKING:
 _ACCOUNTING, _ACROSS_DATES = "_accounting", "_across_dates"
 _DRIFT_NAMES = 20
 """How many undeclared fields the receipt and the run's artifact name: the most frequent ones."""
-
-
-@dataclass(frozen=True)
-class RunFile:
-    """What one build reads and where it writes; lists of keys always, never patterns.
-
-    Attributes:
-        execution_date: ISO date; empty for the marts, which have none.
-        lake_root: URI or folder that outputs go below.
-        raw_root: URI or folder that raw pages lie below; on the lake a commit, so that they cannot change.
-        raw: By `<source>.<table>` the keys of its pages below `raw_root`.
-        published_root: URI or folder that published Parquet lies below.
-        published: By table the keys of its Parquet below `published_root`, of all published dates.
-    """
-
-    execution_date: str
-    lake_root: str
-    raw_root: str = ""
-    raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    published_root: str = ""
-    published: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +118,6 @@ def build(
             across_dates=_across_dates(manifest, built),
             versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
             rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
-            code_digest=code_digest(manifest, models),
             raw_root=run.raw_root,
         )
 

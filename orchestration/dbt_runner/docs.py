@@ -11,8 +11,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from orchestration.dbt_runner.build import RunFile
-from orchestration.dbt_runner.plugin import sample_run
+from orchestration.dbt_runner.inputs import RunFile, sample_run
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import IngestCleanError, PlatformFailed
 from orchestration.lake import keys

@@ -24,61 +24,13 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
-from orchestration.analyst.sandbox import open_sandbox
-from orchestration.dbt_runner.build import RunFile
+from orchestration.dbt_runner.inputs import RunFile, open_sandbox, sample_run, variables
 from orchestration.errors import IngestCleanError, UsageError
-from orchestration.lake import keys
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.source.config import Table, read_tables
 from orchestration.sql import identifier, literal, literals
 
 _LOCKED = re.compile(r'set lock on file "(?P<file>[^"]+)": Conflicting lock is held in (?P<holder>.+?\(PID \d+\))')
-
-# DuckDB reads no empty list of files; a file of no bytes holds no record in any form.
-_NO_PAGES = Path(__file__).with_name("no_pages.json")
-
-
-def sample_run(date: str, project_dir: Path) -> RunFile:
-    """The build that reads all pages of `date`, the latest if it is empty, of the project's raw sample and writes below
-    `.elt/dev`, where what was built before counts as published.
-
-    Raises:
-        UsageError: The sample has no page of that date.
-    """
-    sample, lake = project_dir / "examples" / "raw_sample", project_dir / ".elt" / "dev"
-    dates = sorted({page.parent.name.removeprefix("date=") for page in sample.glob("raw/*/*/date=*/page-*.json")})
-    if not dates or (date and date not in dates):
-        raise UsageError(
-            f"ELT_DEV_DATE={date}: the raw sample in {sample} has no page of that date",
-            remedy=f"set one of {', '.join(dates)}, or none for the latest"
-            if dates
-            else f"put pages below {sample}/raw",
-        )
-    date = date or dates[-1]
-    raw: dict[str, list[str]] = {}
-    published: dict[str, list[str]] = {}
-    for folder in sorted(sample.glob("raw/*/*")):
-        table = folder.name
-        pages = sorted(folder.glob(f"date={date}/page-*.json"))
-        raw[f"{folder.parent.name}.{table}"] = [page.relative_to(sample).as_posix() for page in pages]
-        built = {file.relative_to(lake).as_posix() for file in lake.glob(f"curated/{table}/date=*/data.parquet")}
-        published[table] = sorted({*built, keys.curated(table, date)})
-    return RunFile(date, str(lake), str(sample), raw, str(lake), published)
-
-
-def variables(run: RunFile) -> dict[str, str | list[str]]:
-    """The DuckDB variables that describe a build."""
-    raw_root, published_root = run.raw_root.rstrip("/"), run.published_root.rstrip("/")
-    named: dict[str, str | list[str]] = {
-        "lake_root": run.lake_root.rstrip("/"),
-        "lake_date": run.execution_date,
-        "raw_root": raw_root,
-    }
-    for table, pages in run.raw.items():
-        named[f"raw_{table.replace('.', '__')}"] = [f"{raw_root}/{key}" for key in pages] or [str(_NO_PAGES)]
-    for table, files in run.published.items():
-        named[f"published_{table}"] = [f"{published_root}/{key}" for key in files]
-    return named
 
 
 def _require_no_retry() -> None:
@@ -142,7 +94,7 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Open the lake with the keys that `elt` uses: a sandbox's user sets them once."""
         if self._sandbox:
-            from orchestration.lake.client import open_lake
+            from orchestration.endpoints import open_lake
             from orchestration.settings import read_settings
 
             try:

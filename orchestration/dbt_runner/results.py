@@ -155,7 +155,6 @@ class BuildResult:
         across_dates: By table what became of its published rows where many dates are read as one.
         rows: Rows of each Parquet file written, by its key below the lake's root.
         versions: Of dbt-core, dbt-duckdb and duckdb.
-        code_digest: See `dbt_manifest.code_digest`.
         raw_root: What pages lie below; it turns up in dbt's messages.
     """
 
@@ -164,7 +163,6 @@ class BuildResult:
     accounting: Mapping[str, TableAccounting]
     rows: Mapping[str, int]
     versions: Mapping[str, str]
-    code_digest: str
     raw_root: str
     across_dates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestration.analyst.query import duckdb_on
 from orchestration.eda.calendar import calendar
 from orchestration.eda.model import DateRows, Profile, Revenue, Table
 from orchestration.eda.scan import EXACT_ROWS, scan
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import PublishedDates, published_dates
+from orchestration.lake.catalog import DateCatalog, read_catalog
 from orchestration.lake.client import Lake
 from orchestration.lake.receipt import Receipt, read_receipt
+from orchestration.lake.s3 import duckdb_on
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def profile(lake: Lake, commit: str) -> Profile:
     import duckdb
 
     commit = lake.head(commit)
-    published = published_dates(lake, commit)
+    published = read_catalog(lake, commit)
     if not published.receipts:
         raise UsageError("no date is published yet, so there is nothing to report on", remedy="elt run DATE")
     dates = tuple(published.receipts)
@@ -69,7 +69,7 @@ def _table(
 
 
 def _revenue(
-    connection: duckdb.DuckDBPyConnection, root: str, marts: Receipt | None, published: PublishedDates
+    connection: duckdb.DuckDBPyConnection, root: str, marts: Receipt | None, published: DateCatalog
 ) -> Revenue | None:
     uris = [f"{root}/{key}" for key in marts.objects if keys.table_of(key) == _SALES] if marts else []
     if marts is None or not uris:

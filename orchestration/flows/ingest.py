@@ -8,17 +8,32 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from orchestration.context import DateRequest, RunType
+from orchestration.audit import audit
+from orchestration.context import DateRun, RunContext, RunRecord
 from orchestration.dates import day_before, parse_execution_date
+from orchestration.endpoints import open_lake
+from orchestration.extract import extract
 from orchestration.flows.hooks import notify
-from orchestration.flows.states import Watch, logged, origin_of, settings_for, state_of
-from orchestration.lake.client import open_lake
-from orchestration.publish import Published
-from orchestration.run import Stages, run_date
+from orchestration.flows.states import origin_of, published_state, run_log, settings_for
+from orchestration.flows.tasks import step_task
+from orchestration.land import land
+from orchestration.publish import RunResult, publish
+from orchestration.run import DateSteps, run_date
+from orchestration.source.retry import RunType
+from orchestration.transform import transform
+
+STEPS = DateSteps(
+    extract=step_task(extract, "extract"),
+    land=step_task(land, "land"),
+    transform=step_task(transform, "transform"),
+    audit=step_task(audit, "audit"),
+    publish=step_task(publish, "publish"),
+)
+"""The steps of the run protocol, each as a task."""
 
 
 def _date() -> str:
-    """The date that was asked for, else the day before the scheduled start, however late the run begins."""
+    """Return the date that was asked for, else the day before the scheduled start, however late the run begins."""
     return flow_run.parameters.get("execution_date") or day_before(flow_run.scheduled_start_time)
 
 
@@ -41,34 +56,33 @@ def ingest_clean(
     bucket: str = "lakefs",
     force: bool = False,
 ) -> State[Any]:
-    """Publish one date: fetch, land, clean, test, vouch, merge.
+    """Publish one date: extract, land, transform, audit, publish.
 
     Args:
         execution_date: The logical day, YYYY-MM-DD in UTC; the day before the scheduled start unless given.
-        run_type: `daily` shows each dbt node as a task run and tells of failures; `backfill` does neither, and is more
-            patient with the source.
+        run_type: `daily` shows each dbt node as a task run and notifies of failures; `backfill` does neither, and is
+            more patient with the source.
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository must live in, checked before anything is written.
         force: Build again although neither raw nor code changed, and publish although a table would lose more of its
             published rows than `loss_limit` allows.
     """
-    watch = Watch(_date())
+    subject, record = _date(), RunRecord()
 
-    def run() -> Published:
-        date = parse_execution_date(watch.subject)
+    def publish_date() -> tuple[RunContext, RunResult]:
+        date = parse_execution_date(subject)
         settings = settings_for(repo, bucket)
-        watch.lake = open_lake(settings)
-        request = DateRequest(
+        run = DateRun(
             execution_date=date,
-            lake=watch.lake,
+            lake=open_lake(settings),
             settings=settings,
-            report=logged(),
+            report=run_log(),
             run_type=run_type,
             force=force,
             task_runs=run_type == "daily" and settings.elt.dbt_task_runs,
             origin=origin_of(settings),
-            keep=watch.keep,
+            record=record,
         )
-        return run_date(request, watch.tasks_of(Stages()))
+        return run, run_date(run, STEPS)
 
-    return state_of(watch, run)
+    return published_state(subject, record, publish_date)

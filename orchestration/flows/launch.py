@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestration.endpoints import use_prefect
 from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, error_class
 from orchestration.progress import Report
-from orchestration.servers.local import prefect_access
 from orchestration.settings import Settings
 from orchestration.steps import IN_DOUBT
 
 if TYPE_CHECKING:
     from orchestration.eda import StoredReport
-    from orchestration.publish import Published
+    from orchestration.publish import RunResult
 
 
 @dataclass(frozen=True)
-class Ended:
+class FlowResult:
     """How a flow run ended.
 
     Attributes:
@@ -33,11 +32,11 @@ class Ended:
     outcome: str
     message: str
     exit_code: int
-    result: Published | StoredReport | None
+    result: RunResult | StoredReport | None
     error: IngestCleanError | None = None
 
 
-def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> Ended:
+def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> FlowResult:
     """One flow run of `ingest-clean`, in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
@@ -48,7 +47,7 @@ def run_date_flow(settings: Settings, execution_date: str, run_type: str, force:
     return _run(settings, run, execution_date, f"elt run {execution_date}", force=force)
 
 
-def run_marts_flow(settings: Settings, force: bool) -> Ended:
+def run_marts_flow(settings: Settings, force: bool) -> FlowResult:
     """One flow run of `marts`, in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
@@ -59,7 +58,7 @@ def run_marts_flow(settings: Settings, force: bool) -> Ended:
     return _run(settings, run, "marts", "elt marts", force=force)
 
 
-def run_report_flow(settings: Settings, commit: str | None) -> Ended:
+def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:
     """One flow run of `eda-report`, in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
@@ -79,27 +78,7 @@ def deploy_all(settings: Settings, report: Report) -> str:
     return url.removesuffix("/api")
 
 
-def use_prefect(settings: Settings) -> str:
-    """Points this process at the Prefect API that is configured, else the local one; gives its address.
-
-    Raises:
-        ServerFailed: The local Prefect server is meant and does not run.
-    """
-    access = prefect_access(settings)
-    # By the environment, not by Prefect's context of settings: prefect-dbt's threads see only the process's own.
-    os.environ["PREFECT_API_URL"] = access.url
-    if access.auth_string:
-        os.environ["PREFECT_API_AUTH_STRING"] = access.auth_string.get_secret_value()
-    # Each try waits twice as long as the one before, and each request begins anew: of a server that died, Prefect's own
-    # 5 make minutes.
-    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
-    from prefect.context import refresh_global_settings_context
-
-    refresh_global_settings_context()
-    return access.url
-
-
-def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, **parameters: Any) -> Ended:
+def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, **parameters: Any) -> FlowResult:
     """How a flow run ended.
 
     Raises:
@@ -115,9 +94,9 @@ def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: st
         raise failed from error
     name, message = state.name or "", state.message or ""
     if state.is_completed():
-        return Ended(name, message, 0, state.result())
+        return FlowResult(name, message, 0, state.result())
     ended = _error_of(state, subject, command)
-    return Ended(ended.outcome, message, ended.exit_code, None, ended)
+    return FlowResult(ended.outcome, message, ended.exit_code, None, ended)
 
 
 def _error_of(state: Any, subject: str, command: str) -> IngestCleanError:

@@ -7,12 +7,29 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from orchestration.context import MartsRequest
+from orchestration.context import MartsRun, RunContext, RunRecord
+from orchestration.endpoints import open_lake
 from orchestration.flows.hooks import notify
-from orchestration.flows.states import Watch, logged, origin_of, settings_for, state_of
-from orchestration.lake.client import open_lake
-from orchestration.marts import MartsStages, run_marts
-from orchestration.publish import Published
+from orchestration.flows.states import origin_of, published_state, run_log, settings_for
+from orchestration.flows.tasks import step_task
+from orchestration.marts import (
+    MartsSteps,
+    audit_marts,
+    extract_dates,
+    land_branch,
+    run_marts,
+    transform_marts,
+)
+from orchestration.publish import RunResult, publish
+
+STEPS = MartsSteps(
+    extract=step_task(extract_dates, "extract"),
+    land=step_task(land_branch, "land"),
+    transform=step_task(transform_marts, "transform"),
+    audit=step_task(audit_marts, "audit"),
+    publish=step_task(publish, "publish"),
+)
+"""The steps of the run protocol, each as a task."""
 
 
 @flow(
@@ -24,27 +41,26 @@ from orchestration.publish import Published
     on_cancellation=[notify],
 )
 def marts(repo: str = "project", bucket: str = "lakefs", force: bool = False) -> State[Any]:
-    """Publish the marts: build them from all published dates of one commit of main, test, vouch, merge.
+    """Publish the marts from all published dates of one commit of main: extract, land, transform, audit, publish.
 
     Args:
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository must live in, checked before anything is written.
         force: Build again although neither the dates nor the code changed.
     """
-    watch = Watch("marts")
+    record = RunRecord()
 
-    def run() -> Published:
+    def publish_marts() -> tuple[RunContext, RunResult]:
         settings = settings_for(repo, bucket)
-        watch.lake = open_lake(settings)
-        request = MartsRequest(
-            lake=watch.lake,
+        run = MartsRun(
+            lake=open_lake(settings),
             settings=settings,
-            report=logged(),
+            report=run_log(),
             force=force,
             task_runs=settings.elt.dbt_task_runs,
             origin=origin_of(settings),
-            keep=watch.keep,
+            record=record,
         )
-        return run_marts(request, watch.tasks_of(MartsStages()))
+        return run, run_marts(run, STEPS)
 
-    return state_of(watch, run)
+    return published_state("marts", record, publish_marts)

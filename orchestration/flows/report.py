@@ -10,9 +10,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from orchestration.eda import make_report
+from orchestration.endpoints import open_lake
 from orchestration.flows.hooks import notify
-from orchestration.flows.states import guarded, origin_of, settings_for
-from orchestration.lake.client import MAIN, open_lake
+from orchestration.flows.states import guarded_state, origin_of, settings_for
+from orchestration.lake.client import MAIN
 
 
 @flow(
@@ -37,8 +38,8 @@ def eda_report(commit: str | None = None, repo: str = "project", bucket: str = "
         lake = open_lake(settings)
         pinned = lake.head(commit or MAIN)
         stored = make_report(lake, pinned, origin_of(settings))
-        told = f"{MAIN} at {pinned[:12]}: {stored.url}"
-        create_link_artifact(stored.url, f"report of {pinned[:12]}", key="eda-report", description=told)
-        return Completed(name="Reported", message=told, data=stored)
+        message = f"{MAIN} at {pinned[:12]}: {stored.url}"
+        create_link_artifact(stored.url, f"report of {pinned[:12]}", key="eda-report", description=message)
+        return Completed(name="Reported", message=message, data=stored)
 
-    return guarded("eda-report", run)
+    return guarded_state("eda-report", run)

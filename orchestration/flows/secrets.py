@@ -27,7 +27,7 @@ def token_block(source: str) -> str:
     return f"{source.replace('_', '-')}-api-token"
 
 
-def completed(settings: Settings) -> Settings:
+def with_secrets(settings: Settings) -> Settings:
     """The settings with what they lack taken from Secret blocks.
 
     lakeFS's keys are asked for where an endpoint is set and no key; a source's token where none is set.

@@ -1,4 +1,4 @@
-"""What is published at a commit, by its receipts: no listing of keys could tell more, nor as surely."""
+"""Dates and tables published at a commit, read from its receipts: a listing of keys could include unaudited objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _READS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class PublishedDates:
+class DateCatalog:
     """All dates of a commit.
 
     Attributes:
@@ -31,16 +31,16 @@ class PublishedDates:
         return _by_table(self.receipts.values())
 
 
-def published_dates(lake: Lake, commit: str) -> PublishedDates:
-    """The dates that the receipts of a commit vouch for."""
+def read_catalog(lake: Lake, commit: str) -> DateCatalog:
+    """Return the dates that the receipts of a commit cover."""
     found = {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
     checksums = {key: checksum for key, checksum in found.items() if keys.date_of_receipt(key)}
     receipts = _read(lake, commit, checksums)
-    return PublishedDates({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
+    return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
 
 
 def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
-    """By published table, marts among them, the keys of its Parquet at a commit."""
+    """Return by published table, marts included, the keys of its Parquet at a commit."""
     return _by_table(_read(lake, commit, [stored.key for stored in lake.objects(commit, keys.RECEIPTS)]))
 
 

@@ -16,8 +16,6 @@ from orchestration.text import key_list
 if TYPE_CHECKING:
     import lakefs_sdk
 
-    from orchestration.settings import Settings
-
 MAIN = "main"
 
 
@@ -283,17 +281,6 @@ class Lake:
         import lakefs_sdk
 
         return lakefs_sdk.ObjectsApi(self.connection.sdk)
-
-
-def open_lake(settings: Settings) -> Lake:
-    """The repository and the server that the settings name.
-
-    Raises:
-        IngestCleanError: No server is configured and none runs here.
-    """
-    from orchestration.servers.local import lake_access
-
-    return Lake(LakeConnection(lake_access(settings), settings.elt.lake_timeout), settings.elt.repository)
 
 
 def _object(stats: Any) -> LakeObject:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
     import lakefs_sdk
 
-    from orchestration.servers.local import LakeAccess
+    from orchestration.lake.access import LakeAccess
 
 _UNCLEAR = (LakeUnreachable, LakeServerError, LakeBusy)
 _WAITS = (0.2, 1.0, 3.0)

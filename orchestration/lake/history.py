@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from orchestration.context import LINK
 from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.keys import LINK
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ JSON_CONTENT_TYPE = "application/json"
 GATE_CONTENT_TYPE = "application/x-yaml"
 
 
+LINK = "::lakefs::Prefect::url[url:ui]"
+"""The key of commit metadata that lakeFS's pages show as a link to the flow run."""
+
+
 def raw_folder(source: str, table: str, execution_date: str) -> str:
     """What the keys of a table's raw pages of a date begin with."""
     return f"raw/{source}/{table}/date={execution_date}/"

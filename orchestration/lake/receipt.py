@@ -22,17 +22,13 @@ It holds no clock and no run id, so that the same data under the same code gives
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
-from orchestration.lake.client import Lake, LakeObject
-
-if TYPE_CHECKING:
-    from orchestration.dbt_runner.results import BuildResult
-    from orchestration.source.fetch import Page
+from orchestration.lake.client import Lake
 
 FORMAT = 1
 
@@ -74,11 +70,11 @@ class Receipt:
         """The digest of the code that made it."""
         return str(self.content.get("code", ""))
 
-    def is_of(self, raw: Iterable[Page], code: str) -> bool:
-        """Whether it vouches for what these raw pages give under this code."""
+    @property
+    def raw_digests(self) -> Mapping[str, str]:
+        """Of a date, the SHA-256 of each raw page, by key."""
         details = self.content.get("details", {})
-        told = {key: detail["sha256"] for key, detail in details.items() if "sha256" in detail}
-        return told == {page.key: page.sha256 for page in raw} and self.code == code
+        return {key: detail["sha256"] for key, detail in details.items() if "sha256" in detail}
 
     def to_bytes(self) -> bytes:
         """The receipt as it is written: sorted keys, one indent, a line's end."""
@@ -101,89 +97,3 @@ def read_receipt(lake: Lake, ref: str, key: str) -> Receipt | None:
     except (ValueError, KeyError, TypeError):
         pass
     raise PlatformFailed(f"{key} at {ref[:12]} is not a receipt", remedy="elt init, which puts the gate in place")
-
-
-def date_receipt(
-    execution_date: str, pages: Iterable[Page], outputs: Mapping[str, LakeObject], built: BuildResult
-) -> Receipt:
-    """The receipt of a date whose tests passed.
-
-    Args:
-        execution_date: The date.
-        pages: Its raw pages.
-        outputs: The Parquet that dbt wrote, as lakeFS has it now, by key.
-        built: What dbt said of it.
-    """
-    objects: dict[str, str] = {}
-    details: dict[str, dict[str, Any]] = {}
-    inputs: dict[str, list[str]] = {}
-    for page in pages:
-        objects[page.key] = page.md5
-        details[page.key] = {"bytes": page.bytes, "sha256": page.sha256}
-        inputs.setdefault(page.table, []).append(page.key)
-    for key, stored in outputs.items():
-        objects[key] = stored.checksum
-        details[key] = {"bytes": stored.bytes, "rows": built.rows[key]}
-    accounting = {
-        table: {
-            "raw": parts.raw,
-            "curated": parts.curated,
-            "identical": parts.identical,
-            "conflicting": parts.conflicting,
-            "accepted_keys": parts.accepted_keys,
-            "curated_keys": parts.curated_keys,
-            "rejected": dict(parts.rejected),
-            "drift": dict(parts.drift),
-            "drift_fields": parts.undeclared,
-        }
-        for table, parts in built.accounting.items()
-    }
-    return Receipt(
-        keys.date_receipt(execution_date),
-        {
-            "execution_date": execution_date,
-            "objects": objects,
-            "details": details,
-            "inputs": inputs,
-            "accounting": accounting,
-            **_judged(built),
-        },
-    )
-
-
-def marts_receipt(
-    pinned: str, receipts: Mapping[str, str], outputs: Mapping[str, LakeObject], built: BuildResult
-) -> Receipt:
-    """The receipt of the marts whose tests passed.
-
-    Args:
-        pinned: The commit of `main` that they were made from.
-        receipts: Of each published date there the receipt's checksum, by its key.
-        outputs: The Parquet that dbt wrote, as lakeFS has it now, by key.
-        built: What dbt said of it.
-    """
-    return Receipt(
-        keys.MARTS_RECEIPT,
-        {
-            "objects": {key: stored.checksum for key, stored in outputs.items()},
-            "details": {key: {"bytes": stored.bytes, "rows": built.rows[key]} for key, stored in outputs.items()},
-            "inputs": {"commit": pinned, "receipts": dict(receipts)},
-            "accounting": {table: dict(rows) for table, rows in built.across_dates.items()},
-            **_judged(built),
-        },
-    )
-
-
-def _judged(built: BuildResult) -> dict[str, Any]:
-    tests = {
-        node.name: {"status": node.status, "failures": node.failures or 0}
-        for node in built.nodes
-        if node.kind == "test"
-    }
-    return {
-        "format": FORMAT,
-        "status": "pass",
-        "tests": tests,
-        "code": built.code_digest,
-        "versions": dict(built.versions),
-    }

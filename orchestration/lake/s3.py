@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestration.errors import UsageError
 from orchestration.lake.client import Lake
-from orchestration.sql import literal
+from orchestration.sql import literal, literals
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,3 +76,27 @@ def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> Non
         f"secret {literal(gateway.secret_key)}, endpoint {literal(gateway.endpoint)}, "
         f"use_ssl {str(gateway.use_ssl).lower()}, url_style 'path', region 'us-east-1')"
     )
+
+
+@contextmanager
+def duckdb_on(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB in memory, in UTC, that reads these refs of the lake and nothing else.
+
+    It is locked: no other file, address or extension, and no other option. It spills to a private folder, which is
+    removed at the end.
+
+    Args:
+        lake: The repository.
+        refs: Branches or commits.
+        options: More of DuckDB's options.
+    """
+    import duckdb
+
+    with TemporaryDirectory(prefix="elt-duckdb-") as spilled, duckdb.connect(":memory:") as connection:
+        open_gateway(connection, gateway_of(lake))
+        for name, value in {"timezone": "UTC", **options, "temp_directory": spilled}.items():
+            connection.execute(f"set {name} = {literal(value)}")
+        connection.execute(f"set allowed_directories = {literals([f's3://{lake.repository}/{ref}/' for ref in refs])}")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection

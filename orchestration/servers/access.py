@@ -6,44 +6,22 @@ address, with its keys or none, and nothing else answers there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed, UsageError
+from orchestration.lake.access import LakeAccess
 from orchestration.servers import lakefs, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.health import health_checks
 from orchestration.servers.prefect import PrefectAccess
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from orchestration.settings import Settings
 
 VARIABLES = {"lakefs": "LAKEFS_ENDPOINT", "prefect": "PREFECT_API_URL"}
 """The variable that names a server, by the name of its kind."""
 
 _CHECK_TIMEOUT = 5.0
-
-
-@dataclass(frozen=True)
-class LakeAccess:
-    """A lakeFS and who we are there.
-
-    Attributes:
-        endpoint: Its URL, without a `/` at the end.
-        access_key: The access key id.
-        secret_key: The secret access key.
-    """
-
-    endpoint: str
-    access_key: SecretStr
-    secret_key: SecretStr
-
-    @property
-    def url(self) -> str:
-        """The endpoint; the same word as for Prefect."""
-        return self.endpoint
 
 
 def logins(settings: Settings) -> dict[str, dict[str, str]]:

@@ -10,7 +10,6 @@ from orchestration.private import private_folder
 from orchestration.servers import lakefs, prefect, worker
 from orchestration.servers.access import (
     VARIABLES,
-    LakeAccess,
     elsewhere,
     lake_access,
     logins,
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 __all__ = [
-    "LakeAccess",
-    "PrefectAccess",
     "Server",
     "down",
     "lake_access",

@@ -22,7 +22,7 @@ A source table says it under `config.meta`: `key`, the declared fields that name
       failure_signs: false         # envelope: take it even if it reports a failure
 
 `loss_limit` beside them is the share of a table's published rows that a later run of the same date may lose, 0.5 unless
-given; see `orchestration.publish`.
+given; see `orchestration.audit`.
 
 Paging by page number without `next` and `next_header` ends at two pages in a row that hold no records: a single one may
 be a hole. After an empty page, 204, 400, 404, 410, 416 and 422 end as well.
@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -125,21 +124,6 @@ def read_tables(project_dir: Path) -> tuple[Table, ...]:
             remedy="describe one as models/staging/shop/_shop__sources.yml does",
         )
     return tuple(sorted(tables, key=lambda table: table.label))
-
-
-def source_names(project_dir: Path) -> frozenset[str]:
-    """Return the names of all dbt sources, without checking them: `read_tables` reports a file that is not valid."""
-    # Every command reads these: libyaml, and only the files that may have one.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    names: set[str] = set()
-    for file in (project_dir / "models").rglob("*.yml"):
-        text = file.read_bytes()
-        if b"sources" not in text:
-            continue
-        with suppress(yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError):
-            described = yaml.load(text, Loader=loader).get("sources") or ()  # noqa: S506 (both loaders are safe)
-            names |= {source["name"] for source in described if isinstance(source.get("name"), str)}
-    return frozenset(names)
 
 
 def _tables_in(file: Path) -> Iterator[Table]:

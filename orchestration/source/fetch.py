@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from orchestration.context import RunType
+    from orchestration.source.retry import RunType
 
 _BEHIND_THE_END = frozenset({204, 400, 404, 410, 416, 422})
 """What an API may answer to a page number behind its last page."""

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from orchestration.errors import SourceBusy, SourceUnreachable
 from orchestration.progress import Line, Report
@@ -16,9 +16,10 @@ from orchestration.source.deadline import Deadline
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from orchestration.context import RunType
-
 T = TypeVar("T")
+
+RunType = Literal["daily", "backfill"]
+"""A backfill has no hurry: it tries more often, and waits longer each time."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from examples.events_api import Options, create_app, serving
 from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.servers.background import LocalServer
-from orchestration.servers.local import LakeAccess
 from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, endless, eventually, prefect_environment
 from tests.isolation import ENVIRONMENT
 

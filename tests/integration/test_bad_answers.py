@@ -143,7 +143,7 @@ def test_an_answer_that_cannot_be_used_leaves_main_alone_and_says_why(
     assert ("(tries: 2)" in told) == case.asked_again, told
     assert lake.head(MAIN) == before
     kept = list(lake.branches(f"etl-{execution_date}"))
-    assert kept == ([error.value.branch] if error.value.step == "clean" else [])
+    assert kept == ([error.value.branch] if error.value.step == "transform" else [])
     if case.counts:
         require_written(lake, kept[0], execution_date, case.counts, tmp_path)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.cli.app import app
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
-from orchestration.servers.local import LakeAccess
 from orchestration.settings import PROJECT_DIR
 from tests.isolation import PROJECT
 

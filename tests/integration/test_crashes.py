@@ -204,7 +204,7 @@ def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake
 
     cause, *further = ended.told.splitlines()
     assert ended.outcome == "PlatformFailed"
-    assert cause.startswith(f"{execution_date} pin: read repository project: no answer from {endpoint}: ")
+    assert cause.startswith(f"{execution_date} extract: read repository project: no answer from {endpoint}: ")
     assert further == [
         "main: untouched",
         f"next: see elt status; elt up starts the local lakeFS, LAKEFS_ENDPOINT names another, "
@@ -222,7 +222,7 @@ def test_a_lakefs_that_goes_down_for_good_while_dbt_builds_fails_the_run(own: Ow
         own.start()
 
     cause, main, kept, following = ended.told.splitlines()
-    assert (ended.outcome, ended.step) == ("PlatformFailed", "clean")
+    assert (ended.outcome, ended.step) == ("PlatformFailed", "transform")
     assert ": lakeFS's S3 gateway does not answer: " in cause
     assert f"'{bench.proxy.url}/" in cause
     assert main == "main: untouched"
@@ -259,7 +259,7 @@ def test_an_interrupt_while_dbt_builds_cancels_the_run(
     (kept,) = bench.lake.branches(f"etl-{execution_date}-")
     # SIGTERM is Prefect's own to hear, and ends the flow run before the step can say a word.
     told = {
-        signal.SIGINT: f"Cancelled: {execution_date} clean: interrupted\n"
+        signal.SIGINT: f"Cancelled: {execution_date} transform: interrupted\n"
         f"main: untouched\nkept: branch {kept}\nnext: elt run {execution_date}\n",
         signal.SIGTERM: "Cancelled: interrupted; main holds whole dates only, run again\n",
     }

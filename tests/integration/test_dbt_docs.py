@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from orchestration.dbt_runner import docs as dbt_docs
-from orchestration.dbt_runner.build import RunFile
-from orchestration.dbt_runner.plugin import set_statement, variables
+from orchestration.dbt_runner.inputs import RunFile, variables
+from orchestration.dbt_runner.plugin import set_statement
 from tests.support import copy_project
 
 LINEAGES = (

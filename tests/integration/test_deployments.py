@@ -32,12 +32,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.events_api import Options, create_app, serving
-from orchestration.context import LINK
 from orchestration.flows.deploy import QUEUES, deploy
 from orchestration.flows.secrets import LAKE, save
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
+from orchestration.lake.keys import LINK
 from orchestration.lake.receipt import read_receipt
 from orchestration.progress import silent
 from orchestration.servers import worker
@@ -348,7 +348,7 @@ def test_bad_data_is_told_as_such(nightly: Nightly) -> None:
     assert not require_whole(nightly.lake, BAD)
     (notice,) = heard(nightly, BAD)
     assert notice["outcome"] == "DataFailed"
-    assert notice["cause"].startswith(f"{BAD} clean: events_reject_share_within_limit")
+    assert notice["cause"].startswith(f"{BAD} transform: events_reject_share_within_limit")
     assert notice["link"].endswith(f"/runs/flow-run/{run.id}")
     assert notice["text"].startswith(f"{BAD}: DataFailed\n")
     results = next(one for one in artifacts_of(nightly, run) if one["key"] == "dbt-results")

@@ -10,16 +10,16 @@ import pytest
 
 from examples.events_api import Options, accounting, create_app, serving
 from orchestration.analyst.query import query
-from orchestration.context import MartsRequest
+from orchestration.context import MartsRun
 from orchestration.eda import make_report, store
 from orchestration.eda.model import Instants, Numbers, Profile, Texts
 from orchestration.eda.page import render
 from orchestration.eda.profile import profile
 from orchestration.errors import DataFailed, GateRefused, UsageError
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.marts import run_marts
 from orchestration.run import run_date
-from orchestration.servers.local import LakeAccess
 from orchestration.settings import Settings
 from tests.own_lake import repository_of
 from tests.support import copy_project, request_for, settings_of
@@ -59,7 +59,7 @@ def world(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         with pytest.raises(DataFailed):
             run_date(request_for(lake, settings(bad), FAILED))
         without_marts = lake.head(MAIN)
-        run_marts(MartsRequest(lake=lake, settings=settings(), report=lambda _: None))
+        run_marts(MartsRun(lake=lake, settings=settings(), report=lambda _: None))
         yield World(lake, without_marts, settings)
 
 

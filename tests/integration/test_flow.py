@@ -11,12 +11,13 @@ import pytest
 from prefect.context import refresh_global_settings_context
 
 from examples.events_api import accounting
-from orchestration.context import LINK, code_version
+from orchestration.context import code_version
 from orchestration.flows.marts import marts
 from orchestration.flows.report import eda_report
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
+from orchestration.lake.keys import LINK
 from orchestration.lake.receipt import read_receipt
 from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR
@@ -25,7 +26,7 @@ from tests.elt_runs import CLOSED, Runs, Shown, prefect_environment
 from tests.pipeline import require_whole
 from tests.support import keys_of
 
-STEPS = ("extract_raw", "commit_raw", "clean", "commit_curated", "merge_to_main")
+STEPS = ("extract", "land", "transform", "audit", "publish")
 
 
 def steps_of(task_runs: dict[str, str]) -> dict[str, str]:
@@ -86,7 +87,7 @@ def test_the_same_date_again_is_unchanged(runs: Runs, shown: Shown, lake: Lake) 
     flow_run = shown.flow_runs(ended.name)[1]
     assert (ended.code, ended.told["outcome"]) == (0, "unchanged")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Unchanged")
-    assert steps_of(shown.task_runs(flow_run)) == {"extract_raw": "COMPLETED Completed"}
+    assert steps_of(shown.task_runs(flow_run)) == {"extract": "COMPLETED Completed"}
     assert [entry.commit for entry in publications(lake) if entry.execution_date == ended.date] == [
         runs["daily"].told["commit"]
     ]
@@ -111,14 +112,14 @@ def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lak
     message = flow_run["state"]["message"]
     assert (ended.code, ended.told["outcome"]) == (3, "DataFailed")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "DataFailed")
-    assert message.startswith(f"{ended.date} clean: events_reject_share_within_limit: ")
+    assert message.startswith(f"{ended.date} transform: events_reject_share_within_limit: ")
     assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {ended.date} --ref {kept}")
     assert message in ended.err
     assert ended.told == {
         "outcome": "DataFailed",
         "exit_code": 3,
         "subject": ended.date,
-        "step": "clean",
+        "step": "transform",
         "cause": ended.told["cause"],
         "main": "untouched",
         "branch": kept,
@@ -127,7 +128,7 @@ def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lak
     }
     assert ended.told["cause"].startswith("events_reject_share_within_limit: ")
     assert indented(ended.told["cause"]) in message
-    assert steps_of(task_runs)["clean"] == "FAILED DataFailed"
+    assert steps_of(task_runs)["transform"] == "FAILED DataFailed"
     failed = {name for name, state in nodes_of(task_runs).items() if state != "COMPLETED Completed"}
     assert failed == {"test events_reject_share_within_limit"}
     assert keys_of(lake, MAIN, ended.date) == {}
@@ -136,9 +137,9 @@ def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lak
 @pytest.mark.parametrize(
     ("name", "code", "outcome", "begins", "says"),
     [
-        ("malformed", 4, "SourceFailed", "clean: raw/shop/events/date=2015-03-05/page-00001.json: ", "at byte"),
-        ("stray object", 5, "GateRefused", "merge: ", "curated/events/date=2015-03-06/stray.parquet"),
-        ("wrong key in DuckDB", 5, "PlatformFailed", "clean: ", "SignatureDoesNotMatch"),
+        ("malformed", 4, "SourceFailed", "transform: raw/shop/events/date=2015-03-05/page-00001.json: ", "at byte"),
+        ("stray object", 5, "GateRefused", "publish: ", "curated/events/date=2015-03-06/stray.parquet"),
+        ("wrong key in DuckDB", 5, "PlatformFailed", "transform: ", "SignatureDoesNotMatch"),
     ],
 )
 def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
@@ -165,9 +166,9 @@ def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
     ("name", "code", "outcome", "begins", "says"),
     [
         ("shop down", 4, "SourceFailed", "fetch: ", f"GET {CLOSED}/events?date=2015-03-09: "),
-        ("lake down", 5, "PlatformFailed", "pin: ", f"no answer from {CLOSED}: "),
-        ("other bucket", 5, "PlatformFailed", "pin: ", "lives in local://lakefs/project, not in the bucket other"),
-        ("wrong key", 5, "PlatformFailed", "pin: ", "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"),
+        ("lake down", 5, "PlatformFailed", "extract: ", f"no answer from {CLOSED}: "),
+        ("other bucket", 5, "PlatformFailed", "extract: ", "lives in local://lakefs/project, not in the bucket other"),
+        ("wrong key", 5, "PlatformFailed", "extract: ", "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"),
     ],
 )
 def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
@@ -179,7 +180,7 @@ def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
     message = flow_run["state"]["message"]
     assert (ended.code, ended.told["outcome"]) == (code, outcome)
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
-    assert steps_of(shown.task_runs(flow_run)) == {"extract_raw": f"FAILED {outcome}"}
+    assert steps_of(shown.task_runs(flow_run)) == {"extract": f"FAILED {outcome}"}
     assert message.startswith(f"{ended.date} {begins}")
     assert says in message
     assert "\nmain: untouched\nnext: " in message

@@ -95,7 +95,7 @@ def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
             "outcome": "PlatformFailed",
             "exit_code": 5,
             "subject": execution_date,
-            "step": "fetch",
+            "step": "extract",
             "cause": ended.told["cause"],
             "main": "untouched",
             "branch": None,
@@ -118,7 +118,7 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
 
         assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
         told = ended.told
-        assert (told["subject"], told["step"], told["main"]) == (execution_date, "clean", "untouched")
+        assert (told["subject"], told["step"], told["main"]) == (execution_date, "transform", "untouched")
         assert "the disk of ELT_STATE_DIR is full, where DuckDB spills to: failed to offload" in told["cause"]
         assert told["branch"].startswith(f"etl-{execution_date}-")
         assert told["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
@@ -126,7 +126,7 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         require_published_once(bench.elsewhere(lake, **small), execution_date)
 
 
-@pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "clean"), ("dbt", "256k", "pin")])
+@pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "transform"), ("dbt", "256k", "plan")])
 def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
     lake: Lake, project: Path, prefect_server: LocalServer, name: str, size: str, step: str
 ) -> None:
@@ -151,7 +151,7 @@ def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -
         ended = bench.pipeline.run(execution_date, ELT_DUCKDB_MEMORY="60MB")
 
         cause, main, _, following = ended.told.splitlines()
-        assert (ended.step, error_class(ended.outcome).exit_code, main) == ("clean", 5, "main: untouched")
+        assert (ended.step, error_class(ended.outcome).exit_code, main) == ("transform", 5, "main: untouched")
         assert ": DuckDB needs more memory: Out of Memory Error: " in cause
         assert following == f"next: raise ELT_DUCKDB_MEMORY, then elt run {execution_date}"
 
@@ -214,10 +214,17 @@ def stored(store: tuple[StoreOnADisk, OwnLake], tmp_path_factory: pytest.TempPat
     ("method", "part", "step", "says", "main", "remedy"),
     [
         ("POST", "objects?path=raw", "land", "no space left on device", "untouched", "free space where lakeFS"),
-        ("PUT", "/curated/", "clean", "HTTP 500 for HTTP PUT", "untouched", "see lakeFS's log: most often its disk"),
-        ("POST", "/merge/main", "merge", "no space left on device", "untouched, unless", "free space where lakeFS"),
+        (
+            "PUT",
+            "/curated/",
+            "transform",
+            "HTTP 500 for HTTP PUT",
+            "untouched",
+            "see lakeFS's log: most often its disk",
+        ),
+        ("POST", "/merge/main", "publish", "no space left on device", "untouched, unless", "free space where lakeFS"),
     ],
-    ids=["land", "clean", "merge"],
+    ids=["land", "transform", "publish"],
 )
 def test_a_full_store_of_lakefs_fails_the_run_at_any_step(
     store: tuple[StoreOnADisk, OwnLake],

@@ -23,10 +23,10 @@ from orchestration.errors import (
     LakeUnreachable,
 )
 from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.errors import error_for
-from orchestration.servers.local import LakeAccess
 from tests.proxy import Proxy, Spoil, proxied
 
 JSON = keys.JSON_CONTENT_TYPE

@@ -12,15 +12,16 @@ import pytest
 
 from examples.events_api import Options, create_app, serving
 from orchestration.errors import GateMissing, LakeError, LakeRefused, SourceFailed, UsageError
-from orchestration.extract import extract_raw
+from orchestration.extract import extract
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake, LakeObject
 from orchestration.lake.setup import _ensure_repository
-from orchestration.land import Landed, commit_raw, land
+from orchestration.land import Landed, land, put_pages
+from orchestration.plan import make_plan
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import Page
-from orchestration.workdir import spool
+from orchestration.workdir import work_directory
 from tests.support import (
     RETAIL,
     copy_project,
@@ -55,9 +56,10 @@ def land_from(lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch, execut
 
 
 def land_date(lake: Lake, settings: Settings, execution_date: str) -> Landed:
-    request = request_for(lake, settings, execution_date)
-    with spool(settings.state_dir, execution_date) as folder:
-        return commit_raw(request, extract_raw(request, folder), frozenset())
+    run = request_for(lake, settings, execution_date)
+    plan = make_plan(run, execution_date)
+    with work_directory(settings.state_dir, execution_date) as folder:
+        return land(run, plan, extract(run, plan, folder))
 
 
 def paged(rows: int, **options: Any) -> Options:
@@ -105,8 +107,9 @@ def test_keys_of_the_date_that_the_run_does_not_write_are_deleted(
 
     landed = land_from(paged(100))
 
+    # The audit replaces the receipt.
     left = {keys.raw_page("shop", table, execution_date, 1) for table in ("events", "products")}
-    assert keys_of(lake, landed.commit, execution_date).keys() == left
+    assert keys_of(lake, landed.commit, execution_date).keys() == {*left, keys.date_receipt(execution_date)}
 
 
 def test_the_same_raw_again_is_the_base_itself(lake: Lake, execution_date: str, tmp_path: Path) -> None:
@@ -115,10 +118,10 @@ def test_the_same_raw_again_is_the_base_itself(lake: Lake, execution_date: str, 
     page = page_of(body, execution_date)
     branch = f"etl-{execution_date}-11111111"
     lake.create_branch(branch, lake.head(MAIN))
-    first = land(lake, branch, lake.head(MAIN), [page], [], {})
+    first = put_pages(lake, branch, lake.head(MAIN), [page], [], {})
     lake.create_branch(f"{branch}-again", first)
 
-    assert land(lake, f"{branch}-again", first, [page], [], {}) == first
+    assert put_pages(lake, f"{branch}-again", first, [page], [], {}) == first
 
 
 def test_bytes_that_arrive_changed_are_an_error(
@@ -134,7 +137,7 @@ def test_bytes_that_arrive_changed_are_an_error(
 
     monkeypatch.setattr(Lake, "put", put_less)
     with pytest.raises(LakeError, match="arrived as 1 bytes"):
-        land(lake, branch, lake.head(MAIN), [page_of(body, execution_date)], [], {})
+        put_pages(lake, branch, lake.head(MAIN), [page_of(body, execution_date)], [], {})
 
 
 @pytest.mark.parametrize("fault", ["500", "429", "truncated", "wrong-content-type", "not-json", "html"])
@@ -150,7 +153,7 @@ def test_a_source_that_fails_leaves_no_branch(
     assert lake.head(MAIN) == before
     assert not list((project / ".elt" / "spool").iterdir())
     lines = error.value.describe().splitlines()
-    assert lines[0].startswith(f"{execution_date} fetch: GET ")
+    assert lines[0].startswith(f"{execution_date} extract: GET ")
     assert lines[1] == "main: untouched"
     assert lines[2].startswith("next: ")
 
@@ -178,7 +181,7 @@ def test_two_fields_of_one_name_are_found_before_anything_is_fetched(
         land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
 
     assert "stg_shop__events.sql" in error.value.cause
-    assert error.value.step == "pin"
+    assert error.value.step == "plan"
 
 
 def test_a_lake_without_its_gate_is_refused_before_the_fetch(
@@ -194,7 +197,7 @@ def test_a_lake_without_its_gate_is_refused_before_the_fetch(
         "main: untouched",
         f"next: elt init, then elt run {execution_date}",
     ]
-    assert error.value.step == "pin"
+    assert error.value.step == "extract"
 
 
 def test_a_lake_that_refuses_a_page_keeps_the_branch_and_names_it(

@@ -13,16 +13,19 @@ import yaml
 
 from examples.events_api import Options, create_app, serving
 from orchestration.analyst.query import query
-from orchestration.context import MartsRequest
+from orchestration.audit import Candidate
+from orchestration.context import MartsRun
+from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import DataFailed, PlatformFailed, UsageError
 from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.receipt import read_receipt
-from orchestration.marts import MartsStages, commit_marts, cut_branch, run_marts
-from orchestration.publish import Published, Vouched, merge_to_main
+from orchestration.marts import MartsInputs, MartsSteps, audit_marts, land_branch, run_marts
+from orchestration.plan import Plan
+from orchestration.publish import RunResult, publish
 from orchestration.run import run_date
-from orchestration.servers.local import LakeAccess
 from orchestration.settings import Settings
 from tests.own_lake import repository_of
 from tests.support import copy_project, request_for, settings_of
@@ -64,8 +67,8 @@ def published(marts_lake: Lake, settings: MakeSettings) -> Lake:
     return marts_lake
 
 
-def marts_of(lake: Lake, settings: Settings, **further: Any) -> MartsRequest:
-    return MartsRequest(lake=lake, settings=settings, report=lambda _: None, **further)
+def marts_of(lake: Lake, settings: Settings, **further: Any) -> MartsRun:
+    return MartsRun(lake=lake, settings=settings, report=lambda _: None, **further)
 
 
 def tree_of(lake: Lake) -> dict[str, str]:
@@ -175,7 +178,7 @@ def test_marts_that_fail_a_test_leave_main_as_it_was(published: Lake, settings: 
         run_marts(marts_of(published, settings(spoilt), force=True))
 
     assert "daily_sales_counts_some_event" in error.value.cause
-    assert (error.value.subject, error.value.step, error.value.command) == ("marts", "build", "elt marts")
+    assert (error.value.subject, error.value.step, error.value.command) == ("marts", "transform", "elt marts")
     assert error.value.branch in list(published.branches("etl-marts"))
     assert tree_of(published) == tree
 
@@ -198,33 +201,33 @@ def test_a_mart_that_is_no_more_leaves_the_lake(published: Lake, settings: MakeS
 
 def test_a_run_that_meets_another_begins_anew(published: Lake, settings: MakeSettings) -> None:
     run_date(request_for(published, settings(rows=300), DATES[1]))
-    meanwhile: list[Published] = []
+    meanwhile: list[RunResult] = []
 
-    def merge(request: MartsRequest, vouched: Vouched) -> Published:
+    def merge(run: MartsRun, candidate: Candidate) -> RunResult:
         if not meanwhile:
             # Another date, and marts with it, so the two receipts differ.
             run_date(request_for(published, settings(), "2015-06-04"))
             meanwhile.append(run_marts(marts_of(published, settings())))
-        return merge_to_main(request, vouched)
+        return publish(run, candidate)
 
-    done = run_marts(marts_of(published, settings()), MartsStages(merge_to_main=merge))
+    done = run_marts(marts_of(published, settings()), MartsSteps(publish=merge))
 
     assert meanwhile[0].outcome in ("published", "superseded")
     assert (done.outcome, done.rows) == ("unchanged", meanwhile[0].rows)
 
 
-@pytest.mark.parametrize("stage", ["build", "commit_marts", "merge_to_main"])
+@pytest.mark.parametrize("step", ["transform", "audit", "publish"])
 def test_a_run_that_died_anywhere_heals_by_running_again(
-    published: Lake, settings: MakeSettings, stage: str, tmp_path: Path
+    published: Lake, settings: MakeSettings, step: str, tmp_path: Path
 ) -> None:
     def die(*_: Any) -> Any:
         raise PlatformFailed("as if killed")
 
     run_date(request_for(published, settings(rows=300), DATES[0]))
     tree = tree_of(published)
-    stages = replace(MartsStages(), **{stage: die})
+    steps = replace(MartsSteps(), **{step: die})
     with pytest.raises(PlatformFailed, match="as if killed"):
-        run_marts(marts_of(published, settings(), force=True), stages)
+        run_marts(marts_of(published, settings(), force=True), steps)
     assert tree_of(published) == tree
 
     healed = run_marts(marts_of(published, settings()))
@@ -233,14 +236,14 @@ def test_a_run_that_died_anywhere_heals_by_running_again(
 
 
 def test_the_gate_refuses_a_mart_that_the_receipt_does_not_list(published: Lake, settings: MakeSettings) -> None:
-    def add(request: MartsRequest, pinned: Any) -> str:
-        branch = cut_branch(request, pinned)
-        request.lake.put(branch, "marts/stray/data.parquet", b"stray", keys.RAW_CONTENT_TYPE)
+    def add(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
+        branch = land_branch(run, plan, inputs)
+        run.lake.put(branch, "marts/stray/data.parquet", b"stray", keys.RAW_CONTENT_TYPE)
         return branch
 
     tree = tree_of(published)
     with pytest.raises(PlatformFailed) as error:
-        run_marts(marts_of(published, settings(), force=True), MartsStages(cut_branch=add))
+        run_marts(marts_of(published, settings(), force=True), MartsSteps(land=add))
 
     assert error.value.outcome == "GateRefused"
     assert "marts/stray/data.parquet is not vouched for" in error.value.cause
@@ -248,12 +251,12 @@ def test_the_gate_refuses_a_mart_that_the_receipt_does_not_list(published: Lake,
 
 
 def test_what_was_written_is_looked_for_before_it_is_vouched_for(published: Lake, settings: MakeSettings) -> None:
-    def lose(request: MartsRequest, pinned: Any, branch: str, built: Any) -> Vouched:
-        request.lake.delete(branch, ["marts/daily_sales/data.parquet"])
-        return commit_marts(request, pinned, branch, built)
+    def lose(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, built: BuildResult) -> Candidate:
+        run.lake.delete(branch, ["marts/daily_sales/data.parquet"])
+        return audit_marts(run, plan, inputs, branch, built)
 
     with pytest.raises(PlatformFailed, match=r"marts/daily_sales/data\.parquet is not on etl-marts-"):
-        run_marts(marts_of(published, settings(), force=True), MartsStages(commit_marts=lose))
+        run_marts(marts_of(published, settings(), force=True), MartsSteps(audit=lose))
 
 
 def test_the_receipt_is_json_for_people_too(published: Lake, settings: MakeSettings) -> None:

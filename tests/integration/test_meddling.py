@@ -12,7 +12,7 @@ from orchestration.lake import keys
 from orchestration.lake.client import Lake
 from orchestration.lake.setup import init_lake
 from orchestration.progress import silent
-from orchestration.run import Stages
+from orchestration.run import DateSteps
 from tests.integration.test_races import fast_overtakes_slow, newer
 from tests.matrix import PATIENT, Bench
 from tests.pipeline import Ended, objects_of, require_whole
@@ -37,7 +37,7 @@ def behind_an_open_gate(bench: Bench, open_repository: Callable[..., Lake], tmp_
     return bench.elsewhere(lake, ELT_PROJECT_DIR=str(project), ELT_REPOSITORY=lake.repository)
 
 
-def meddled(bench: Bench, date: str, key: str, stages: Stages | None) -> Ended:
+def meddled(bench: Bench, date: str, key: str, stages: DateSteps | None) -> Ended:
     """A run on whose branch a stranger writes a key while dbt builds."""
     with bench.when("PUT", "/curated/", lambda: write_on_its_branch(bench, date, key)):
         return bench.pipeline.run(date, stages, **PATIENT)
@@ -48,7 +48,7 @@ def write_on_its_branch(bench: Bench, date: str, key: str) -> None:
     bench.lake.put(branch, key, b"[]", keys.RAW_CONTENT_TYPE)
 
 
-def changed_raw_is_found(bench: Bench, stages: Stages | None = None) -> None:
+def changed_raw_is_found(bench: Bench, stages: DateSteps | None = None) -> None:
     """Holds a run against what it must do where its raw is changed after it was landed.
 
     Raises:
@@ -57,7 +57,7 @@ def changed_raw_is_found(bench: Bench, stages: Stages | None = None) -> None:
     date = next(bench.dates)
     page = keys.raw_page("shop", "events", date, 1)
     ended = meddled(bench, date, page, stages)
-    assert (ended.outcome, ended.step) == ("PlatformFailed", "commit"), f"not found: {ended}"
+    assert (ended.outcome, ended.step) == ("PlatformFailed", "audit"), f"not found: {ended}"
     assert f"is not what was fetched: {page}" in ended.told
     assert not objects_of(bench.lake, date)
 

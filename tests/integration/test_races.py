@@ -24,7 +24,7 @@ from orchestration.lake.gate import gate_file
 from orchestration.lake.receipt import read_receipt
 from orchestration.lake.setup import init_lake
 from orchestration.progress import silent
-from orchestration.run import Stages
+from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
 from tests.matrix import PATIENT, Bench
 from tests.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
@@ -68,7 +68,7 @@ def events_on_main(lake: Lake, date: str) -> int | None:
     return receipt.rows["events"] if receipt else None
 
 
-def fast_overtakes_slow(benches: tuple[Bench, ...], newer: str, stages: Stages | None = None) -> Ended:
+def fast_overtakes_slow(benches: tuple[Bench, ...], newer: str, stages: DateSteps | None = None) -> Ended:
     """A slow run fetches old data; a fast one publishes newer before it goes on. How the slow one ended.
 
     Raises:

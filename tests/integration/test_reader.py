@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from examples.events_api import Options, create_app, serving
-from orchestration.analyst.query import aligned, duckdb_on, query, rejects
+from orchestration.analyst.query import aligned, query, rejects
 from orchestration.errors import PlatformFailed, UsageError
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.s3 import duckdb_on
 from orchestration.run import run_date
-from orchestration.servers.local import LakeAccess
 from orchestration.settings import Settings
 from tests.own_lake import repository_of
 from tests.support import copy_project, request_for, settings_of

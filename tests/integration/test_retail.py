@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orchestration.analyst.query import query
-from orchestration.context import MartsRequest
+from orchestration.context import MartsRun
 from orchestration.lake import keys
-from orchestration.lake.catalog import published_dates
+from orchestration.lake.access import LakeAccess
+from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
 from orchestration.marts import run_marts
 from orchestration.progress import silent
 from orchestration.run import run_date
-from orchestration.servers.local import LakeAccess
 from tests.own_lake import repository_of
 from tests.support import RETAIL, copy_project, fetched_in_pages, needs_retail, request_for, settings_of
 
@@ -177,10 +177,10 @@ def test_the_marts_are_what_is_computed_apart(
     settings = settings_of(monkeypatch, copy_project(tmp_path), SHOP_API_URL=retail_api(0))
     days = all_days()
     # By itself; after the test above all of them are there.
-    for day in set(days) - published_dates(retail_lake, MAIN).receipts.keys():
+    for day in set(days) - read_catalog(retail_lake, MAIN).receipts.keys():
         run_date(request_for(retail_lake, settings, day))
 
-    run_marts(MartsRequest(lake=retail_lake, settings=settings, report=silent))
+    run_marts(MartsRun(lake=retail_lake, settings=settings, report=silent))
 
     figures = "sales, returns, units, revenue"
     for mart, key, computed in (

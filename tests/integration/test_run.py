@@ -13,27 +13,27 @@ import pytest
 import yaml
 
 from examples.events_api import Options, accounting, create_app, serving
-from orchestration import context as request
-from orchestration import transform
+from orchestration import plan as plan_module
 from orchestration.analyst.query import query, rejects
-from orchestration.context import DateRequest, MartsRequest
+from orchestration.audit import Candidate
+from orchestration.context import DateRun, MartsRun
 from orchestration.dbt_runner.manifest import load_manifest
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import Conflict, DataFailed, GateMissing, PlatformFailed, SourceBodyInvalid
-from orchestration.extract import Extracted, extract_raw
+from orchestration.extract import Extracted, extract
 from orchestration.lake import keys
-from orchestration.lake.catalog import PublishedDates
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.receipt import read_receipt
 from orchestration.land import Landed
-from orchestration.marts import Pinned, cut_branch
+from orchestration.marts import run_marts
+from orchestration.plan import Plan
 from orchestration.progress import silent
-from orchestration.publish import TRIES, Published, Vouched, merge_to_main
-from orchestration.run import Stages, run_date
+from orchestration.publish import RunResult, publish
+from orchestration.run import ATTEMPTS, DateSteps, run_date
 from orchestration.settings import Settings
 from orchestration.steps import UNTOUCHED
-from orchestration.transform import clean
+from orchestration.transform import transform
 from tests.support import copy_project, fetched_in_pages, keys_of, request_for, settings_of
 
 
@@ -249,8 +249,8 @@ def test_a_new_field_is_told_and_published(lake: Lake, settings: MakeSettings, e
 def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
     lake: Lake, settings: MakeSettings, execution_date: str
 ) -> None:
-    def spoil(request: DateRequest, spool: Path) -> Any:
-        extracted = extract_raw(request, spool)
+    def spoil(run: DateRun, plan: Plan, folder: Path) -> Any:
+        extracted = extract(run, plan, folder)
         page = extracted.pages[0]
         body = page.path.read_bytes()
         broken = body.replace(b'"Event Type":', b'"Event Type" ', 1)
@@ -259,7 +259,7 @@ def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
         return replace(extracted, pages=(spoilt, *extracted.pages[1:]))
 
     with pytest.raises(SourceBodyInvalid) as error:
-        run_date(request_for(lake, settings(100), execution_date), Stages(extract_raw=spoil))
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(extract=spoil))
 
     assert error.value.exit_code == 4
     assert keys.raw_page("shop", "events", execution_date, 1) in error.value.cause
@@ -270,24 +270,26 @@ def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
 # races
 
 
-def publishing_meanwhile(other: Callable[[], Published], times: int) -> Callable[[DateRequest, Vouched], Published]:
+def publishing_meanwhile(other: Callable[[], RunResult], times: int) -> Callable[[DateRun, Candidate], RunResult]:
     """A merge that finds another run has just published the date, `times` times."""
     left = iter(range(times))
 
-    def merge(request: DateRequest, curated: Vouched) -> Published:
+    def merge(run: DateRun, candidate: Candidate) -> RunResult:
         if next(left, None) is not None:
             other()
-        return merge_to_main(request, curated)
+        return publish(run, candidate)
 
     return merge
 
 
 def test_a_date_that_moves_every_time_is_a_conflict(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     rows = iter(range(200, 900, 50))
-    slow = publishing_meanwhile(lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=TRIES)
+    slow = publishing_meanwhile(
+        lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=ATTEMPTS
+    )
 
     with pytest.raises(Conflict) as error:
-        run_date(request_for(lake, settings(180), execution_date), Stages(merge_to_main=slow))
+        run_date(request_for(lake, settings(180), execution_date), DateSteps(publish=slow))
 
     assert error.value.exit_code == 6
     assert list(lake.branches(f"etl-{execution_date}")) == [error.value.branch]
@@ -299,13 +301,13 @@ def test_two_equal_runs_at_once_both_publish_the_same_tree(
     same = settings(100)
     trees: list[dict[str, str]] = []
 
-    def other() -> Published:
+    def other() -> RunResult:
         done = run_date(request_for(lake, same, execution_date))
         trees.append(keys_of(lake, MAIN, execution_date))
         return done
 
     published = run_date(
-        request_for(lake, same, execution_date), Stages(merge_to_main=publishing_meanwhile(other, times=1))
+        request_for(lake, same, execution_date), DateSteps(publish=publishing_meanwhile(other, times=1))
     )
 
     assert published.outcome == "published"
@@ -318,37 +320,37 @@ def test_two_equal_runs_at_once_both_publish_the_same_tree(
 def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     extra = keys.raw_page("shop", "events", execution_date, 99)
 
-    def add(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
-        built = clean(request, landed, spool)
+    def add(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
+        built = transform(run, plan, landed, folder)
         lake.put(landed.branch, extra, b"[]", keys.RAW_CONTENT_TYPE)
         return built
 
     with pytest.raises(PlatformFailed, match=extra):
-        run_date(request_for(lake, settings(100), execution_date), Stages(clean=add))
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=add))
 
 
 def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    def lose(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
-        built = clean(request, landed, spool)
+    def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
+        built = transform(run, plan, landed, folder)
         lake.delete(landed.branch, [keys.rejected("events", execution_date)])
         return built
 
     with pytest.raises(PlatformFailed, match=f"{keys.rejected('events', execution_date)} is not on"):
-        run_date(request_for(lake, settings(100), execution_date), Stages(clean=lose))
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
 
 
 def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     """lakeFS takes the gate from the commit that is merged: without it, the merge would not be judged at all."""
 
-    def lose(request: DateRequest, landed: Landed, spool: Path) -> BuildResult:
-        built = clean(request, landed, spool)
+    def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
+        built = transform(run, plan, landed, folder)
         lake.delete(landed.branch, [keys.GATE])
         return built
 
     with pytest.raises(GateMissing, match="is missing in") as error:
-        run_date(request_for(lake, settings(100), execution_date), Stages(clean=lose))
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
 
-    assert (error.value.step, error.value.main) == ("commit", "untouched")
+    assert (error.value.step, error.value.main) == ("audit", "untouched")
     assert keys_of(lake, MAIN, execution_date) == {}
 
 
@@ -358,11 +360,11 @@ def test_a_base_that_is_no_commit_of_main_is_refused(lake: Lake, settings: MakeS
     lake.put(aside, "x", b"", keys.RAW_CONTENT_TYPE)
     elsewhere = lake.commit(aside, "not of main", {})
 
-    def pin_elsewhere(request: DateRequest, spool: Path) -> Extracted:
-        return replace(extract_raw(request, spool), base=elsewhere)
+    def pin_elsewhere(run: DateRun, plan: Plan, folder: Path) -> Extracted:
+        return replace(extract(run, plan, folder), base=elsewhere)
 
     with pytest.raises(PlatformFailed, match=f"{elsewhere[:12]} is no commit of main"):
-        run_date(request_for(lake, settings(100), execution_date), Stages(extract_raw=pin_elsewhere))
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(extract=pin_elsewhere))
 
     assert keys_of(lake, MAIN, execution_date) == {}
 
@@ -385,7 +387,7 @@ def test_a_run_loads_the_manifest_once(
         loaded.append(load_manifest(*arguments, **options))
         return loaded[-1]
 
-    monkeypatch.setattr(request, "load_manifest", load)
+    monkeypatch.setattr(plan_module, "load_manifest", load)
     assert run_date(request_for(lake, settings(), execution_date)).outcome == "published"
     assert len(loaded) == 1
 
@@ -396,18 +398,15 @@ def test_a_manifest_without_what_a_run_needs_is_an_error_of_the_date(
     def broken(*_: Any) -> Any:
         raise PlatformFailed("the manifest is broken")
 
-    monkeypatch.setattr(transform, "published_models", broken)
+    monkeypatch.setattr(plan_module, "published_models", broken)
     with pytest.raises(PlatformFailed) as failed:
         run_date(request_for(lake, settings(), execution_date))
     error = failed.value
-    assert (error.subject, error.step, error.main, error.branch) == (execution_date, "pin", UNTOUCHED, "")
+    assert (error.subject, error.step, error.main, error.branch) == (execution_date, "plan", UNTOUCHED, "")
     assert error.command == f"elt run {execution_date}"
 
     with pytest.raises(PlatformFailed) as failed:
-        cut_branch(
-            MartsRequest(lake=lake, settings=settings(), report=silent),
-            Pinned(lake.head(MAIN), PublishedDates({}, {}), None, "", unchanged=False),
-        )
+        run_marts(MartsRun(lake=lake, settings=settings(), report=silent))
     error = failed.value
-    assert (error.subject, error.step, error.branch) == ("marts", "branch", "")
+    assert (error.subject, error.step, error.branch) == ("marts", "plan", "")
     assert list(lake.branches("etl-marts-")) == []

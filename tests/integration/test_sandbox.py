@@ -16,9 +16,9 @@ from examples.events_api import Options, create_app, serving
 from orchestration.analyst.sandbox import create, differences, drop, listed, variables
 from orchestration.cli.app import app
 from orchestration.errors import GateRefused, UsageError
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.run import run_date
-from orchestration.servers.local import LakeAccess
 from tests.dbt_runs import DbtEnded, dbt
 from tests.own_lake import repository_of
 from tests.support import copy_project, request_for, settings_of

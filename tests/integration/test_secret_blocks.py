@@ -21,10 +21,10 @@ from prefect.context import refresh_global_settings_context
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
+from orchestration.endpoints import use_prefect
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.flows.deploy import deploy
-from orchestration.flows.launch import use_prefect
-from orchestration.flows.secrets import LAKE, NOTIFY, completed, load, notify_url, save, token_block
+from orchestration.flows.secrets import LAKE, NOTIFY, load, notify_url, save, token_block, with_secrets
 from orchestration.progress import silent
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
@@ -132,13 +132,13 @@ def test_lakefs_keys_come_from_the_block_in_each_form(api: str, held: Any) -> No
     else:
         Secret(value=held).save(LAKE)
 
-    assert keys_of(completed(settings()).lake) == (ACCESS, SESAM)
+    assert keys_of(with_secrets(settings()).lake) == (ACCESS, SESAM)
 
 
 def test_a_secret_key_may_have_a_colon(api: str) -> None:
     save(LAKE, f"{ACCESS}:a:b")
 
-    assert keys_of(completed(settings()).lake) == (ACCESS, "a:b")
+    assert keys_of(with_secrets(settings()).lake) == (ACCESS, "a:b")
 
 
 # who wins
@@ -152,7 +152,7 @@ def test_the_environment_wins_over_the_block(api: str) -> None:
     till = SourceSettings(url="http://till.example", token=SecretStr("token of the environment"))
     elt = EltSettings(notify_url=SecretStr("http://environment.example/hook"))
 
-    found = completed(settings(lake, elt, till=till))
+    found = with_secrets(settings(lake, elt, till=till))
 
     assert keys_of(found.lake) == ("env", "own")
     assert token_of(found.sources["till"]) == "token of the environment"
@@ -162,7 +162,7 @@ def test_the_environment_wins_over_the_block(api: str) -> None:
 def test_half_a_pair_of_keys_is_not_completed_with_a_half_of_the_block(api: str) -> None:
     save(LAKE, JSON_FORM)
 
-    found = completed(settings(LakeSettings(endpoint="http://lake.example", access_key=SecretStr("env"))))
+    found = with_secrets(settings(LakeSettings(endpoint="http://lake.example", access_key=SecretStr("env"))))
 
     assert keys_of(found.lake) == ("env", None)
 
@@ -170,7 +170,7 @@ def test_half_a_pair_of_keys_is_not_completed_with_a_half_of_the_block(api: str)
 def test_the_local_lakefs_needs_no_block(api: str) -> None:
     save(LAKE, JSON_FORM)
 
-    assert keys_of(completed(settings(LakeSettings())).lake) == (None, None)
+    assert keys_of(with_secrets(settings(LakeSettings())).lake) == (None, None)
 
 
 def test_each_source_has_a_block_of_its_own(api: str) -> None:
@@ -178,7 +178,7 @@ def test_each_source_has_a_block_of_its_own(api: str) -> None:
     save("city-till-api-token", "for city_till")
     source = SourceSettings(url="http://till.example")
 
-    found = completed(settings(LakeSettings(), till=source, city_till=source, open_data=source)).sources
+    found = with_secrets(settings(LakeSettings(), till=source, city_till=source, open_data=source)).sources
 
     assert {name: token_of(one) for name, one in found.items()} == {
         "till": "for till",
@@ -201,7 +201,7 @@ def test_the_webhook_comes_from_the_block_or_there_is_none(api: str) -> None:
 def test_a_token_of_digits_stays_a_text(api: str, token: str) -> None:
     save(TOKEN, token)
 
-    found = completed(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
+    found = with_secrets(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
 
     assert token_of(found.sources["till"]) == token
 
@@ -210,7 +210,7 @@ def test_a_token_of_digits_stays_a_text(api: str, token: str) -> None:
 def test_a_token_that_happens_to_be_json_stays_as_it_is(api: str, token: str) -> None:
     save(TOKEN, token)
 
-    found = completed(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
+    found = with_secrets(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
 
     assert token_of(found.sources["till"]) == token
 
@@ -220,7 +220,7 @@ def test_a_token_that_happens_to_be_json_stays_as_it_is(api: str, token: str) ->
 
 def test_a_missing_block_is_one_clear_error(api: str) -> None:
     with pytest.raises(UsageError) as missing:
-        completed(settings())
+        with_secrets(settings())
 
     assert missing.value.describe().splitlines() == [
         "LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block lakefs-creds: "
@@ -246,7 +246,7 @@ def test_a_bad_block_is_told_without_what_it_holds(api: str, held: str) -> None:
     Secret(value=held).save(LAKE)
 
     with pytest.raises(UsageError, match="holds neither") as bad:
-        completed(settings())
+        with_secrets(settings())
 
     assert SESAM not in bad.value.describe()
     assert "elt secrets set lakefs-creds" in bad.value.remedy
@@ -283,7 +283,7 @@ def test_nothing_is_no_secret(api: str, name: str, text: str) -> None:
 def test_a_prefect_that_does_not_answer_is_named_as_such(api: str) -> None:
     with nobody_answering():
         with pytest.raises(PlatformFailed, match="Prefect gives no Secret block"):
-            completed(settings())
+            with_secrets(settings())
         with pytest.raises(PlatformFailed, match="Prefect took no Secret block") as untaken:
             save(TOKEN, SESAM)
 
@@ -325,7 +325,7 @@ def test_a_secret_is_piped_in_and_not_told(api: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"{LAKE} is set at {api}\n")
     assert (told.returncode, json.loads(told.stdout)) == (0, {"set": TOKEN})
     assert SESAM not in done.stdout + done.stderr + told.stdout + told.stderr
-    assert keys_of(completed(settings()).lake) == (ACCESS, SESAM)
+    assert keys_of(with_secrets(settings()).lake) == (ACCESS, SESAM)
     assert load(TOKEN) == SESAM
 
 

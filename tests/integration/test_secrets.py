@@ -14,9 +14,9 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.servers.background import LocalServer
-from orchestration.servers.local import LakeAccess
 from tests.elt_runs import Runs, Shown
 from tests.support import keys_of
 

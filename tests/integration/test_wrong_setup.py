@@ -21,18 +21,19 @@ from starlette.routing import Route
 
 from examples.events_api import Options, create_app, serving
 from orchestration import transform
-from orchestration.context import DateRequest
+from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import error_class
 from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file
 from orchestration.lake.s3 import gateway_of
 from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
 from orchestration.land import Landed
+from orchestration.plan import Plan
 from orchestration.progress import silent
-from orchestration.run import Stages
-from orchestration.servers.local import LakeAccess
+from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
 from tests.matrix import PATIENT, Bench, open_bench
 from tests.own_lake import repository_of
@@ -58,7 +59,7 @@ def bench(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield bench
 
 
-def refused_at_pin(bench: Bench, says: str, remedy: str, **environment: str) -> None:
+def refused_at_extract(bench: Bench, says: str, remedy: str, **environment: str) -> None:
     """Runs a date with an environment that is wrong: it must fail at pin with these lines and have written nothing."""
     execution_date = next(bench.dates)
     head = bench.lake.head(MAIN)
@@ -66,8 +67,8 @@ def refused_at_pin(bench: Bench, says: str, remedy: str, **environment: str) -> 
     ended = bench.pipeline.run(execution_date, **environment)
 
     cause, *further = ended.told.splitlines()
-    assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("pin", "PlatformFailed", 5)
-    assert cause.startswith(f"{execution_date} pin: ")
+    assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("extract", "PlatformFailed", 5)
+    assert cause.startswith(f"{execution_date} extract: ")
     assert says in cause
     assert further == ["main: untouched", f"next: {remedy}, then elt run {execution_date}"]
     assert bench.lake.head(MAIN) == head
@@ -81,7 +82,7 @@ def test_wrong_and_swapped_keys_are_named(bench: Bench) -> None:
     right = bench.pipeline.environment
     swapped = {"LAKEFS_ACCESS_KEY": right["LAKEFS_SECRET_KEY"], "LAKEFS_SECRET_KEY": right["LAKEFS_ACCESS_KEY"]}
     for wrong in ({"LAKEFS_SECRET_KEY": "sesam"}, {"LAKEFS_ACCESS_KEY": "NOBODY"}, swapped):
-        refused_at_pin(bench, "lakeFS answered 401: error authenticating request", CHECK_KEYS, **wrong)
+        refused_at_extract(bench, "lakeFS answered 401: error authenticating request", CHECK_KEYS, **wrong)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
 def test_https_on_a_port_that_speaks_http_is_named(bench: Bench, access: LakeAccess) -> None:
     endpoint = access.endpoint.replace("http:", "https:")
     trusted = "correct LAKEFS_ENDPOINT: https:// needs TLS there, with a certificate that is trusted here"
-    refused_at_pin(bench, f"no secure connection to {endpoint}: ", trusted, LAKEFS_ENDPOINT=endpoint)
+    refused_at_extract(bench, f"no secure connection to {endpoint}: ", trusted, LAKEFS_ENDPOINT=endpoint)
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -115,20 +116,20 @@ def test_a_web_server_that_is_no_lakefs_is_named(bench: Bench, status: int) -> N
         return HTMLResponse("<!doctype html><title>Welcome</title>", status)
 
     with serving(Starlette(routes=[Route(ANY, page)])) as url:
-        refused_at_pin(bench, f"read repository wrong: {url} answers ", NO_LAKE, LAKEFS_ENDPOINT=url)
+        refused_at_extract(bench, f"read repository wrong: {url} answers ", NO_LAKE, LAKEFS_ENDPOINT=url)
 
 
 def test_another_api_is_named(bench: Bench) -> None:
     shop = bench.pipeline.environment["SHOP_API_URL"]
-    refused_at_pin(bench, f"{shop} answers 404, and not as lakeFS does", NO_LAKE, LAKEFS_ENDPOINT=shop)
+    refused_at_extract(bench, f"{shop} answers 404, and not as lakeFS does", NO_LAKE, LAKEFS_ENDPOINT=shop)
 
 
 def test_a_wrong_bucket_and_a_wrong_repository_are_named(bench: Bench) -> None:
     remedy = "set ELT_BUCKET to its bucket, or ELT_REPOSITORY to another name and run elt init"
-    refused_at_pin(
+    refused_at_extract(
         bench, "repository wrong lives in local://lakefs/wrong, not in the bucket other", remedy, ELT_BUCKET="other"
     )
-    refused_at_pin(bench, "there is no repository nowhere", "elt init", ELT_REPOSITORY="nowhere")
+    refused_at_extract(bench, "there is no repository nowhere", "elt init", ELT_REPOSITORY="nowhere")
 
 
 # how the lake is
@@ -145,7 +146,7 @@ def bare(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
 def test_a_missing_gate_is_named(bare: Bench) -> None:
     _set_rules(bare.lake, [MAIN])
 
-    refused_at_pin(bare, f"the gate does not stand: {keys.GATE} is missing in ", "elt init")
+    refused_at_extract(bare, f"the gate does not stand: {keys.GATE} is missing in ", "elt init")
 
 
 def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> None:
@@ -155,14 +156,14 @@ def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> No
     _ensure_gate(bare.lake, tmp_path, silent)
     _set_rules(bare.lake, [MAIN])
 
-    refused_at_pin(bare, " is not this version's (checksum ", "elt init")
+    refused_at_extract(bare, " is not this version's (checksum ", "elt init")
 
 
 def test_a_lifted_protection_is_named(bare: Bench) -> None:
     _ensure_gate(bare.lake, PROJECT_DIR, silent)
     _set_rules(bare.lake, ["release-*"])
 
-    refused_at_pin(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
+    refused_at_extract(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
 
 
 def test_a_stray_write_on_main_is_named_before_any_work_is_done(bare: Bench) -> None:
@@ -171,21 +172,21 @@ def test_a_stray_write_on_main_is_named_before_any_work_is_done(bare: Bench) -> 
     _set_rules(bare.lake, [MAIN])
 
     says = "1 uncommitted writes on main block every merge: raw/stray.json"
-    refused_at_pin(bare, says, "elt init --discard-stray removes them from main")
+    refused_at_extract(bare, says, "elt init --discard-stray removes them from main")
 
 
 # what only DuckDB meets
 
 
-def clean_with(request: DateRequest, landed: Landed, spool: Path, **wrong: Any) -> BuildResult:
+def clean_with(run: DateRun, plan: Plan, landed: Landed, folder: Path, **wrong: Any) -> BuildResult:
     """The step, with a gateway that is wrong for DuckDB alone; for a process of its own."""
     vars(transform)["gateway_of"] = lambda lake: replace(gateway_of(lake), **wrong)
-    return transform.clean(request, landed, spool)
+    return transform.transform(run, plan, landed, folder)
 
 
-def refused_at_clean(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
+def refused_at_transform(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
     cause, main, kept, remedy = ended.told.splitlines()
-    assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("clean", "PlatformFailed", 5)
+    assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("transform", "PlatformFailed", 5)
     assert says in cause
     assert main == "main: untouched"
     assert kept.startswith(f"kept: branch etl-{execution_date}-")
@@ -203,17 +204,17 @@ def refused_at_clean(bench: Bench, ended: Ended, execution_date: str, says: str,
 def test_keys_that_are_wrong_for_duckdb_alone_end_no_run_well(bench: Bench, wrong: dict[str, Any], says: str) -> None:
     execution_date = next(bench.dates)
 
-    ended = bench.pipeline.run(execution_date, Stages(clean=partial(clean_with, **wrong)), **PATIENT)
+    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, **wrong)), **PATIENT)
 
     refused = "lakeFS's S3 gateway refuses DuckDB's keys, LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY: "
-    refused_at_clean(bench, ended, execution_date, refused + says, "")
+    refused_at_transform(bench, ended, execution_date, refused + says, "")
 
 
 def test_no_keys_for_duckdb_are_no_run(bench: Bench) -> None:
     """lakeFS answers an unsigned request with its page for people, which would be taken for broken raw."""
     execution_date = next(bench.dates)
 
-    ended = bench.pipeline.run(execution_date, Stages(clean=partial(clean_with, access_key="", secret_key="")))
+    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, access_key="", secret_key="")))
 
     assert error_class(ended.outcome).exit_code == 2
     assert ended.told.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
@@ -269,7 +270,7 @@ def test_a_clock_that_is_off_is_named(bench: Bench, access: LakeAccess, off: tim
         ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **PATIENT)
 
     apart = f"the clocks of lakeFS and of this machine are more than 15 minutes apart: {says}"
-    refused_at_clean(bench, ended, execution_date, apart, "set both clocks right, then ")
+    refused_at_transform(bench, ended, execution_date, apart, "set both clocks right, then ")
 
 
 def test_a_clock_that_is_right_is_no_trouble(bench: Bench, access: LakeAccess) -> None:

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from orchestration.analyst import query as reader
-from orchestration.analyst import sandbox
+from orchestration import endpoints
+from orchestration.analyst import query, sandbox
 from orchestration.analyst.query import Answer, Rejects
 from orchestration.analyst.sandbox import Difference
-from orchestration.cli import app as cli
+from orchestration.cli import app
 from orchestration.errors import Cancelled, DataFailed, IngestCleanError, SourceFailed
 from orchestration.flows import launch
 from orchestration.flows.states import escape_run_logs
-from orchestration.lake import client as lake
 from orchestration.lake import history
+from orchestration.lake.client import LakeCommit
 from orchestration.lake.history import Publication
 
 FOREIGN = "\x1b]0;x\x07\x9b31m\x7f\u202e\ufeff\ud83d\r\nPublished: all is well"
@@ -31,7 +31,7 @@ KEYS = ["outcome", "exit_code", "subject", "step", "cause", "main", "branch", "r
 
 def failing(*_: Any, **__: Any) -> Any:
     error = SourceFailed(f"GET / answered 404 {FOREIGN}")
-    error.subject, error.step, error.main = "2025-05-20", "fetch", "untouched"
+    error.subject, error.step, error.main = "2025-05-20", "extract", "untouched"
     raise error
 
 
@@ -42,11 +42,11 @@ def publications(*_: Any) -> Iterator[Publication]:
 STUBS: dict[tuple[str, ...], tuple[Any, str, Callable[..., Any]]] = {
     ("log",): (history, "publications", publications),
     ("rejects", "2025-05-20"): (
-        reader,
+        query,
         "rejects",
         lambda *_: (Rejects("events", "bad", 2, ((FOREIGN, FOREIGN), ("page", "x" * 5_000_000))),),
     ),
-    ("sql", "select 1"): (reader, "query", lambda *_: Answer("c" * 64, (FOREIGN,), ((FOREIGN,), ("x" * 5_000_000,)))),
+    ("sql", "select 1"): (query, "query", lambda *_: Answer("c" * 64, (FOREIGN,), ((FOREIGN,), ("x" * 5_000_000,)))),
     ("sandbox", "diff", "mine"): (
         sandbox,
         "differences",
@@ -61,16 +61,16 @@ def elt(
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs `elt` in this process; gives exit code, stdout and stderr."""
     monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
-    monkeypatch.setattr(lake, "open_lake", lambda settings: None)
+    monkeypatch.setattr(endpoints, "open_lake", lambda settings: None)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["elt", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         out, err = capsys.readouterr()
         return int(ended.value.code or 0), out, err
 
-    monkeypatch.setattr(cli, "_leave", sys.exit)
+    monkeypatch.setattr(app, "_leave", sys.exit)
     return run
 
 
@@ -116,7 +116,7 @@ def test_foreign_text_of_a_failure_is_escaped_and_in_parts(
     assert list(parts) == KEYS
     assert (parts["subject"], parts["step"], parts["main"], parts["branch"]) == (
         "2025-05-20",
-        "fetch",
+        "extract",
         "untouched",
         None,
     )
@@ -145,7 +145,8 @@ class State:
 
 def data_failed() -> DataFailed:
     error = DataFailed("too many rejects", remedy="look")
-    error.subject, error.step, error.main, error.branch, error.command = "2025-05-20", "clean", "untouched", "b", "c"
+    error.subject, error.step, error.main = "2025-05-20", "transform", "untouched"
+    error.branch, error.command = "b", "c"
     return error
 
 
@@ -155,7 +156,7 @@ def data_failed() -> DataFailed:
     [
         (
             State("DataFailed", "2025-05-20 clean: …", data_failed()),
-            ["DataFailed", 3, "2025-05-20", "clean", "too many rejects", "untouched", "b", "look", "c"],
+            ["DataFailed", 3, "2025-05-20", "transform", "too many rejects", "untouched", "b", "look", "c"],
         ),
         (State("Cancelled", "", Cancelled("interrupted"), "cancelled"), ["Cancelled", 130, None, None, "interrupted"]),
         (State("Crashed", f"exit -9 {FOREIGN}", None), ["PlatformFailed", 5]),
@@ -220,10 +221,10 @@ def test_the_log_of_a_run_is_escaped_whoever_writes_it(monkeypatch: pytest.Monke
 
 def test_metadata_of_any_form_is_a_publication() -> None:
     told = {"outcome": "published", "rows": "events=7 =x a=b=c products=² n"}
-    merge = lake.LakeCommit("c" * 64, (), told, "m", 0)
+    merge = LakeCommit("c" * 64, (), told, "m", 0)
 
     class Merged:
-        def log(self, ref: str) -> list[lake.LakeCommit]:
+        def log(self, ref: str) -> list[LakeCommit]:
             return [merge]
 
     (found,) = history.publications(Merged())  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli.app import app
 from orchestration.errors import ServerFailed, UsageError
+from orchestration.lake.access import LakeAccess
 from orchestration.progress import silent
 from orchestration.servers import build, files, lakefs, local, ports, prefect, process, toolchain
 from orchestration.servers.background import LocalServer
@@ -727,7 +728,7 @@ def test_a_cache_folder_that_cannot_be_written_is_a_server_failure(tmp_path: Pat
 def test_the_configured_lake_is_used_without_its_last_slash(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, endpoint="https://lake.example/", access_key="key", secret_key="secret")
     access = local.lake_access(settings)
-    assert access == local.LakeAccess("https://lake.example", SecretStr("key"), SecretStr("secret"))
+    assert access == LakeAccess("https://lake.example", SecretStr("key"), SecretStr("secret"))
     assert "secret'" not in repr(access)
 
 
@@ -758,7 +759,7 @@ def test_the_local_lake_is_used_while_it_runs(tmp_path: Path) -> None:
     lakefs.prepare(settings, settings.state_dir / "lakefs", silent)
     pretend_running(settings, "lakefs", "http://127.0.0.1:8000")
     keys = lakefs.read_credentials(settings.state_dir / "lakefs")
-    assert local.lake_access(settings) == local.LakeAccess(
+    assert local.lake_access(settings) == LakeAccess(
         "http://127.0.0.1:8000", SecretStr(keys.access_key), SecretStr(keys.secret_key)
     )
 
@@ -784,7 +785,7 @@ def test_another_lake_at_the_remembered_address_is_used_as_configured(tmp_path: 
     with web_server() as url:
         settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret", api_url=f"{url}/api")
         remember_stopped(settings, "lakefs", url)
-        assert local.lake_access(settings) == local.LakeAccess(url, SecretStr("key"), SecretStr("secret"))
+        assert local.lake_access(settings) == LakeAccess(url, SecretStr("key"), SecretStr("secret"))
         assert local.status(settings)[0].state == "configured"
         assert local.up(settings, silent)[0].state == "configured"
         # Even with the local server's keys: what is configured and answers is used.
@@ -797,7 +798,7 @@ def test_the_remembered_address_with_other_keys_is_another_lake(tmp_path: Path) 
     settings = make_settings(tmp_path, endpoint=NOBODY, access_key="key", secret_key="secret", api_url=NOBODY)
     remember_stopped(settings, "lakefs", NOBODY)
     with_local_keys(settings, NOBODY)
-    assert local.lake_access(settings) == local.LakeAccess(NOBODY, SecretStr("key"), SecretStr("secret"))
+    assert local.lake_access(settings) == LakeAccess(NOBODY, SecretStr("key"), SecretStr("secret"))
     assert local.status(settings)[0].state == "unhealthy"
     with pytest.raises(ServerFailed, match=f"lakeFS is configured at {NOBODY} and does not answer"):
         local.up(settings, silent)

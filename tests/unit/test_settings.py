@@ -14,8 +14,8 @@ from orchestration import private
 from orchestration.errors import UsageError
 from orchestration.progress import Line
 from orchestration.settings import read_settings, warn_of_readable_secrets
-from orchestration.source.config import source_names
-from orchestration.workdir import spool
+from orchestration.source_names import source_names
+from orchestration.workdir import work_directory
 from tests.isolation import ENVIRONMENT
 from tests.support import events_only, settings_of, write_sources
 
@@ -118,7 +118,7 @@ def test_the_state_folder_and_all_in_it_are_the_owners(tmp_path: Path) -> None:
     (state / "kept").touch()
     before = os.umask(0o022)
     try:
-        with spool(state, "2025-05-20") as folder:
+        with work_directory(state, "2025-05-20") as folder:
             assert mode(folder) == 0o700
         assert mode(state) == 0o700
         private.private_folder(tmp_path / "new" / "state")

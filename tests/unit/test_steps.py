@@ -27,13 +27,13 @@ DATE, AGAIN = "2025-05-20", "elt run 2025-05-20"
 def test_an_interrupted_step_is_cancelled_and_named() -> None:
     told: list[str] = []
 
-    with pytest.raises(Cancelled) as raised, step("clean", DATE, AGAIN, told.append, branch="etl-2025-05-20-ab"):
+    with pytest.raises(Cancelled) as raised, step("transform", DATE, AGAIN, told.append, {}, branch="etl-a"):
         raise KeyboardInterrupt
 
     assert raised.value.describe().splitlines() == [
-        "2025-05-20 clean: interrupted",
+        "2025-05-20 transform: interrupted",
         f"main: {UNTOUCHED}",
-        "kept: branch etl-2025-05-20-ab",
+        "kept: branch etl-a",
         "next: elt run 2025-05-20",
     ]
     assert raised.value.exit_code == 130
@@ -43,7 +43,7 @@ def test_an_interrupted_step_is_cancelled_and_named() -> None:
 
 
 def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
-    with pytest.raises(Cancelled) as raised, step("publish", DATE, AGAIN, silent, main=IN_DOUBT):
+    with pytest.raises(Cancelled) as raised, step("publish", DATE, AGAIN, silent, {}, main=IN_DOUBT):
         raise KeyboardInterrupt
 
     assert raised.value.main == IN_DOUBT
@@ -52,12 +52,12 @@ def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
 def test_an_error_is_marked_and_stays_what_it_was() -> None:
     error = DataFailed("events_has_rows: 1 failing rows", remedy="elt rejects 2025-05-20")
 
-    with pytest.raises(DataFailed) as raised, step("clean", DATE, AGAIN, silent, branch="etl-x"):
+    with pytest.raises(DataFailed) as raised, step("transform", DATE, AGAIN, silent, {}, branch="etl-x"):
         raise error
 
     assert raised.value is error
     assert error.describe().splitlines() == [
-        "2025-05-20 clean: events_has_rows: 1 failing rows",
+        "2025-05-20 transform: events_has_rows: 1 failing rows",
         f"main: {UNTOUCHED}",
         "kept: branch etl-x",
         "next: elt rejects 2025-05-20, then elt run 2025-05-20",
@@ -74,7 +74,7 @@ def test_an_error_is_marked_and_stays_what_it_was() -> None:
     ],
 )
 def test_a_refusal_is_a_clear_answer_about_main(error: IngestCleanError, main: str) -> None:
-    with pytest.raises(type(error)), step("publish", DATE, AGAIN, silent, main=IN_DOUBT):
+    with pytest.raises(type(error)), step("publish", DATE, AGAIN, silent, {}, main=IN_DOUBT):
         raise error
 
     assert error.main == main
@@ -83,18 +83,18 @@ def test_a_refusal_is_a_clear_answer_about_main(error: IngestCleanError, main: s
 def test_the_innermost_step_names_the_error() -> None:
     with (
         pytest.raises(Cancelled) as raised,
-        step("publish", DATE, AGAIN, silent, branch="outer"),
-        step("merge", DATE, AGAIN, silent, main=IN_DOUBT, branch="inner"),
+        step("publish", DATE, AGAIN, silent, {}, branch="outer"),
+        step("publish", DATE, AGAIN, silent, {}, main=IN_DOUBT, branch="inner"),
     ):
         raise KeyboardInterrupt
 
-    assert (raised.value.step, raised.value.main, raised.value.branch) == ("merge", IN_DOUBT, "inner")
+    assert (raised.value.step, raised.value.main, raised.value.branch) == ("publish", IN_DOUBT, "inner")
 
 
 def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
     told: list[str] = []
 
-    with pytest.raises(ZeroDivisionError), step("clean", DATE, AGAIN, told.append):
+    with pytest.raises(ZeroDivisionError), step("transform", DATE, AGAIN, told.append, {}):
         raise ZeroDivisionError
 
     assert told == []
@@ -103,10 +103,10 @@ def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
 def test_a_step_that_ends_well_tells_its_seconds() -> None:
     told: list[str] = []
 
-    with step("clean", DATE, AGAIN, told.append):
+    with step("transform", DATE, AGAIN, told.append, {}):
         pass
 
-    assert [re.fullmatch(r"clean: 0\.\d\d s", line) is not None for line in told] == [True]
+    assert [re.fullmatch(r"transform: 0\.\d\d s", line) is not None for line in told] == [True]
 
 
 # the date of a flow run

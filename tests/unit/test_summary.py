@@ -43,9 +43,7 @@ def receipt(key: str, **content: Any) -> Receipt:
 def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
     result = built(accounting={"events": PARTS, "products": CLEAN}, across_dates={"events": {"kept_rows": 2_000}})
 
-    text = summary(
-        "2025-05-20 Published", "2025-05-20: published", result, {"commit_raw": 1.234, "merge": 0.3}, "http://c"
-    )
+    text = summary("2025-05-20 Published", "2025-05-20: published", result, {"land": 1.234, "publish": 0.3}, "http://c")
 
     assert text.splitlines() == [
         "## 2025-05-20 Published",
@@ -75,8 +73,8 @@ def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
         "",
         "| step | seconds |",
         "| --- | --- |",
-        "| commit_raw | 1.23 |",
-        "| merge | 0.30 |",
+        "| land | 1.23 |",
+        "| publish | 0.30 |",
     ]
 
 
@@ -165,7 +163,7 @@ FOREIGN = (
 @pytest.mark.parametrize("foreign", FOREIGN)
 def test_foreign_text_is_shown_and_is_no_markdown_or_html(foreign: str) -> None:
     parts = replace(CLEAN, raw=3, drift={foreign: 3, "Channel": 1})
-    text = summary("t", f"failed: {foreign}", built(accounting={"events": parts}), {"clean": 1.0})
+    text = summary("t", f"failed: {foreign}", built(accounting={"events": parts}), {"transform": 1.0})
 
     page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
 

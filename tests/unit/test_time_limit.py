@@ -46,11 +46,11 @@ def test_work_without_an_end_is_interrupted(work: Callable[[], None]) -> None:
     with (
         pytest.raises(TimedOut) as late,
         time_limit(0.3),
-        step("fetch", "2025-05-20", "elt run 2025-05-20", silent, branch="etl-1"),
+        step("extract", "2025-05-20", "elt run 2025-05-20", silent, {}, branch="etl-1"),
     ):
         work()
     error = late.value
-    assert (error.subject, error.step, error.main, error.branch) == ("2025-05-20", "fetch", UNTOUCHED, "etl-1")
+    assert (error.subject, error.step, error.main, error.branch) == ("2025-05-20", "extract", UNTOUCHED, "etl-1")
     assert "within 0.3 s" in error.cause
     assert "ELT_RUN_TIMEOUT" in error.remedy
     assert error.command == "elt run 2025-05-20"
@@ -67,13 +67,13 @@ def test_an_interrupt_that_was_swallowed_is_found_by_the_next_step() -> None:
             sleep()
         except TimeLimitReached:
             reached.append("swallowed")
-        with step("merge", "2025-05-20", "", silent, main=IN_DOUBT):
+        with step("publish", "2025-05-20", "", silent, {}, main=IN_DOUBT):
             reached.append("merged")
 
     with pytest.raises(TimedOut) as late, time_limit(0.2):
         run()
     assert reached == ["swallowed"]
-    assert (late.value.step, late.value.main) == ("merge", UNTOUCHED)
+    assert (late.value.step, late.value.main) == ("publish", UNTOUCHED)
 
 
 UNINTERRUPTIBLE = """
@@ -103,11 +103,11 @@ def test_between_steps_it_ends_too() -> None:
 
 
 def test_what_ends_in_time_is_not_touched() -> None:
-    with time_limit(60), step("clean", "2025-05-20", "", silent):
+    with time_limit(60), step("transform", "2025-05-20", "", silent, {}):
         assert timed_out() is None
-    with pytest.raises(DataFailed), time_limit(60), step("clean", "2025-05-20", "", silent):
+    with pytest.raises(DataFailed), time_limit(60), step("transform", "2025-05-20", "", silent, {}):
         raise DataFailed("a test failed")
-    with pytest.raises(Cancelled), time_limit(60), step("clean", "2025-05-20", "", silent):
+    with pytest.raises(Cancelled), time_limit(60), step("transform", "2025-05-20", "", silent, {}):
         raise KeyboardInterrupt
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
@@ -116,12 +116,12 @@ def test_outside_the_main_thread_the_next_step_ends_it() -> None:
     def run() -> None:
         with time_limit(0.1):
             time.sleep(0.2)
-            with step("clean", "2025-05-20", "", silent):
+            with step("transform", "2025-05-20", "", silent, {}):
                 raise AssertionError("its time is over")
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(TimedOut) as late:
         pool.submit(run).result(30)
-    assert late.value.step == "clean"
+    assert late.value.step == "transform"
 
 
 def test_it_is_an_outcome_of_its_own() -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from orchestration.dbt_runner.build import Engine, RunFile, build, environment
+from orchestration.dbt_runner.build import Engine, build, environment
+from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.manifest import DATE_SELECTOR, load_manifest
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.dbt_runner.session import Project

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from orchestration.audit import date_receipt
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import DataFailed
-from orchestration.lake.receipt import date_receipt
 
 from .conftest import DATE, Bench, event
 
@@ -47,7 +47,7 @@ def test_200000_names_end_in_a_short_report_and_receipt(bench: Bench) -> None:
     assert result.accounting["events"].undeclared == MANY // 3 * 3 + 1
     assert next(iter(result.accounting["events"].drift.items())) == ("Every", 3)
     assert len(reported(result)) < 1_000
-    assert len(date_receipt(DATE, (), {}, result).to_bytes()) < 10_000
+    assert len(date_receipt(DATE, (), {}, result, "").to_bytes()) < 10_000
 
 
 def test_long_names_keys_and_values_are_cut(bench: Bench) -> None:
@@ -67,7 +67,7 @@ def test_long_names_keys_and_values_are_cut(bench: Bench) -> None:
     assert len(rejected["record"]) == 301
     assert len(reported(result)) < 3_000
     assert "\x1b" not in reported(result)
-    assert len(date_receipt(DATE, (), {}, result).to_bytes()) < 10_000
+    assert len(date_receipt(DATE, (), {}, result, "").to_bytes()) < 10_000
 
 
 def test_an_invisible_mark_in_a_name_is_seen_in_the_failure(bench: Bench) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.dbt_runner.build import Engine, RunFile
+from orchestration.dbt_runner.build import Engine
+from orchestration.dbt_runner.inputs import RunFile
 from orchestration.errors import UsageError
 from tests.support import copy_project
 from tests.tables import Field, write_table

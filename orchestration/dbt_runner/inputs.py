@@ -1,0 +1,130 @@
+"""What one dbt build reads and where it writes: of a run, of a sandbox, or of the raw sample on target dev."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestration.errors import UsageError
+from orchestration.lake import keys
+
+SANDBOX_FILE = "sandbox.json"
+
+# DuckDB reads no empty list of files; a file of no bytes holds no record in any form.
+_NO_PAGES = Path(__file__).with_name("no_pages.json")
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """What one build reads and where it writes; lists of keys always, never patterns.
+
+    Attributes:
+        execution_date: ISO date; empty for the marts, which have none.
+        lake_root: URI or folder that outputs go below.
+        raw_root: URI or folder that raw pages lie below; on the lake a commit, so that they cannot change.
+        raw: By `<source>.<table>` the keys of its pages below `raw_root`.
+        published_root: URI or folder that published Parquet lies below.
+        published: By table the keys of its Parquet below `published_root`, of all published dates.
+    """
+
+    execution_date: str
+    lake_root: str
+    raw_root: str = ""
+    raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    published_root: str = ""
+    published: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What dbt needs to know of a sandbox: the content of its file.
+
+    Attributes:
+        repository: On lakeFS.
+        branch: The sandbox's own.
+        base: The commit of `main` that it was cut from; raw is read there.
+        raw: By date, by `<source>.<table>`, the keys of the raw pages.
+        published: By table the keys of its Parquet, of all published dates.
+    """
+
+    repository: str
+    branch: str
+    base: str
+    raw: Mapping[str, Mapping[str, Sequence[str]]]
+    published: Mapping[str, Sequence[str]]
+
+    def run_of(self, date: str) -> RunFile:
+        """The build of a published date, the latest if `date` is empty: reads raw of the base, writes the branch.
+
+        Raises:
+            UsageError: The date is not published there.
+        """
+        dates = sorted(self.raw)
+        if date and date not in self.raw:
+            raise UsageError(
+                f"ELT_DEV_DATE={date}: {self.branch} has no such date",
+                remedy=f"set one of its {len(dates)} dates, {dates[0]} to {dates[-1]}, or none for the latest",
+            )
+        date = date or dates[-1]
+        root = f"s3://{self.repository}/{self.branch}"
+        raw_root = f"s3://{self.repository}/{self.base}"
+        return RunFile(date, root, raw_root, self.raw[date], published_root=root, published=self.published)
+
+
+def open_sandbox(folder: Path) -> Sandbox:
+    """The sandbox whose folder this is.
+
+    Raises:
+        UsageError: It is no sandbox's.
+    """
+    try:
+        return Sandbox(**json.loads((folder / SANDBOX_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"ELT_SANDBOX={folder} is no sandbox's folder: {error}", remedy="elt sandbox create NAME prints it"
+        ) from error
+
+
+def sample_run(date: str, project_dir: Path) -> RunFile:
+    """The build that reads all pages of `date`, the latest if it is empty, of the project's raw sample and writes below
+    `.elt/dev`, where what was built before counts as published.
+
+    Raises:
+        UsageError: The sample has no page of that date.
+    """
+    sample, lake = project_dir / "examples" / "raw_sample", project_dir / ".elt" / "dev"
+    dates = sorted({page.parent.name.removeprefix("date=") for page in sample.glob("raw/*/*/date=*/page-*.json")})
+    if not dates or (date and date not in dates):
+        raise UsageError(
+            f"ELT_DEV_DATE={date}: the raw sample in {sample} has no page of that date",
+            remedy=f"set one of {', '.join(dates)}, or none for the latest"
+            if dates
+            else f"put pages below {sample}/raw",
+        )
+    date = date or dates[-1]
+    raw: dict[str, list[str]] = {}
+    published: dict[str, list[str]] = {}
+    for folder in sorted(sample.glob("raw/*/*")):
+        table = folder.name
+        pages = sorted(folder.glob(f"date={date}/page-*.json"))
+        raw[f"{folder.parent.name}.{table}"] = [page.relative_to(sample).as_posix() for page in pages]
+        built = {file.relative_to(lake).as_posix() for file in lake.glob(f"curated/{table}/date=*/data.parquet")}
+        published[table] = sorted({*built, keys.curated(table, date)})
+    return RunFile(date, str(lake), str(sample), raw, str(lake), published)
+
+
+def variables(run: RunFile) -> dict[str, str | list[str]]:
+    """The DuckDB variables that describe a build."""
+    raw_root, published_root = run.raw_root.rstrip("/"), run.published_root.rstrip("/")
+    named: dict[str, str | list[str]] = {
+        "lake_root": run.lake_root.rstrip("/"),
+        "lake_date": run.execution_date,
+        "raw_root": raw_root,
+    }
+    for table, pages in run.raw.items():
+        named[f"raw_{table.replace('.', '__')}"] = [f"{raw_root}/{key}" for key in pages] or [str(_NO_PAGES)]
+    for table, files in run.published.items():
+        named[f"published_{table}"] = [f"{published_root}/{key}" for key in files]
+    return named
