@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -147,10 +148,9 @@ def read_settings() -> Settings:
     """
     project_dir = Path(os.environ.get("ELT_PROJECT_DIR") or PROJECT_DIR).resolve()
     _require_text(project_dir / ".env")
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Settings(
         project_dir=project_dir,
-        cache_dir=caches / "ingest-clean",
+        cache_dir=user_cache_path("ingest-clean"),
         elt=_read(EltSettings, "ELT_", project_dir),
         lake=_read(LakeSettings, "LAKEFS_", project_dir),
         prefect=_read(PrefectSettings, "PREFECT_", project_dir),

@@ -22,7 +22,7 @@ from orchestration.source.deadline import deadline_after
 from orchestration.source.envelope import Fields, envelope_fields, is_empty_list, text_of
 from orchestration.source.page import BLANK, EDGE, ENVELOPE_LIMIT, Download, Limit, download
 from orchestration.source.paging import first_request, next_request
-from orchestration.source.retry import Patience, patience, patiently
+from orchestration.source.retry import RetryPolicy, RunType, call_with_retry, retry_policy
 from orchestration.text import FOREIGN_LIMIT, quoted
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from orchestration.source.retry import RunType
 
 _BEHIND_THE_END = frozenset({204, 400, 404, 410, 416, 422})
 """What an API may answer to a page number behind its last page."""
@@ -65,7 +64,7 @@ def fetch_date(
     report: Report,
     run_type: RunType = "daily",
 ) -> tuple[Page, ...]:
-    """All pages of all tables of a date; the run type says how patiently they are asked for.
+    """All pages of all tables of a date; the run type says the retry policy.
 
     Raises:
         UsageError: A source's address is not set.
@@ -77,7 +76,7 @@ def fetch_date(
     sources = {table.source: _configured(settings, table.source) for table in tables}
     for name, source in sources.items():
         _warn_of_open_token(name, source, report)
-    run = _Run(settings.elt, execution_date, spool, patience(settings.elt, run_type), report)
+    run = _Run(settings.elt, execution_date, spool, retry_policy(settings.elt, run_type), report)
     context = httpx.create_ssl_context()
     pages: list[Page] = []
     for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
@@ -145,7 +144,7 @@ class _Run:
     elt: EltSettings
     execution_date: str
     spool: Path
-    patient: Patience
+    retries: RetryPolicy
     report: Report
 
     def limit(self, table: Table, used: int) -> Limit:
@@ -193,7 +192,7 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
         wanted = (client, table, request.address, run.spool / key, run.limit(table, used), deadline)
         try:
-            page = patiently(run.patient, run.report, download, *wanted, deadline=deadline)
+            page = call_with_retry(run.retries, run.report, download, *wanted, deadline=deadline)
         except SourceRefused as error:
             if _is_end(table, number, error.status, after_empty=after_empty):
                 break

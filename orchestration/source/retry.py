@@ -1,9 +1,8 @@
-"""How patiently the source is asked again: while it is out of reach, or as long as it asks to wait."""
+"""Retry policy for source requests: repeat after transport errors and 5xx, honour Retry-After."""
 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,6 +14,7 @@ from orchestration.source.deadline import Deadline
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+    from tenacity.wait import wait_base
 
 T = TypeVar("T")
 
@@ -23,41 +23,43 @@ RunType = Literal["daily", "backfill"]
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How often and how long.
+class RetryPolicy:
+    """How often and after what wait a request is repeated.
 
     Attributes:
-        retries: Further tries.
-        wait: Seconds before the first of them, and before each where it does not grow.
-        longest: The longest Retry-After that is obeyed, and the longest wait, in seconds.
-        grows: Each wait is twice the one before, give or take a half, so that many dates do not knock at once.
+        retries: Further tries after the first.
+        wait: Seconds before a try, or before the first of them if the backoff is exponential.
+        max_wait: The longest wait and the longest Retry-After that is obeyed, in seconds.
+        exponential: Double each wait, plus up to `wait` seconds of jitter, so that parallel backfill dates do not
+            repeat their requests at the same moment.
     """
 
     retries: int
     wait: float
-    longest: float
-    grows: bool = False
+    max_wait: float
+    exponential: bool = False
 
-    def seconds(self, attempt: int) -> float:
-        """How long to wait after an attempt, the first being 1."""
-        if not self.grows:
-            return self.wait
-        doubled: float = self.wait * 2 ** (attempt - 1)
-        return min(doubled * random.uniform(0.5, 1.5), self.longest)  # noqa: S311
+    def backoff(self) -> wait_base:
+        """Return tenacity's wait between two tries."""
+        from tenacity import wait_exponential_jitter, wait_fixed
+
+        if self.exponential:
+            return wait_exponential_jitter(multiplier=self.wait, max=self.max_wait, jitter=self.wait)
+        return wait_fixed(self.wait)
 
 
-def patience(elt: EltSettings, run_type: RunType) -> Patience:
-    """What the settings say for a daily run; a backfill has no hurry, and asks twice as often, ever later."""
+def retry_policy(elt: EltSettings, run_type: RunType) -> RetryPolicy:
+    """Return the policy of the settings; a backfill has no hurry: twice the tries, with exponential backoff."""
     backfill = run_type == "backfill"
-    return Patience(elt.retries * (2 if backfill else 1), elt.retry_wait, elt.retry_after_limit, grows=backfill)
+    return RetryPolicy(elt.retries * (2 if backfill else 1), elt.retry_wait, elt.retry_after_limit, backfill)
 
 
-def patiently(
-    patience: Patience, report: Report, call: Callable[..., T], *args: Any, deadline: Deadline | None = None
+def call_with_retry(
+    policy: RetryPolicy, report: Report, call: Callable[..., T], *args: Any, deadline: Deadline | None = None
 ) -> T:
-    """Call again after SourceUnreachable and SourceBusy.
+    """Call, and call again after SourceUnreachable and SourceBusy.
 
-    A Retry-After is waited for instead, unless it is longer than the longest wait.
+    A Retry-After replaces the policy's wait, unless it is longer than `max_wait`, which ends the tries.
 
     Raises:
         SourceTimedOut: The next try would begin after the deadline.
@@ -65,36 +67,38 @@ def patiently(
     from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
     def is_passing(error: BaseException) -> bool:
-        if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > patience.longest:
+        if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > policy.max_wait:
             return False
         return isinstance(error, SourceUnreachable | SourceBusy)
+
+    backoff = policy.backoff()
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, SourceBusy) else None
-        seconds = patience.seconds(state.attempt_number) if asked is None else asked
+        seconds = backoff(state) if asked is None else asked
         if deadline is not None and seconds >= deadline.left:
             raise deadline.error(f"{error}; the next try would be in {seconds:.0f} s") from error
         return seconds
 
-    def say(state: RetryCallState) -> None:
+    def report_retry(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
-        told = f"try {state.attempt_number} of {patience.retries + 1}: {error}; again in {seconds:.0f} s"
-        report(Line(told, logging.WARNING))
+        line = f"try {state.attempt_number} of {policy.retries + 1}: {error}; again in {seconds:.0f} s"
+        report(Line(line, logging.WARNING))
 
     tries = Retrying(
         retry=retry_if_exception(is_passing),
-        stop=stop_after_attempt(patience.retries + 1),
+        stop=stop_after_attempt(policy.retries + 1),
         wait=wait,
-        before_sleep=say,
+        before_sleep=report_retry,
         reraise=True,
     )
     try:
         return tries(call, *args)
     except (SourceUnreachable, SourceBusy) as error:
         made = f" (tries: {tries.statistics['attempt_number']})"
-        if isinstance(error, SourceBusy) and (asked := error.retry_after or 0.0) > patience.longest:
+        if isinstance(error, SourceBusy) and (asked := error.retry_after or 0.0) > policy.max_wait:
             remedy = "run again by then, or raise ELT_RETRY_AFTER_LIMIT"
             if error.remedy:
                 remedy = f"{remedy}; otherwise {error.remedy}"

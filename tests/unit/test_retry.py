@@ -21,9 +21,9 @@ from orchestration.errors import (
 from orchestration.progress import Line, level_of, silent, warning
 from orchestration.settings import EltSettings
 from orchestration.source.deadline import deadline_after
-from orchestration.source.retry import Patience, patience, patiently
+from orchestration.source.retry import RetryPolicy, call_with_retry, retry_policy
 
-QUICK = Patience(retries=3, wait=0.0, longest=600.0)
+QUICK = RetryPolicy(retries=3, wait=0.0, max_wait=600.0)
 
 
 class Source:
@@ -56,29 +56,34 @@ def unreachable() -> SourceUnreachable:
     return SourceUnreachable("no connection")
 
 
-# how patient
+# the policy
 
 
-def test_a_daily_run_waits_the_same_and_a_backfill_asks_twice_as_often_ever_later() -> None:
+def test_a_backfill_tries_twice_as_often_with_exponential_backoff() -> None:
     elt = EltSettings(retries=4, retry_wait=7.0, retry_after_limit=50.0)
 
-    assert patience(elt, "daily") == Patience(4, 7.0, 50.0, grows=False)
-    assert patience(elt, "backfill") == Patience(8, 7.0, 50.0, grows=True)
+    assert retry_policy(elt, "daily") == RetryPolicy(4, 7.0, 50.0, exponential=False)
+    assert retry_policy(elt, "backfill") == RetryPolicy(8, 7.0, 50.0, exponential=True)
 
 
-def test_a_wait_that_does_not_grow_is_always_the_same() -> None:
-    assert {Patience(9, 30.0, 600.0).seconds(attempt) for attempt in range(1, 10)} == {30.0}
+def test_the_waits_of_a_daily_run_are_all_the_same(slept: list[float]) -> None:
+    with pytest.raises(SourceUnreachable):
+        call_with_retry(RetryPolicy(5, 30.0, 600.0), silent, failing(unreachable), "page 1")
+
+    assert slept == [30.0] * 5
 
 
-def test_a_wait_doubles_give_or_take_a_half_up_to_the_longest() -> None:
-    growing = Patience(9, 10.0, 100.0, grows=True)
+def test_exponential_waits_double_with_jitter_up_to_the_longest(slept: list[float]) -> None:
+    for _ in range(50):
+        with pytest.raises(SourceUnreachable):
+            call_with_retry(RetryPolicy(6, 10.0, 100.0, exponential=True), silent, failing(unreachable), "page 1")
 
-    for attempt, middle in ((1, 10.0), (2, 20.0), (3, 40.0)):
-        waits = [growing.seconds(attempt) for _ in range(200)]
-        assert all(0.5 * middle <= wait <= 1.5 * middle for wait in waits)
-        # Many dates do not knock at once.
-        assert max(waits) - min(waits) > 0.5 * middle
-    assert {growing.seconds(attempt) for attempt in (6, 20, 200)} == {100.0}
+    for number, least in enumerate((10.0, 20.0, 40.0, 80.0)):
+        waits = slept[number::6]
+        assert all(least <= wait <= min(least + 10.0, 100.0) for wait in waits)
+        # Parallel dates do not repeat their requests at the same moment.
+        assert max(waits) - min(waits) > 5.0
+    assert set(slept[4::6]) == set(slept[5::6]) == {100.0}
 
 
 # asking again
@@ -90,7 +95,7 @@ def test_what_passes_is_asked_again_until_it_answers(
 ) -> None:
     source = Source(passing(), passing())
 
-    assert patiently(QUICK, silent, source, "page 1") == "page 1"
+    assert call_with_retry(QUICK, silent, source, "page 1") == "page 1"
     assert source.asked == 3
     assert len(slept) == 2
 
@@ -100,7 +105,7 @@ def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: 
     source = failing(lambda: error("404"))
 
     with pytest.raises(error) as raised:
-        patiently(QUICK, silent, source, "page 1")
+        call_with_retry(QUICK, silent, source, "page 1")
 
     assert (source.asked, slept) == (1, [])
     assert raised.value.cause == "404"
@@ -114,7 +119,7 @@ def test_an_error_that_is_not_ours_is_not_tried_again(slept: list[float]) -> Non
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        patiently(QUICK, silent, broken, "page 1")
+        call_with_retry(QUICK, silent, broken, "page 1")
 
     assert (asked, slept) == (["page 1"], [])
 
@@ -124,28 +129,28 @@ def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]
     source = failing(unreachable)
 
     with pytest.raises(SourceUnreachable) as raised:
-        patiently(Patience(retries, 5.0, 600.0), silent, source, "page 1")
+        call_with_retry(RetryPolicy(retries, 5.0, 600.0), silent, source, "page 1")
 
     assert source.asked == retries + 1
     assert slept == [5.0] * retries
     assert raised.value.cause == str(raised.value) == f"no connection (tries: {retries + 1})"
 
 
-@pytest.mark.parametrize("grows", [False, True])
-def test_a_retry_after_is_waited_for_instead(grows: bool, slept: list[float]) -> None:
-    patiently(
-        Patience(3, 30.0, 600.0, grows),
+@pytest.mark.parametrize("exponential", [False, True])
+def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[float]) -> None:
+    call_with_retry(
+        RetryPolicy(3, 30.0, 600.0, exponential),
         silent,
         Source(SourceBusy("429", retry_after=2.5), SourceBusy("429", retry_after=600.0), SourceBusy("429")),
         "page 1",
     )
 
     assert slept[:2] == [2.5, 600.0]
-    assert slept[2] == 30.0 or (grows and 60.0 <= slept[2] <= 180.0)
+    assert slept[2] == 30.0 or (exponential and 120.0 <= slept[2] <= 150.0)
 
 
 def test_a_retry_after_of_zero_is_obeyed_too(slept: list[float]) -> None:
-    patiently(Patience(3, 30.0, 600.0), silent, Source(SourceBusy("429", retry_after=0.0)), "page 1")
+    call_with_retry(RetryPolicy(3, 30.0, 600.0), silent, Source(SourceBusy("429", retry_after=0.0)), "page 1")
 
     assert slept == [0.0]
 
@@ -154,7 +159,7 @@ def test_a_retry_after_that_is_too_long_ends_it_and_says_how_long(slept: list[fl
     source = Source(unreachable(), SourceBusy("answered 429", retry_after=601.0))
 
     with pytest.raises(SourceBusy) as raised:
-        patiently(QUICK, silent, source, "page 1")
+        call_with_retry(QUICK, silent, source, "page 1")
 
     assert (source.asked, slept) == (2, [0.0])
     assert raised.value.cause == "answered 429 and asks to wait 601 s (tries: 2)"
@@ -165,7 +170,7 @@ def test_a_remedy_of_the_error_is_kept_beside_that_of_a_long_wait() -> None:
     source = Source(SourceBusy("answered 403", retry_after=601.0, remedy="check SHOP_API_TOKEN"))
 
     with pytest.raises(SourceBusy) as raised:
-        patiently(QUICK, silent, source, "page 1")
+        call_with_retry(QUICK, silent, source, "page 1")
 
     assert raised.value.remedy == ("run again by then, or raise ELT_RETRY_AFTER_LIMIT; otherwise check SHOP_API_TOKEN")
 
@@ -177,7 +182,9 @@ def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept:
     source = Source(error)
 
     with pytest.raises(SourceTimedOut) as raised:
-        patiently(Patience(3, 30.0, 600.0), silent, source, "page 1", deadline=deadline_after("shop.events", 20))
+        call_with_retry(
+            RetryPolicy(3, 30.0, 600.0), silent, source, "page 1", deadline=deadline_after("shop.events", 20)
+        )
 
     assert (source.asked, slept) == (1, [])
     assert raised.value.cause == (f"shop.events was not fetched within 20 s: {error}; the next try would be in 30 s")
@@ -188,7 +195,7 @@ def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float
     told: list[str] = []
 
     with pytest.raises(SourceUnreachable):
-        patiently(Patience(2, 7.0, 600.0), told.append, failing(unreachable), "page 1")
+        call_with_retry(RetryPolicy(2, 7.0, 600.0), told.append, failing(unreachable), "page 1")
 
     assert told == ["try 1 of 3: no connection; again in 7 s", "try 2 of 3: no connection; again in 7 s"]
     assert [level_of(line) for line in told] == [logging.WARNING] * 2
