@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import yaml
@@ -14,20 +15,17 @@ from orchestration.progress import Report
 from orchestration.servers.worker import POOL
 
 QUEUES = {"nightly": 1, "downstream": 2, "backfill": 3}
-"""Work queues by priority, 1 first: dates of long ago wait until tonight's is through."""
-
-_MADE = "successfully created"
+"""Work queues by priority, 1 is highest: backfills never delay the nightly run."""
 
 
 def deploy(api_url: str, project_dir: Path, report: Report) -> None:
-    """Makes the pool and its queues unless they are there, and deploys what prefect.yaml says; idempotent.
+    """Create the work pool and its queues where they are missing, and deploy prefect.yaml; idempotent.
 
     Raises:
-        UsageError: There is no prefect.yaml.
-        PlatformFailed: Prefect does not take it; its words are the cause.
+        UsageError: There is no prefect.yaml, it is not YAML, or a deployment in it has no name.
+        PlatformFailed: Prefect refused it; its words are the cause.
     """
-    if not (project_dir / "prefect.yaml").exists():
-        raise UsageError(f"there is no prefect.yaml in {project_dir}", remedy="run in a checkout of the project")
+    names = _deployment_names(project_dir / "prefect.yaml")
     _ensure_pool()
     report(f"work pool {POOL} with the queues {', '.join(QUEUES)}")
     deployed = subprocess.run(
@@ -42,13 +40,39 @@ def deploy(api_url: str, project_dir: Path, report: Report) -> None:
     )
     if deployed.returncode:
         raise PlatformFailed(f"prefect deploy failed:\n{deployed.stdout[-2_000:]}", remedy="correct prefect.yaml")
-    made = [line.strip(" │").removesuffix(" with id") for line in deployed.stdout.splitlines() if _MADE in line]
-    for line in made:
-        report(line)
-    meant = len(yaml.safe_load((project_dir / "prefect.yaml").read_text(encoding="utf-8"))["deployments"])
-    if len(made) != meant:
-        # Prefect passes over one without a name, and says that all went well.
-        raise PlatformFailed(f"{len(made)} of the {meant} deployments of prefect.yaml were made", remedy="correct it")
+    found = _found_deployments(names)
+    for name in names:
+        if name not in found:
+            raise PlatformFailed(
+                f"prefect deploy reported success, but there is no deployment {name}", remedy="correct prefect.yaml"
+            )
+        report(f"deployment {name}")
+
+
+def _deployment_names(file: Path) -> tuple[str, ...]:
+    if not file.exists():
+        raise UsageError(f"there is no prefect.yaml in {file.parent}", remedy="run in a checkout of the project")
+    try:
+        deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
+        names = [deployment.get("name") for deployment in deployments]
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file}: no list of deployments: {error}", remedy="correct the file") from error
+    if None in names:
+        # Prefect skips one without a name, and reports success.
+        raise UsageError(f"{file}: deployment {names.index(None) + 1} has no name", remedy="name it")
+    return tuple(str(name) for name in names)
+
+
+def _found_deployments(names: Collection[str]) -> frozenset[str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    try:
+        with get_client(sync_client=True) as client:
+            wanted = DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
+            return frozenset(found.name for found in client.read_deployments(deployment_filter=wanted))
+    except Exception as error:
+        raise PlatformFailed(f"Prefect lists no deployments: {error}", remedy="elt status") from error
 
 
 def _ensure_pool() -> None:

@@ -134,5 +134,25 @@ def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_pa
     assert told == []
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("deployments: [", "no list of deployments: "),
+        ("name: x", "no list of deployments: 'deployments'"),
+        ("- name: x", "no list of deployments: "),
+        ("deployments: [x]", "no list of deployments: "),
+        ("deployments: [{name: a}, {entrypoint: b}]", "deployment 2 has no name"),
+    ],
+)
+def test_an_invalid_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path, text: str, cause: str) -> None:
+    (tmp_path / "prefect.yaml").write_text(text)
+
+    # Nobody answers there: Prefect is not asked.
+    with pytest.raises(UsageError) as refused:
+        deploy("http://127.0.0.1:9/api", tmp_path, silent)
+
+    assert refused.value.cause.startswith(f"{tmp_path / 'prefect.yaml'}: {cause}")
+
+
 def test_it_has_the_users_key_for_the_api(launch: Launch) -> None:
     assert launch.env["PREFECT_API_KEY"] == "pnu_of-somebody"
