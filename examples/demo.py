@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from examples.events_api import Options, create_app, serving
-from orchestration.analyst.query import aligned
+from orchestration.cli.output import format_table
 
 ROWS = 1_000
 
@@ -32,7 +32,7 @@ def main() -> int:
         say("A bad day, on which one price in 25 is unusable: its tests fail, so main never sees it.")
         outcomes.append(run(bad_day, spoilt))
     say("How each run ended:")
-    print(aligned(("date", "outcome", "exit", "events", "products", "commit"), outcomes))
+    print(format_table(("date", "outcome", "exit", "events", "products", "commit"), outcomes))
     say("What the dates say together, published through the same gate; then a page about all of it:")
     elt("marts")
     elt("report")

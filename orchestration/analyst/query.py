@@ -15,7 +15,7 @@ from orchestration.lake.s3 import duckdb_on
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
 from orchestration.sql import identifier, read_parquet
-from orchestration.text import LINE_LIMIT, one_line, quoted
+from orchestration.text import LINE_LIMIT, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,8 +24,6 @@ _REF = re.compile(r"[A-Za-z0-9_][\w.~@-]*")
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]+\)\s*)?", re.IGNORECASE)
 # DuckDB makes a SELECT of pragmas that show something.
 _PRAGMA = re.compile(r"([\s;]|--[^\n]*\n|/\*.*?\*/)*pragma\b", re.IGNORECASE | re.DOTALL)
-_CELL = 1_000
-"""Characters shown of one value."""
 
 
 @dataclass(frozen=True)
@@ -183,15 +181,3 @@ def _refused(error: Exception) -> IngestCleanError:
     if isinstance(error, duckdb.PermissionException):
         return UsageError(said, remedy="elt sql reads the published tables only, by their names")
     return UsageError(said)
-
-
-def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Format a table for a person: one line a row, cells cut at 1,000 characters, columns as wide as their cells."""
-    cells = [[one_line(str(name), _CELL) for name in columns], *([_shown(value) for value in row] for row in rows)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def _shown(value: Any) -> str:
-    return "" if value is None else one_line(str(value), _CELL)

@@ -21,7 +21,6 @@ from orchestration.lake.client import MAIN, Change, Lake
 from orchestration.lake.s3 import duckdb_on
 from orchestration.private import private_folder
 from orchestration.sql import names_one_object, read_parquet
-from orchestration.text import one_line
 from orchestration.workdir import writing
 
 if TYPE_CHECKING:
@@ -39,9 +38,6 @@ class Listed:
     branch: str
     base: str
     folder: str
-
-    def __str__(self) -> str:
-        return f"{self.name:<24}  {self.branch:<32}  from {self.base[:12]}  {self.folder}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -65,16 +61,6 @@ class Difference:
     rows_gone: int | None
     rows_new: int | None
     problem: str = ""
-
-    def __str__(self) -> str:
-        counts = (
-            ("rows", self.rows_before),
-            ("→", self.rows_after),
-            (" gone", self.rows_gone),
-            (" new", self.rows_new),
-        )
-        told = " ".join(f"{word} {count:,}" for word, count in counts if count is not None)
-        return f"{self.type:<8} {one_line(self.key)}  {told or one_line(self.problem)}".rstrip()
 
 
 def create(lake: Lake, state_dir: Path, name: str) -> Path:

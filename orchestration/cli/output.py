@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from orchestration.errors import IngestCleanError
-from orchestration.text import log_line, printable
+from orchestration.text import log_line, one_line, printable
+
+_CELL = 1_000
+"""Characters shown of one cell."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
@@ -29,6 +33,18 @@ def show_failure(error: IngestCleanError, as_json: bool) -> None:
     typer.echo(printable(f"{error.outcome}: {error.describe()}"), err=True)
     if as_json:
         typer.echo(_json(error.parts()))
+
+
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Format a table for a person: one line a row, cells cut at 1,000 characters, columns as wide as their cells."""
+    cells = [[one_line(str(name), _CELL) for name in columns], *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else one_line(str(value), _CELL)
 
 
 def _json(value: Any) -> str:

@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.output import Json, say, show
+from orchestration.cli.output import Json, format_table, say, show
 
-app = typer.Typer(
-    help="Sandboxes: branches of main, cut without a copy, for dbt build --target sandbox.", rich_markup_mode=None
-)
+app = typer.Typer(help="Sandboxes: branches of main for dbt build --target sandbox.", rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, - and _.")]
 
@@ -25,7 +23,10 @@ def create(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut a sandbox from main and print what dbt needs, to be evaluated by the shell."""
+    """Cut a sandbox from main; print the variables that dbt needs.
+
+    The output is meant for the shell: eval "$(elt sandbox create NAME)".
+    """
     from orchestration.analyst.sandbox import create as create_sandbox
     from orchestration.analyst.sandbox import variables
     from orchestration.endpoints import open_lake
@@ -46,30 +47,37 @@ def create(
 
 @app.command("list")
 def list_sandboxes(as_json: Json = False) -> None:
-    """List the sandboxes, where from main each was cut, and its folder on this machine."""
+    """List the sandboxes: branch, commit of main, local folder."""
     from orchestration.analyst.sandbox import listed
     from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     settings = read_settings()
     found = list(listed(open_lake(settings), settings.state_dir))
-    show({"sandboxes": found}, "\n".join(map(str, found)) or "no sandboxes", as_json)
+    rows = [(one.name, one.branch, one.base[:12], one.folder) for one in found]
+    text = format_table(("sandbox", "branch", "cut from", "folder"), rows) if rows else "no sandboxes"
+    show({"sandboxes": found}, text, as_json)
 
 
 @app.command()
 def diff(name: Name, as_json: Json = False) -> None:
-    """Show what a sandbox has otherwise than the commit of main it was cut from, with rows before and after."""
+    """Show how a sandbox differs from the commit it was cut from."""
     from orchestration.analyst.sandbox import differences
     from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     found = list(differences(open_lake(read_settings()), name))
-    show({"differences": found}, "\n".join(map(str, found)) or f"sandbox {name} differs in nothing", as_json)
+    rows = [
+        (one.type, one.key, one.rows_before, one.rows_after, one.rows_gone, one.rows_new, one.problem) for one in found
+    ]
+    columns = ("change", "key", "rows before", "after", "gone", "new", "problem")
+    text = format_table(columns, rows) if rows else f"sandbox {name} does not differ from its commit of main"
+    show({"differences": found}, text, as_json)
 
 
 @app.command()
 def drop(name: Name, as_json: Json = False) -> None:
-    """Delete a sandbox: its branch, and its folder on this machine."""
+    """Delete a sandbox: its branch and its local folder."""
     from orchestration.analyst.sandbox import drop as drop_sandbox
     from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings

@@ -21,8 +21,9 @@ def secrets() -> None:
 
 @app.command("set")
 def set_secret(name: Name, as_json: Json = False) -> None:
-    """Write a secret, read from stdin or at a prompt: as an argument it would stand in the list of processes.
+    """Write a secret, read from stdin or at a prompt.
 
+    Never as an argument, which the list of processes shows.
     lakefs-creds is {"access_key": …, "secret_key": …} or access:secret.
     """
     from orchestration.endpoints import use_prefect

@@ -32,12 +32,6 @@ class Publication:
     code_version: str
     link: str
 
-    def __str__(self) -> str:
-        rows = ", ".join(f"{table} {count:,}" for table, count in self.rows.items())
-        at = f"{self.published_at:%Y-%m-%d %H:%M:%S}"
-        subject = self.execution_date or "marts"
-        return f"{subject:<10}  {self.outcome:<10}  {self.commit[:12]}  {at}  {rows}  {self.link}".rstrip()
-
 
 def publications(lake: Lake) -> Iterator[Publication]:
     """All publications, latest first."""

@@ -55,6 +55,14 @@ def test_every_command_has_help_and_stands_in_the_readme(elt: Elt) -> None:
         assert f"elt {name}" in readme
 
 
+@pytest.mark.parametrize("group", [(), ("sandbox",), ("secrets",)], ids=" ".join)
+def test_help_shows_the_whole_line_of_each_command_at_80_columns(elt: Elt, group: tuple[str, ...]) -> None:
+    helped = elt(*group, "--help", COLUMNS="80").stdout
+
+    assert "Commands:" in helped
+    assert "..." not in helped.partition("Commands:")[2]
+
+
 def test_help_imports_nothing_heavy() -> None:
     heavy = {"prefect", "dbt", "lakefs_sdk", "duckdb", "httpx", "pydantic", "tenacity", "psutil"}
     code = (

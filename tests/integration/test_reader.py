@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from examples.events_api import Options, create_app, serving
-from orchestration.analyst.query import aligned, query, rejects
+from orchestration.analyst.query import query, rejects
+from orchestration.cli.output import format_table
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
@@ -113,7 +114,7 @@ def test_views_are_read_explained_and_sorted_beyond_memory(published: tuple[Lake
 
 
 def test_a_table_for_a_person_is_one_line_a_row() -> None:
-    table = aligned(["a\x1bb", "c"], [("x\ny\u202e", None), ("z" * 5_000_000, 1)])
+    table = format_table(["a\x1bb", "c"], [("x\ny\u202e", None), ("z" * 5_000_000, 1)])
     lines = table.split("\n")
     assert [line[:9] for line in lines[:3]] == [r"a\x1bb   ", "---------", r"x\ny\u202"]
     assert len(lines) == 4

@@ -1,0 +1,82 @@
+"""Commands on published data: `elt log`, `rejects`, `sql`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.output import Json, format_table, say, show
+from orchestration.text import one_line
+
+_RECORD = 2_000
+"""Characters shown of one record; --json has it whole."""
+
+Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
+
+
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="The most publications to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what was published and by which flow run, latest first."""
+    from itertools import islice
+
+    from orchestration.endpoints import open_lake
+    from orchestration.lake.history import publications
+    from orchestration.settings import read_settings
+
+    found = tuple(islice(publications(open_lake(read_settings())), limit))
+    rows = [
+        (
+            one.execution_date or "marts",
+            one.outcome,
+            one.commit[:12],
+            f"{one.published_at:%Y-%m-%d %H:%M:%S}",
+            ", ".join(f"{table} {count:,}" for table, count in one.rows.items()),
+            one.link,
+        )
+        for one in found
+    ]
+    columns = ("date", "outcome", "commit", "published at", "rows", "flow run")
+    show({"publications": found}, format_table(columns, rows) if rows else "nothing is published yet", as_json)
+
+
+def rejects(
+    date: Date,
+    ref: Annotated[str, typer.Option(help="main, or the branch that a failed run kept.")] = "main",
+    examples: Annotated[int, typer.Option(min=0, help="The most rows to show of a reason.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Show the rejected rows of a date: reasons, counts, examples."""
+    from orchestration.analyst.query import rejects as read_rejects
+    from orchestration.dates import parse_execution_date
+    from orchestration.endpoints import open_lake
+    from orchestration.settings import read_settings
+
+    execution_date = parse_execution_date(date)
+    settings = read_settings()
+    found = read_rejects(open_lake(settings), settings, execution_date, ref, examples)
+    lines = (
+        line
+        for of_reason in found
+        for line in (
+            f"{of_reason.table}  {of_reason.reason}  {of_reason.count:,}",
+            *(f"    {one_line(page)}: {one_line(record, _RECORD)}" for page, record in of_reason.examples),
+        )
+    )
+    show({"rejects": found}, "\n".join(lines) or f"nothing of {execution_date} was rejected", as_json)
+
+
+def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: Json = False) -> None:
+    """Query the published tables at one commit of main.
+
+    Each table is a view with all its dates.
+    """
+    from orchestration.analyst.query import query as ask
+    from orchestration.endpoints import open_lake
+    from orchestration.settings import read_settings
+
+    answer = ask(open_lake(read_settings()), query)
+    say(f"main at {answer.commit[:12]}")
+    show(answer, format_table(answer.columns, answer.rows), as_json)

@@ -1,0 +1,77 @@
+"""Commands that run a flow in this process: `elt run`, `marts`, `report`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from orchestration.cli.output import Json, show
+
+if TYPE_CHECKING:
+    from orchestration.flows.launch import FlowResult
+
+RunType = Literal["daily", "backfill"]
+
+
+def run(
+    date: Annotated[
+        str | None, typer.Argument(metavar="[DATE]", help="The logical day, YYYY-MM-DD in UTC; yesterday unless given.")
+    ] = None,
+    run_type: Annotated[RunType, typer.Option(help="daily shows each dbt node in Prefect, backfill is quicker.")] = (
+        "daily"
+    ),
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Build again although nothing changed; publish although most rows would be lost."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish one date: extract, land, transform, audit, publish.
+
+    It is a Prefect flow run, in this process.
+    """
+    from orchestration.dates import day_before, parse_execution_date
+
+    execution_date = parse_execution_date(day_before(datetime.now(UTC)) if date is None else date)
+    from orchestration.flows.launch import run_date_flow
+    from orchestration.settings import read_settings
+
+    _show_result(run_date_flow(read_settings(), execution_date, run_type, force), as_json)
+
+
+def marts(
+    force: Annotated[bool, typer.Option("--force", help="Build again although no date and no code changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish the marts of all published dates.
+
+    They are made from one commit of main, in a Prefect flow run in this process.
+    """
+    from orchestration.flows.launch import run_marts_flow
+    from orchestration.settings import read_settings
+
+    _show_result(run_marts_flow(read_settings(), force), as_json)
+
+
+def report(
+    commit: Annotated[
+        str | None, typer.Argument(metavar="[COMMIT]", help="A commit of main; its head unless given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Profile what is published into a page on the branch reports.
+
+    It is a Prefect flow run, in this process.
+    """
+    from orchestration.flows.launch import run_report_flow
+    from orchestration.settings import read_settings
+
+    _show_result(run_report_flow(read_settings(), commit), as_json)
+
+
+def _show_result(result: FlowResult, as_json: bool) -> None:
+    if result.error:
+        raise result.error
+    show(result.result, result.message, as_json)

@@ -1,0 +1,111 @@
+"""Commands on servers: `elt up`, `deploy`, `down`, `status`, `init`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.output import Json, format_table, say, show
+
+if TYPE_CHECKING:
+    from orchestration.servers.model import Server
+
+
+def up(
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Deploy prefect.yaml too, and start a worker for what it schedules.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Start lakeFS and Prefect here, unless others are configured."""
+    from orchestration.servers import local
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    servers = local.up(settings, say)
+    if worker:
+        from orchestration.flows.launch import deploy_all
+
+        ui = deploy_all(settings, say)
+        servers = (*servers, local.up_worker(settings, say))
+        say(f"Prefect's pages are at {ui}")
+    if any(server.state == "running" for server in servers):
+        say("the pages of local servers ask for a login: `elt status --show-login` prints it")
+    show({"servers": servers}, _table(servers), as_json)
+
+
+def deploy(as_json: Json = False) -> None:
+    """Create the work pool and deploy prefect.yaml.
+
+    At the Prefect API that is configured, else at the local one.
+    """
+    from orchestration.flows.launch import deploy_all
+    from orchestration.settings import read_settings
+
+    ui = deploy_all(read_settings(), say)
+    show({"ui": ui}, f"deployed: {ui}/deployments", as_json)
+
+
+def down(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove their data too, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop the servers that `elt up` started."""
+    from orchestration.servers import local
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    if purge and not yes:
+        typer.confirm(f"Remove all data of the local lakeFS and Prefect in {settings.state_dir}?", abort=True, err=True)
+    local.down(settings, say, purge=purge)
+    servers = local.status(settings)
+    show({"servers": servers}, _table(servers), as_json)
+
+
+def status(
+    show_login: Annotated[
+        bool, typer.Option("--show-login", help="Also print the logins of the local servers' pages: secrets.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the servers: state, address and log."""
+    from orchestration.servers import local
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    servers = local.status(settings)
+    if not show_login:
+        show({"servers": servers}, _table(servers), as_json)
+        return
+    found = local.logins(settings)
+    logins = [(name, part, value) for name, login in found.items() for part, value in login.items()]
+    text = f"{_table(servers)}\n\n{format_table(('server', 'login', 'value'), logins)}"
+    show({"servers": servers, "logins": found}, text, as_json)
+
+
+def _table(servers: Sequence[Server]) -> str:
+    rows = [(server.name, server.state, server.url or "", server.log or "") for server in servers]
+    return format_table(("server", "state", "address", "log"), rows)
+
+
+def init(
+    discard_stray: Annotated[
+        bool, typer.Option("--discard-stray", help="Remove uncommitted writes from main, which block every merge.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Create the repository, install its gate and protect main.
+
+    What exists already is left as it is.
+    """
+    from orchestration.endpoints import open_lake
+    from orchestration.lake.setup import init_lake
+    from orchestration.settings import read_settings
+
+    settings = read_settings()
+    done = init_lake(open_lake(settings), settings.elt.bucket, settings.project_dir, say, discard_stray=discard_stray)
+    text = f"{done.storage}: repository {done.repository}, gate {done.gate}, protection {done.protection}"
+    show(done, text, as_json)
