@@ -165,7 +165,7 @@ def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
 @pytest.mark.parametrize(
     ("name", "code", "outcome", "begins", "says"),
     [
-        ("shop down", 4, "SourceFailed", "fetch: ", f"GET {CLOSED}/events?date=2015-03-09: "),
+        ("shop down", 4, "SourceFailed", "extract: ", f"GET {CLOSED}/events?date=2015-03-09: "),
         ("lake down", 5, "PlatformFailed", "extract: ", f"no answer from {CLOSED}: "),
         ("other bucket", 5, "PlatformFailed", "extract: ", "lives in local://lakefs/project, not in the bucket other"),
         ("wrong key", 5, "PlatformFailed", "extract: ", "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"),
@@ -217,7 +217,7 @@ def test_a_run_whose_time_is_over_ends_as_such_and_leaves_nothing(runs: Runs, sh
 
     assert run.code == 7
     assert run.told["outcome"] == "TimedOut"
-    assert re.search(r"TimedOut: 2015-03-14 (pin|fetch): the run did not end within 6 s", run.err)
+    assert re.search(r"TimedOut: 2015-03-14 (plan|extract): the run did not end within 6 s", run.err)
     assert "ELT_RUN_TIMEOUT" in run.err
     (flow_run,) = shown.flow_runs(run.name)
     assert (flow_run["state_type"], flow_run["state_name"]) == ("FAILED", "TimedOut")
