@@ -1,4 +1,4 @@
-"""The names of the dbt sources, which name the settings of their APIs."""
+"""Names of the dbt sources. They determine the names of the environment variables for each API."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import yaml
 
 
 def source_names(project_dir: Path) -> frozenset[str]:
-    """Return the names of all dbt sources, unchecked: `source.config.read_tables` reports a file that is not valid."""
-    # Every command reads these: libyaml, and only the files that may have one.
+    """Return the names of all dbt sources without validating the files.
+
+    `source.config.read_tables` reports a file that is not valid.
+    """
+    # Every command reads these, so use libyaml and parse only files that mention sources.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     names: set[str] = set()
     for file in (project_dir / "models").rglob("*.yml"):

@@ -1,1 +1,1 @@
-"""What an HTTP API answers for one date: the declaration, the requests, the pages, the paging."""
+"""Fetch one date from an HTTP API: the source declaration, requests, pages and pagination."""

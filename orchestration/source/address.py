@@ -1,4 +1,4 @@
-"""The address of a request: put together, resolved and compared, so that what is declared or named is what is sent."""
+"""Build, resolve and compare request URLs without changing what was declared or what the API named."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Request:
     """One request for a page.
 
     Attributes:
-        url: An absolute URL; its query is kept.
-        parameters: Sent in addition to that query.
+        url: An absolute URL. Its query is kept.
+        parameters: Query parameters sent in addition to that query.
     """
 
     url: str
@@ -31,7 +31,10 @@ class Request:
 
     @property
     def address(self) -> str:
-        """The URL with its own query and then the parameters; httpx would replace the one by the other."""
+        """Return the URL with its own query followed by the parameters.
+
+        httpx would replace the URL's query by the parameters.
+        """
         if not self.parameters:
             return self.url
         joint = "?" if "?" not in self.url else "" if self.url.endswith(("?", "&")) else "&"
@@ -39,34 +42,36 @@ class Request:
 
 
 def identity(address: str) -> tuple[object, ...]:
-    """What two addresses of the same request share.
+    """Return a value that is equal for two addresses of the same request.
 
-    The order of different parameters, the case of the host and of percent escapes, and a default port do not count.
+    These differences are ignored: the order of different parameters, the case of the host and of percent escapes, and
+    an explicit default port.
 
     Raises:
         ValueError: The address is invalid.
     """
     url = _parsed(address)
     path, _, query = url.raw_path.partition(b"?")
-    # Latin-1 keeps bytes apart that are no UTF-8. Values of a repeated parameter keep their order.
+    # Latin-1 keeps different bytes different, also where they are not UTF-8. Values of a repeated parameter keep
+    # their order.
     pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, encoding="latin-1")
     ordered = sorted(pairs, key=lambda pair: pair[0])
     return (*_origin(url), _ESCAPED.sub(lambda escape: escape[0].upper(), path), tuple(ordered))
 
 
 def resolve(asked: str, link: str) -> str:
-    """The absolute address of a link found in the answer to `asked`.
+    """Return the absolute address of a link found in the response to `asked`.
 
     Raises:
         ValueError: The link is invalid.
     """
     if _parsed(link).scheme:
         return link
-    found = _PARTS.match(asked)
-    if found is None:
+    parts = _PARTS.match(asked)
+    if parts is None:
         raise ValueError(f"{asked!r} is not absolute")
-    scheme, host, path, query = found.groups()
-    # Not urljoin: it removes control characters and a last semicolon, which makes another link.
+    scheme, host, path, query = parts.groups()
+    # Not urljoin: it removes control characters and a trailing semicolon, which changes the link.
     match link[:1], link[:2]:
         case _, "//":
             return f"{scheme}:{link}"
@@ -80,7 +85,7 @@ def resolve(asked: str, link: str) -> str:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two addresses share scheme, host and port, and neither holds a user name or password.
+    """Return whether two addresses share scheme, host and port, and neither contains a user name or password.
 
     Raises:
         ValueError: One of the addresses is invalid.
@@ -90,7 +95,7 @@ def same_origin(one: str, other: str) -> bool:
 
 
 def same_resource(one: str, other: str) -> bool:
-    """Whether two addresses share origin and path, and the second names no fragment of it.
+    """Return whether two addresses share origin and path, and the second has no fragment.
 
     Raises:
         ValueError: One of the addresses is invalid.

@@ -1,4 +1,4 @@
-"""What the API announces of a date beside its records, and whether all of that came."""
+"""Compare what was fetched for a date with the totals and next pages that the API announced."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _NEXT = (
     *("next_page_url", "nextPageUrl", "next_page_uri", "nextRecordsUrl", "continuation_token", "continuationToken"),
 )
 _INSIDE = ("meta", "_meta", "metadata", "pagination", "paging", "page", "page_info", "pageInfo")
-"""The objects of an envelope whose fields are looked at, after its own."""
+"""Objects of an envelope whose fields are checked after the top-level fields."""
 
 _WHOLE = re.compile(rb'"?(\d{1,15})"?')
 
 
 @dataclass(frozen=True)
 class Announced:
-    """What one page says of the whole.
+    """What one page announces about the whole date.
 
     Attributes:
-        total: The name and number of all records.
-        pages: The name and number of all pages.
-        more: A sign that another page follows; empty where there is none.
+        total: The name of the field or header with the number of records, and that number.
+        pages: The same for the number of pages.
+        more: A sign that another page follows; empty if the page has no such sign.
     """
 
     total: tuple[str, int] | None = None
@@ -57,10 +57,10 @@ class Announced:
 
 
 def announced(table: Table, asked: Request, page: Download, fields: Fields) -> Announced:
-    """What a page announces; nothing where the source declares `total: false`.
+    """Return what a page announces; an empty result if the source declares `total: false`.
 
     Raises:
-        SourceBodyInvalid: The field that is declared as the total is not a number.
+        SourceBodyInvalid: The field declared as the total is not a number.
     """
     fetch = table.fetch
     if fetch.total is False:
@@ -69,7 +69,7 @@ def announced(table: Table, asked: Request, page: Download, fields: Fields) -> A
     more = [f"{name}: true" for name in _TRUE_MEANS_MORE if _any(within, name) == b"true"]
     more += [f"{name}: false" for name in _FALSE_MEANS_MORE if _any(within, name) == b"false"]
     if not fetch.paging.is_counted:
-        # Of no meaning before the last page; there, the declared field or header named nothing.
+        # Only meaningful on the last page: there, the declared field or header named no next page.
         named = ((name, _any(within, name)) for name in _NEXT)
         more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
     if target := linked(asked, page):
@@ -85,12 +85,13 @@ def announced(table: Table, asked: Request, page: Download, fields: Fields) -> A
 def require_complete(
     table: Table, pages: Sequence[Download], announcements: Sequence[Announced], report: Report
 ) -> None:
-    """Compare what came of a date with what was announced; `pages` are those with records, or else the first.
+    """Compare what was fetched for a date with what was announced.
 
-    More records than announced are reported as a warning: nothing is lost.
+    `pages` are the pages with records, or the first page if none has any. More records than announced are only a
+    warning, since nothing is lost.
 
     Raises:
-        SourceBodyInvalid: Records, pages or a next page were announced that did not come.
+        SourceBodyInvalid: Records, pages or a next page were announced but not fetched.
     """
     last = announcements[-1]
     remedy = (
@@ -109,12 +110,12 @@ def require_complete(
         raise SourceBodyInvalid(
             f"{table.label}: {name} announces {number:,} pages, {len(announcements):,} were fetched", remedy=remedy
         )
-    # The empty pages behind the last record may announce 0.
+    # Empty pages after the last record may announce 0.
     totals = [found.total for found in announcements[: len(pages)] if found.total]
     if totals:
         name, number = totals[-1]
         counts = [count_records(page, table) for page in pages]
-        # A page that only its full parse can count is left to the accounting.
+        # A page that cannot be counted here is left to the accounting.
         if None in counts:
             return
         fetched = sum(count or 0 for count in counts)
@@ -177,5 +178,5 @@ def _no_total(table: Table, page: Download, problem: str) -> SourceBodyInvalid:
 
 
 def _names_something(text: bytes) -> bool:
-    """Whether a field with the next page holds a text or a number other than 0."""
+    """Return whether a field for the next page holds a non-empty text or a number other than 0."""
     return bool(re.fullmatch(rb'"[^"].*"|[1-9]\d*', text, re.DOTALL))

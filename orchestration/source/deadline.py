@@ -1,4 +1,4 @@
-"""The deadline of one table's fetch: it ends waits, and reads of a server that sends a byte now and then."""
+"""Deadline for fetching one table. It limits waits and reads, also from a server that sends a byte at a time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a fetch has to be complete.
+    """The time by which a fetch must be complete.
 
     Attributes:
-        label: What is fetched, as messages name it.
-        seconds: How long it may take in total.
-        at: When it ends, on the monotonic clock.
+        label: What is fetched, as named in messages.
+        seconds: The time limit for the whole fetch.
+        at: The deadline on the monotonic clock, in seconds.
     """
 
     label: str
@@ -29,18 +29,18 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds until the deadline; negative after it."""
+        """Return the seconds until the deadline; negative after it."""
         return self.at - time.monotonic()
 
     def error(self, doing: str) -> SourceTimedOut:
-        """The error for a fetch that is not complete in time; `doing` says what it was waiting for."""
+        """Return the error for a fetch that missed the deadline; `doing` describes what it was waiting for."""
         return SourceTimedOut(
             f"{self.label} was not fetched within {self.seconds:g} s: {doing}",
             remedy="check why the API is slow, or raise ELT_FETCH_TIMEOUT",
         )
 
     def limited(self, timeout: httpx.Timeout) -> httpx.Timeout:
-        """Return a request's time-outs, of which none reaches beyond the deadline.
+        """Return a request's timeouts, each cut to the time that is left.
 
         Raises:
             SourceTimedOut: The deadline has passed.
@@ -53,9 +53,9 @@ class Deadline:
         return httpx.Timeout(**{name: left if of is None else min(of, left) for name, of in timeout.as_dict().items()})
 
     def watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """Limit every read of a new connection to what is left; for httpx's extension `trace`.
+        """Limit every read of a new connection to the time that is left. Used as httpx's `trace` extension.
 
-        A time-out of httpx is one read's, and a byte a second satisfies it for ever.
+        An httpx read timeout applies to a single read, so a server that sends one byte per second would never time out.
         """
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = info["return_value"]
@@ -72,5 +72,5 @@ class Deadline:
 
 
 def deadline_after(label: str, seconds: float) -> Deadline:
-    """The deadline of a fetch that starts now."""
+    """Return the deadline of a fetch that starts now."""
     return Deadline(label, seconds, time.monotonic() + seconds)

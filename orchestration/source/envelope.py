@@ -1,4 +1,4 @@
-"""An envelope: a page that is an object with its records in a list, and what else its fields say."""
+"""Read envelopes: pages that are an object with a list of records and further fields."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ _WORDS = (*_ERRORS, "error_description", "error_message", "errorMessage", "messa
 
 
 def envelope_fields(page: Download, table: Table) -> Fields:
-    """The top-level fields of an envelope page, once it reports no failure and its list of records is a list.
+    """Return the top-level fields of an envelope page after checking them.
+
+    The envelope must report no failure, and its records must be a list.
 
     Raises:
         SourceBodyInvalid: The page is not JSON, or has no such list.
-        SourceRefused: The envelope says that the request failed, or that records are missing.
+        SourceRefused: The envelope reports that the request failed, or that records are missing.
     """
     records = table.fetch.records or ""
     where = f"{page.path.name} of {table.label}"
@@ -53,22 +55,22 @@ def envelope_fields(page: Download, table: Table) -> Fields:
 
 
 def text_of(fields: Fields, name: str) -> bytes:
-    """A field's JSON text without blanks around it; empty where there is no such field."""
+    """Return a field's JSON text without surrounding blanks; empty if the field is absent."""
     return bytes(fields[name]).strip(BLANK) if name in fields else b""
 
 
 def is_empty_list(text: bytes) -> bool:
-    """Whether a JSON text holds no record: an empty list, null or nothing at all."""
+    """Return whether a JSON text holds no record: an empty list, null or an empty text."""
     return text in (b"", b"null") or (text.startswith(b"[") and not text[1:-1].strip(BLANK))
 
 
 def value_at(fields: Fields, path: str) -> msgspec.Raw | None:
-    """The value at a path; None where the field, or an object on the way to it, is absent.
+    """Return the value at a path; None if the field or an object on the way to it is absent.
 
-    A name may itself hold a dot: the whole path is looked up first, then what is before and after each dot.
+    A field name may contain a dot. The whole path is looked up first, then it is split at each dot in turn.
 
     Raises:
-        ValueError: What is on the way is not an object; names it.
+        ValueError: A value on the way is not an object; the message names it.
     """
     if path in fields:
         return fields[path]
@@ -86,7 +88,7 @@ def value_at(fields: Fields, path: str) -> msgspec.Raw | None:
 
 
 def count_records(page: Download, table: Table) -> int | None:
-    """How many records a page holds; None where it is too large to be counted here, or is not JSON."""
+    """Return the number of records in a page; None if the page is too large to count here or is not JSON."""
     if table.fetch.form == "ndjson":
         return _count_lines(page)
     if table.fetch.form == "envelope":
@@ -128,7 +130,7 @@ def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -
 
 
 def _failures(fields: Fields, *, empty: bool) -> Iterator[str]:
-    """The signs of a failure, as `name: value`; none of them is shown by an API whose answer is whole."""
+    """Yield the signs of a failure as `name: value`. A complete response has none of them."""
     for name in _FALSE_MEANS_FAILURE:
         if text_of(fields, name) == b"false":
             yield f"{name}: false"
@@ -136,7 +138,7 @@ def _failures(fields: Fields, *, empty: bool) -> Iterator[str]:
         if text_of(fields, name) == b"true":
             yield f"{name}: true"
     for name in _STATUSES:
-        # Beside records it may repeat what was asked for, such as the failed payments.
+        # Next to records, a status may repeat a query parameter, such as "failed" payments.
         if empty and (status := _word(fields, name)) in _FAILED:
             yield f"{name}: {status}"
     for name in _ERRORS:
@@ -146,7 +148,7 @@ def _failures(fields: Fields, *, empty: bool) -> Iterator[str]:
         elif text[:1] == b'"':
             failed = _word(fields, name) not in _NO_ERROR
         else:
-            # A number may count events of that name; next to no records it is a code.
+            # A number may count events of that name. Without records it is an error code.
             failed = text == b"true" or (empty and bool(re.fullmatch(rb"-?0*[1-9]\d*", text)))
         if failed:
             yield name

@@ -1,4 +1,4 @@
-"""Fetch: a date's pages from the API to the spool, with size and digests; nothing else is touched."""
+"""Fetch a date's pages from the API into the work directory, with size and digests. Nothing else is changed."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     import httpx
 
 
-_BEHIND_THE_END = frozenset({204, 400, 404, 410, 416, 422})
-"""What an API may answer to a page number behind its last page."""
+_PAST_THE_END = frozenset({204, 400, 404, 410, 416, 422})
+"""Statuses an API may send for a page number after its last page."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of raw: the API's answer byte for byte, and the key it goes to.
+    """One raw page: the response body byte for byte, and its key on the lake.
 
     Attributes:
         table: `source.table`.
         key: The key on the lake.
-        path: The file on the spool.
+        path: The file in the work directory.
         bytes: Its size.
         sha256: Its SHA-256 in hex.
-        md5: Its MD5 in hex, lakeFS's checksum.
+        md5: Its MD5 in hex, which is lakeFS's checksum.
     """
 
     table: str
@@ -60,29 +60,29 @@ def fetch_date(
     tables: Sequence[Table],
     settings: Settings,
     execution_date: str,
-    spool: Path,
+    folder: Path,
     report: Report,
     run_type: RunType = "daily",
 ) -> tuple[Page, ...]:
-    """All pages of all tables of a date; the run type says the retry policy.
+    """Fetch all pages of all tables of a date, with the retry policy of the run type.
 
     Raises:
         UsageError: A source's address is not set.
-        SourceFailed: The API gave no usable answer; says which page and why.
-        SpoolFailed: The disk did not take it.
+        SourceFailed: The API gave no usable response; the message names the page and the reason.
+        SpoolFailed: A page could not be written to disk.
     """
     import httpx
 
     sources = {table.source: _configured(settings, table.source) for table in tables}
     for name, source in sources.items():
         _warn_of_open_token(name, source, report)
-    run = _Run(settings.elt, execution_date, spool, retry_policy(settings.elt, run_type), report)
+    run = _Run(settings.elt, execution_date, folder, retry_policy(settings.elt, run_type), report)
     context = httpx.create_ssl_context()
     pages: list[Page] = []
     for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
         source = sources[table.source]
         first = first_request(table, source.url or "", execution_date)
-        # A client of its own: a connection is bound to the deadline of its table.
+        # One client per table: each connection is bound to its table's deadline.
         with _client(table.source, source, settings.elt.source_timeout, context) as client:
             found = list(_fetch_table(client, table, first, run, sum(page.bytes for page in pages)))
         report(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
@@ -110,7 +110,7 @@ def _client(name: str, source: SourceSettings, timeout: float, context: ssl.SSLC
     }
     if source.token is not None:
         token = source.token.get_secret_value()
-        # The HTTP library's own error would show it.
+        # The HTTP library's own error would show the token.
         if not (token.isascii() and token.isprintable()):
             raise UsageError(
                 f"{name.upper()}_API_TOKEN has a character that no HTTP header takes, such as a line break",
@@ -139,16 +139,16 @@ def _is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the fetches of all tables of a date share."""
+    """State shared by the fetches of all tables of a date."""
 
     elt: EltSettings
     execution_date: str
-    spool: Path
+    folder: Path
     retries: RetryPolicy
     report: Report
 
     def limit(self, table: Table, used: int) -> Limit:
-        """The limit of the next page, once `used` bytes of the date came."""
+        """Return the size limit of the next page, after `used` bytes of the date."""
         elt = self.elt
         smaller = f"ask for smaller pages: set the API's page size under parameters of {table.label}"
         limits = [
@@ -190,7 +190,7 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
             raise _circle(table, number, asked[same], f"{quoted(request.address, FOREIGN_LIMIT)} was asked for before")
         asked[same] = number
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
-        wanted = (client, table, request.address, run.spool / key, run.limit(table, used), deadline)
+        wanted = (client, table, request.address, run.folder / key, run.limit(table, used), deadline)
         try:
             page = call_with_retry(run.retries, run.report, download, *wanted, deadline=deadline)
         except SourceRefused as error:
@@ -210,11 +210,11 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
                     table, number, seen[digest], f"{quoted(request.address, FOREIGN_LIMIT)} answered the same"
                 )
             seen[digest] = full = number
-            # Numbered pages went on, so an empty one before belongs to the date.
+            # More numbered pages followed, so the empty page before them belongs to the date.
             yield from (*held, raw)
             held = []
         elif number == 1 or (not counted and following is not None):
-            # An empty day keeps its one page.
+            # A day without records keeps one page.
             yield raw
         elif counted and not after_empty:
             held.append(raw)
@@ -226,9 +226,9 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
 
 
 def _digest_of_records(table: Table, page: Download, fields: Fields) -> bytes:
-    """What two pages with the same records share; empty for a page without records."""
+    """Return a digest that two pages with the same records share; empty for a page without records."""
     if table.fetch.form == "envelope":
-        # Other fields may hold a clock or an id of the request.
+        # Other fields may contain a clock or a request id.
         text = text_of(fields, table.fetch.records or "")
         return b"" if is_empty_list(text) else sha256(text).digest()
     empty = page.bytes <= EDGE and is_empty_list(page.path.read_bytes().strip(BLANK))
@@ -236,12 +236,12 @@ def _digest_of_records(table: Table, page: Download, fields: Fields) -> bytes:
 
 
 def _is_end(table: Table, number: int, status: int | None, *, after_empty: bool) -> bool:
-    """Whether a status instead of a numbered page says that the page before was the last."""
-    return number > 1 and (status in table.fetch.paging.end_status or (after_empty and status in _BEHIND_THE_END))
+    """Return whether an error status in place of a numbered page means that the page before was the last."""
+    return number > 1 and (status in table.fetch.paging.end_status or (after_empty and status in _PAST_THE_END))
 
 
 def _on_a_later_page(table: Table, number: int, error: SourceRefused) -> IngestCleanError:
-    """The error of a refused page, with what the pages before it tell."""
+    """Return the error for a refused page, with what the pages before it imply."""
     paging = table.fetch.paging
     if number == 1 or error.status is None:
         return error

@@ -1,4 +1,4 @@
-"""Read a Link header whole, as RFC 8288 defines it; what does not parse is an error, never "no link"."""
+"""Parse a complete Link header as RFC 8288 defines it. A malformed header is an error, never "no link"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _BLANKS = " \t"
 _BLANK = re.compile(r"[ \t]*")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 8288 allows a token here; earlier versions allowed everything that cannot be taken for the value's end.
+# RFC 8288 allows a token here. Earlier RFCs allowed any text that does not end the value.
 _BARE = re.compile(r"""[^\s;,"]+""")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _SINGLE_QUOTED = re.compile(r"'([^']*)'(?=[ \t]*(?:[;,]|$))")
@@ -22,7 +22,7 @@ class Link:
 
     Attributes:
         target: The address between the angle brackets, as sent.
-        parameters: The parameters by lower-case name; of a repeated one the first.
+        parameters: Parameters by lower-case name. The first one counts if a name is repeated.
     """
 
     target: str
@@ -30,17 +30,17 @@ class Link:
 
     @property
     def relations(self) -> frozenset[str]:
-        """The relation types of `rel`, lower-case."""
+        """Return the relation types of `rel` in lower case."""
         return frozenset(self.parameters.get("rel", "").lower().split())
 
 
 def parse_links(header: str) -> tuple[Link, ...]:
-    """Read every link of a header; several header lines are joined with commas first.
+    """Return every link of a header. Join several header lines with commas first.
 
     Takes time linear in the header's length.
 
     Raises:
-        ValueError: The header is not a list of links; says at which character and what was expected.
+        ValueError: The header is not a list of links; the message gives the position and what was expected.
     """
     links: list[Link] = []
     at = 0
@@ -85,7 +85,7 @@ def _link(header: str, at: int) -> tuple[Link, int]:
 def _value(header: str, at: int) -> tuple[str, int]:
     if quoted := _QUOTED.match(header, at):
         return _ESCAPE.sub(r"\1", quoted[1]), quoted.end()
-    # RFC 8288 knows no single quotes, but some APIs write them.
+    # RFC 8288 has no single quotes, but some APIs send them.
     if single := _SINGLE_QUOTED.match(header, at):
         return single[1], single.end()
     if at == len(header) or header[at] in ";,":

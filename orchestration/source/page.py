@@ -1,4 +1,4 @@
-"""One page of the API: streamed to a file, measured on the way, and held against what the source declares."""
+"""Download one page to a file, measure it on the way, and check it against the source declaration."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from orchestration.source.config import Table
 
 ENVELOPE_LIMIT = 16 * 1024 * 1024
-"""Bytes: DuckDB reads one JSON object of at most this size unless told otherwise, and then in memory."""
+"""Bytes. DuckDB's default limit for one JSON object, which it reads in memory."""
 
-_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 500, 502, 503, 504})
 _JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl")
 _BRACKETS = {"array": (b"[", b"]"), "ndjson": (b"{", b"}"), "envelope": (b"{", b"}")}
 BLANK = b" \t\r\n"
@@ -33,13 +33,13 @@ _ADDRESS = 500
 
 @dataclass(frozen=True)
 class Download:
-    """One page on the spool.
+    """One downloaded page in the work directory.
 
     Attributes:
         path: The file with the body, byte for byte as sent.
         bytes: Its size.
-        sha256: Its SHA-256 in hex, which the receipt keeps.
-        md5: Its MD5 in hex, which is what lakeFS calls the checksum.
+        sha256: Its SHA-256 in hex, which the receipt records.
+        md5: Its MD5 in hex, which lakeFS calls the checksum.
         headers: The response's headers.
     """
 
@@ -52,12 +52,12 @@ class Download:
 
 @dataclass(frozen=True)
 class Limit:
-    """How large a page may be.
+    """The maximum size of a page.
 
     Attributes:
-        bytes: The most bytes.
-        exceeds: What a larger page would be, as messages say it.
-        remedy: What to do about a page over it.
+        bytes: The maximum number of bytes.
+        exceeds: A description of a larger page for messages.
+        remedy: What to do about a larger page.
     """
 
     bytes: int
@@ -68,15 +68,15 @@ class Limit:
 def download(
     client: httpx.Client, table: Table, address: str, path: Path, limit: Limit, deadline: Deadline
 ) -> Download:
-    """Stream one page to `path`; memory stays flat whatever its size.
+    """Stream one page to `path`, with constant memory whatever its size.
 
     Raises:
-        SourceUnreachable: No connection, a time-out, a body shorter than announced, or a passing server error.
+        SourceUnreachable: No connection, a timeout, a body shorter than announced, or a transient server error.
         SourceBusy: 429, or another 4xx or 5xx with Retry-After.
         SourceTimedOut: The deadline has passed.
         SourceRefused: Any other status than 200.
-        SourceBodyInvalid: Content type, encoding, size or the body's edges are not what the source declares.
-        SpoolFailed: The disk did not take it.
+        SourceBodyInvalid: Content type, encoding, size or the body's first or last bytes do not match the declaration.
+        SpoolFailed: The page could not be written to disk.
     """
     import httpx
 
@@ -93,7 +93,7 @@ def download(
         try:
             _check_status(asked, response, table)
             _check_headers(asked, response, table)
-            found = _spool(asked, response, table, path, limit)
+            found = _write_body(asked, response, table, path, limit)
         finally:
             response.close()
     except httpx.RemoteProtocolError as error:
@@ -115,13 +115,13 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     status = response.status_code
     if status == 200:
         return
-    said = f"{asked} answered {status} {one_line(response.reason_phrase, 100)}".rstrip()
+    cause = f"{asked} answered {status} {one_line(response.reason_phrase, 100)}".rstrip()
     variable, where = f"{table.source.upper()}_API", f"of {table.label} in the source's YAML"
     address = f"correct {variable}_URL, or path {where}"
     if 300 <= status < 400:
         to = response.headers.get("Location")
         raise SourceRefused(
-            f"{said} to {'nowhere' if to is None else quoted(to, FOREIGN_LIMIT)}: redirects are not followed",
+            f"{cause} to {'nowhere' if to is None else quoted(to, FOREIGN_LIMIT)}: redirects are not followed",
             status=status,
             remedy=address,
         )
@@ -134,22 +134,22 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     }.get(status, "")
     after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
     if status == 429 or (status == 503 and after is not None):
-        raise SourceBusy(said, retry_after=after)
+        raise SourceBusy(cause, retry_after=after)
     if status >= 400 and after is not None:
-        # Some APIs report a limit that passes by 403 or a status of their own.
-        raise SourceBusy(f"{said}: {_beginning(response)}", retry_after=after, remedy=remedy)
-    if status in _PASSING:
-        raise SourceUnreachable(said)
-    raise SourceRefused(f"{said}: {_beginning(response)}", status=status, remedy=remedy)
+        # Some APIs report a temporary rate limit by 403 or another status.
+        raise SourceBusy(f"{cause}: {_beginning(response)}", retry_after=after, remedy=remedy)
+    if status in _TRANSIENT:
+        raise SourceUnreachable(cause)
+    raise SourceRefused(f"{cause}: {_beginning(response)}", status=status, remedy=remedy)
 
 
 def _beginning(response: httpx.Response) -> str:
-    """What the body of an error begins with; the status is reported even where the body cannot be read."""
+    """Return the first bytes of an error response's body. The status is reported even if the body cannot be read."""
     import httpx
 
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        # Few bytes may become gigabytes, so nothing is decoded.
+        # Do not decode: a few compressed bytes may expand to gigabytes.
         return f"its body is encoded as {quoted(encoding)}"
     try:
         for chunk in response.iter_raw(200):
@@ -160,7 +160,7 @@ def _beginning(response: httpx.Response) -> str:
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """The seconds a Retry-After header asks for, given as seconds or as a date; None where it says nothing usable."""
+    """Return the seconds a Retry-After header asks for, given as seconds or as a date; None if it is unusable."""
     if value is None:
         return None
     if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
@@ -183,14 +183,14 @@ def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
         )
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        # Raw is kept as sent, and a compressed body is not what the models read.
+        # Raw pages are stored as sent, and the models cannot read compressed ones.
         raise SourceBodyInvalid(
             f"{asked}: content encoding {encoding!r}, though only identity was asked for",
             remedy="correct the API, or what stands before it",
         )
 
 
-def _spool(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit) -> Download:
+def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit) -> Download:
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     announced = int(response.headers.get("Content-Length", "0"))
     if announced > limit.bytes:

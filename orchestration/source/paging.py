@@ -1,4 +1,4 @@
-"""Which request follows a page: by page number, next link or cursor."""
+"""Derive the request for the next page from a page: by page number, next link or cursor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestration.text import FOREIGN_LIMIT, quoted
 
 
 def first_request(table: Table, base_url: str, execution_date: str) -> Request:
-    """The request for the first page of a table's date."""
+    """Return the request for the first page of a table and date."""
     fetch, paging = table.fetch, table.fetch.paging
     parameters = {name: str(value) for name, value in fetch.parameters.items()}
     parameters[fetch.date_parameter] = execution_date
@@ -26,12 +26,12 @@ def first_request(table: Table, base_url: str, execution_date: str) -> Request:
 
 
 def next_request(table: Table, asked: Request, page: Download, fields: Fields) -> Request | None:
-    """The request for the page after `page`, or None where the API says that it was the last.
+    """Return the request for the page after `page`; None if the API says that `page` was the last.
 
-    Numbered pages are counted without end; who asks for them sees where they end.
+    Numbered pages are counted without limit. The caller detects where they end.
 
     Raises:
-        SourceBodyInvalid: The API names a next page that can't be asked for.
+        SourceBodyInvalid: The next page that the API names cannot be requested.
     """
     paging = table.fetch.paging
     if paging.style == "none":
@@ -51,7 +51,7 @@ def _with(asked: Request, parameter: str | None, value: str) -> Request:
 
 
 def linked(asked: Request, page: Download) -> str | None:
-    """A target of a next link in the Link header; None where there is none, or the header cannot be read."""
+    """Return the target of a next link in the Link header; None if the header has no such link or is malformed."""
     try:
         return next(iter(_targets(asked, page.headers.get_list("Link"))), None)
     except ValueError:
@@ -59,7 +59,7 @@ def linked(asked: Request, page: Download) -> str | None:
 
 
 def _named(table: Table, asked: Request, page: Download, fields: Fields) -> str | None:
-    """The next page, link or cursor as the page names it; None where it names none."""
+    """Return the next page, link or cursor that the page names; None if it names none."""
     paging = table.fetch.paging
     if paging.next:
         return _text(table, page, paging.next, fields) or None
@@ -71,29 +71,32 @@ def _named(table: Table, asked: Request, page: Download, fields: Fields) -> str 
 
 
 def _text(table: Table, page: Download, path: str, fields: Fields) -> str | None:
-    """The value of the field that names the next page, as text; None where it is null, or absent and that ends."""
+    """Return the field that names the next page, as text.
+
+    Return None if it is null, or if it is absent and `paging.absent` is `end`.
+    """
     where = f"{page.path.name} of {table.label}"
     remedy = f"correct the API, or paging.next of {table.label} in the source's YAML"
     try:
-        found = value_at(fields, path)
+        raw = value_at(fields, path)
     except ValueError as error:
         raise SourceBodyInvalid(f"{where}: {error}, on the way to {path!r}", remedy=remedy) from None
-    if found is None and table.fetch.paging.absent == "end":
+    if raw is None and table.fetch.paging.absent == "end":
         return None
-    if found is None:
+    if raw is None:
         raise SourceBodyInvalid(
             f"{where} has no field {path!r}, which says whether there is more",
             remedy=f"{remedy}; if the API leaves it out of the last page, set paging.absent: end",
         )
     try:
-        value = msgspec.json.decode(found, type=str | int | None)
+        value = msgspec.json.decode(raw, type=str | int | None)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceBodyInvalid(f"{where}: {path} is {bytes(found)[:80]!r}, no text or number", remedy=remedy) from None
+        raise SourceBodyInvalid(f"{where}: {path} is {bytes(raw)[:80]!r}, no text or number", remedy=remedy) from None
     return None if value is None else str(value)
 
 
 def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:
-    """The target of the next link in a Link header; None where there is none, or nothing behind it."""
+    """Return the target of the next link in a Link header; None if there is no such link or it has no results."""
     try:
         targets = _targets(asked, lines)
     except ValueError as error:
@@ -107,12 +110,12 @@ def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:
 
 def _targets(asked: Request, lines: Sequence[str]) -> list[str]:
     links = [link for link in parse_links(", ".join(lines)) if "next" in link.relations and _is_of(asked, link)]
-    # Some APIs always send a next link; `results` says whether anything is behind it.
+    # Some APIs always send a next link. Its parameter `results` says whether that page has any.
     return [link.target for link in links if link.parameters.get("results", "").lower() != "false"]
 
 
 def _is_of(asked: Request, link: Link) -> bool:
-    """Whether a link belongs to the page that was asked for; `anchor` may name another resource."""
+    """Return whether a link belongs to the requested page. Its `anchor` may name another resource."""
     anchor = link.parameters.get("anchor")
     return anchor is None or same_resource(asked.address, resolve(asked.address, anchor))
 
@@ -131,13 +134,13 @@ def _same_origin(table: Table, asked: str, link: str) -> str:
     remedy = f"correct the API, or {table.source.upper()}_API_URL"
     try:
         target = resolve(asked, link)
-        ours = same_origin(asked, target)
+        is_same = same_origin(asked, target)
     except ValueError as error:
         raise SourceBodyInvalid(
             f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} is no address: {error}", remedy=remedy
         ) from error
-    if not ours:
-        # The token must not travel to another host.
+    if not is_same:
+        # Do not send the token to another host.
         raise SourceBodyInvalid(
             f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} leads away from {resolve(asked, '/')}",
             remedy=remedy,

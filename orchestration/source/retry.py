@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RunType = Literal["daily", "backfill"]
-"""A backfill has no hurry: it tries more often, and waits longer each time."""
+"""A backfill tries more often and waits longer before each try."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and after what wait a request is repeated.
+    """How often a request is repeated, and after which wait.
 
     Attributes:
         retries: Further tries after the first.
-        wait: Seconds before a try, or before the first of them if the backoff is exponential.
-        max_wait: The longest wait and the longest Retry-After that is obeyed, in seconds.
-        exponential: Double each wait, plus up to `wait` seconds of jitter, so that parallel backfill dates do not
-            repeat their requests at the same moment.
+        wait: Seconds before each try; with exponential backoff, seconds before the first.
+        max_wait: The longest wait and the longest Retry-After that is honoured, in seconds.
+        exponential: Double each wait, plus up to `wait` seconds of jitter, so that parallel backfill dates do not retry
+            at the same moment.
     """
 
     retries: int
@@ -40,7 +40,7 @@ class RetryPolicy:
     exponential: bool = False
 
     def backoff(self) -> wait_base:
-        """Return tenacity's wait between two tries."""
+        """Return tenacity's strategy for the wait between two tries."""
         from tenacity import wait_exponential_jitter, wait_fixed
 
         if self.exponential:
@@ -49,7 +49,7 @@ class RetryPolicy:
 
 
 def retry_policy(elt: EltSettings, run_type: RunType) -> RetryPolicy:
-    """Return the policy of the settings; a backfill has no hurry: twice the tries, with exponential backoff."""
+    """Return the configured retry policy. A backfill gets twice the retries and exponential backoff."""
     backfill = run_type == "backfill"
     return RetryPolicy(elt.retries * (2 if backfill else 1), elt.retry_wait, elt.retry_after_limit, backfill)
 
@@ -57,16 +57,18 @@ def retry_policy(elt: EltSettings, run_type: RunType) -> RetryPolicy:
 def call_with_retry(
     policy: RetryPolicy, report: Report, call: Callable[..., T], *args: Any, deadline: Deadline | None = None
 ) -> T:
-    """Call, and call again after SourceUnreachable and SourceBusy.
+    """Return the result of `call`, which is repeated after SourceUnreachable and SourceBusy.
 
-    A Retry-After replaces the policy's wait, unless it is longer than `max_wait`, which ends the tries.
+    A Retry-After replaces the policy's wait. One longer than `max_wait` ends the retries.
 
     Raises:
-        SourceTimedOut: The next try would begin after the deadline.
+        SourceTimedOut: The next try would start after the deadline.
+        SourceUnreachable: The last try failed so.
+        SourceBusy: The last try failed so, or the API asks for a longer wait than `max_wait`.
     """
     from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-    def is_passing(error: BaseException) -> bool:
+    def is_transient(error: BaseException) -> bool:
         if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > policy.max_wait:
             return False
         return isinstance(error, SourceUnreachable | SourceBusy)
@@ -88,7 +90,7 @@ def call_with_retry(
         report(Line(line, logging.WARNING))
 
     tries = Retrying(
-        retry=retry_if_exception(is_passing),
+        retry=retry_if_exception(is_transient),
         stop=stop_after_attempt(policy.retries + 1),
         wait=wait,
         before_sleep=report_retry,
