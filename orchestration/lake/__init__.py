@@ -1,1 +1,1 @@
-"""The lakeFS repository: its client, its keys, the gate, the receipts and what they say is published."""
+"""The lakeFS repository: client, keys, gate, receipts and the catalog of published data."""

@@ -1,4 +1,4 @@
-"""Where a lakeFS server is and whose keys are used there."""
+"""Address of a lakeFS server and the keys to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class LakeAccess:
     """A lakeFS server and the keys to it.
 
     Attributes:
-        endpoint: Its URL, without a `/` at the end.
+        endpoint: Its URL, without a trailing `/`.
         access_key: The access key id.
         secret_key: The secret access key.
     """
@@ -25,5 +25,5 @@ class LakeAccess:
 
     @property
     def url(self) -> str:
-        """Return the endpoint, under the name that access to Prefect has too."""
+        """Return the endpoint. Prefect's access has a property of the same name."""
         return self.endpoint

@@ -1,4 +1,7 @@
-"""Dates and tables published at a commit, read from its receipts: a listing of keys could include unaudited objects."""
+"""Catalog of the dates and tables published at a commit, read from its receipts.
+
+A listing of keys is not used, because it could include unaudited objects.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class DateCatalog:
-    """All dates of a commit.
+    """All dates published at a commit.
 
     Attributes:
-        receipts: Each date's receipt, by date, in their order.
-        checksums: lakeFS's checksum of each of them, by its key.
+        receipts: Each date's receipt, by date in ascending order.
+        checksums: lakeFS's checksum of each receipt, by its key.
     """
 
     receipts: Mapping[str, Receipt]
@@ -27,7 +30,7 @@ class DateCatalog:
 
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
-        """By table the keys of its Parquet, in the order of the dates."""
+        """Return the keys of each table's Parquet by table, in ascending order of the dates."""
         return _by_table(self.receipts.values())
 
 
@@ -40,7 +43,7 @@ def read_catalog(lake: Lake, commit: str) -> DateCatalog:
 
 
 def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
-    """Return by published table, marts included, the keys of its Parquet at a commit."""
+    """Return the keys of the Parquet published at a commit, by table, including the marts."""
     return _by_table(_read(lake, commit, [stored.key for stored in lake.objects(commit, keys.RECEIPTS)]))
 
 

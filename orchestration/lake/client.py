@@ -1,4 +1,4 @@
-"""What the run protocol asks of lakeFS: refs, objects, commits, merges of one repository."""
+"""Client for the lakeFS operations that the run protocol needs: refs, objects, commits and merges of one repository."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAIN = "main"
 
 @dataclass(frozen=True)
 class LakeObject:
-    """An object as lakeFS lists it; `checksum` is the MD5 of its bytes when it came in one request."""
+    """An object as lakeFS lists it. `checksum` is the MD5 of its bytes if it was written in one request."""
 
     key: str
     checksum: str
@@ -30,7 +30,10 @@ class LakeObject:
 
 @dataclass(frozen=True)
 class LakeCommit:
-    """A commit; the first parent of a merge into `main` is `main`'s former head. `created` is in Unix seconds."""
+    """A commit.
+
+    The first parent of a merge into `main` is the former head of `main`. `created` is in Unix seconds.
+    """
 
     id: str
     parents: tuple[str, ...]
@@ -41,14 +44,14 @@ class LakeCommit:
 
 @dataclass(frozen=True)
 class Change:
-    """A key that differs; `type` is lakeFS's word: added, changed or removed."""
+    """A key that differs between two refs. `type` is lakeFS's term: added, changed or removed."""
 
     key: str
     type: str
 
 
 def stray_writes(keys: Sequence[str]) -> LakeDirty:
-    """The error for uncommitted writes on `main`, with the keys and the remedy."""
+    """Return the error for uncommitted writes on `main`, with the keys and the remedy."""
     return LakeDirty(
         f"{len(keys)} uncommitted writes on {MAIN} block every merge: {key_list(keys)}",
         remedy="elt init --discard-stray removes them from main",
@@ -65,25 +68,25 @@ class Lake:
     # refs
 
     def commit_of(self, ref: str) -> LakeCommit:
-        """The commit that a branch, tag or commit id stands for."""
+        """Return the commit that a branch, tag or commit id resolves to."""
         return _commit(self.connection.safely(f"read {ref}", self._commits.get_commit, self.repository, ref))
 
     def head(self, ref: str) -> str:
-        """The id of the commit that a branch, tag or commit id stands for."""
+        """Return the id of the commit that a branch, tag or commit id resolves to."""
         return self.commit_of(ref).id
 
     def log(self, ref: str) -> Iterator[LakeCommit]:
-        """The commits that lead to `ref`, latest first, following first parents only."""
+        """Return the commits that lead to `ref`, latest first, following first parents only."""
         found = self.connection.pages(f"log of {ref}", self._refs.log_commits, self.repository, ref, first_parent=True)
         return (_commit(commit) for commit in found)
 
     def branches(self, prefix: str = "") -> Iterator[str]:
-        """The names of the branches that begin with `prefix`."""
+        """Return the names of the branches that begin with `prefix`."""
         found = self.connection.pages("list branches", self._branches.list_branches, self.repository, prefix=prefix)
         return (str(branch.id) for branch in found)
 
     def create_branch(self, name: str, source_commit: str) -> None:
-        """Cuts a branch from a commit.
+        """Create a branch at a commit.
 
         Raises:
             LakeExists: The name is taken.
@@ -104,7 +107,7 @@ class Lake:
         )
 
     def delete_branch(self, name: str) -> None:
-        """Deletes a branch; fine where it is gone already."""
+        """Delete a branch. A branch that does not exist is not an error."""
         try:
             self.connection.safely(f"delete branch {name}", self._branches.delete_branch, self.repository, name)
         except LakeNotFound:
@@ -113,14 +116,18 @@ class Lake:
     # objects
 
     def objects(self, ref: str, prefix: str = "") -> Iterator[LakeObject]:
-        """The objects whose keys begin with `prefix`, in the order of their keys."""
+        """Return the objects whose keys begin with `prefix`, in the order of their keys."""
         found = self.connection.pages(
             f"list {ref}/{prefix}", self._objects.list_objects, self.repository, ref, prefix=prefix
         )
         return (_object(stats) for stats in found)
 
     def stat(self, ref: str, key: str) -> LakeObject | None:
-        """The object at `key`, or None where there is none; a missing ref is LakeNotFound."""
+        """Return the object at `key`, or None if it does not exist.
+
+        Raises:
+            LakeNotFound: The ref does not exist.
+        """
         try:
             return _object(
                 self.connection.safely(f"stat {ref}/{key}", self._objects.stat_object, self.repository, ref, key)
@@ -130,7 +137,11 @@ class Lake:
             return None
 
     def read(self, ref: str, key: str) -> bytes | None:
-        """A small object's bytes, or None where there is none; a missing ref is LakeNotFound."""
+        """Return the bytes of a small object, or None if it does not exist.
+
+        Raises:
+            LakeNotFound: The ref does not exist.
+        """
         try:
             return bytes(
                 self.connection.safely(f"read {ref}/{key}", self._objects.get_object, self.repository, ref, key)
@@ -140,7 +151,7 @@ class Lake:
             return None
 
     def put(self, branch: str, key: str, body: Path | bytes, content_type: str) -> LakeObject:
-        """Writes an object in one request, streamed from a file or from memory; lakeFS computes the checksum itself."""
+        """Write an object in one request, streamed from a file or from memory. lakeFS computes the checksum itself."""
 
         def upload() -> LakeObject:
             if isinstance(body, bytes):
@@ -153,19 +164,19 @@ class Lake:
     def _upload(self, branch: str, key: str, content: Any, content_type: str) -> LakeObject:
         action = f"put {branch}/{key}"
         with translated(action, self.connection.access.endpoint):
-            answer = self.connection.http.post(
+            response = self.connection.http.post(
                 f"/repositories/{self.repository}/branches/{branch}/objects",
                 params={"path": key},
                 content=content,
                 headers={"Content-Type": content_type},
             )
-        if answer.status_code != 201:
-            raise error_for(action, answer.status_code, message_of(answer.content))
-        stats = answer.json()
+        if response.status_code != 201:
+            raise error_for(action, response.status_code, message_of(response.content))
+        stats = response.json()
         return LakeObject(stats["path"], stats["checksum"], stats["size_bytes"])
 
     def delete(self, branch: str, keys: Sequence[str]) -> None:
-        """Deletes objects; keys that are not there are fine."""
+        """Delete objects. Keys that do not exist are ignored."""
         import lakefs_sdk
 
         for first in range(0, len(keys), PAGE):
@@ -176,12 +187,12 @@ class Lake:
                 raise error_for(f"{action}, {refused[0].path}", refused[0].status_code, refused[0].message)
 
     def uncommitted(self, branch: str) -> tuple[str, ...]:
-        """The keys written or deleted on a branch since its last commit."""
+        """Return the keys written or deleted on a branch since its last commit."""
         found = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
         return tuple(str(difference.path) for difference in found)
 
     def changes(self, base: str, branch: str) -> Iterator[Change]:
-        """What a branch has other than a commit, committed or not, in the order of its keys."""
+        """Return how a branch differs from a commit, committed or not, in the order of the keys."""
         committed = self.connection.pages(
             f"compare {branch}", self._refs.diff_refs, self.repository, base, branch, type="two_dot"
         )
@@ -192,14 +203,14 @@ class Lake:
         return (found[key] for key in sorted(found))
 
     def merge_base(self, ref: str) -> str:
-        """The commit at which a ref and `main` parted."""
+        """Return the commit at which a ref and `main` diverged."""
         base = self.connection.safely(f"merge base of {ref}", self._refs.find_merge_base, self.repository, ref, MAIN)
         return str(base.base_commit_id)
 
     # commits and merges
 
     def commit(self, branch: str, message: str, metadata: Mapping[str, str]) -> str:
-        """Commits what was written on a branch, whose only writer we are, and gives the commit's id.
+        """Commit what was written on a branch and return the commit's id. The branch must have no other writer.
 
         Raises:
             LakeNoChanges: Nothing differs from the branch's head.
@@ -220,13 +231,15 @@ class Lake:
         return self.connection.settled(write, done)
 
     def merge(self, commit: str, message: str, metadata: Mapping[str, str]) -> str:
-        """Merges a commit into `main`, through the gate, and gives the merge's id; merged already, that merge's id.
+        """Merge a commit into `main`, through the gate, and return the merge's id.
+
+        Return the earlier merge's id if the commit is merged already.
 
         Raises:
             Conflict: `main` changed the same keys since the commit's base.
-            GateRefused: The gate's message is the cause.
-            LakeDirty: Uncommitted writes lie on `main`; names them and the remedy.
-            LakeNoChanges: The commit brings nothing that its base did not have.
+            GateRefused: The gate refused the merge; its message is the cause.
+            LakeDirty: There are uncommitted writes on `main`; the message names them and the remedy.
+            LakeNoChanges: The commit adds nothing to its base.
         """
         import lakefs_sdk
 
@@ -249,13 +262,16 @@ class Lake:
             raise stray_writes(self.uncommitted(MAIN)) from error
 
     def merge_of(self, commit: str) -> str | None:
-        """The commit of `main` that merged `commit`, or None where none did."""
+        """Return the commit of `main` that merged `commit`, or None if it is not merged."""
         if not self.is_on_main(commit):
             return None
         return next((merge.id for merge in self.log(MAIN) if commit in (merge.id, *merge.parents[1:])), None)
 
     def is_on_main(self, commit: str) -> bool:
-        """Whether `main`'s history holds a commit: lakeFS's merge base of the two is that commit exactly then."""
+        """Return whether a commit is in the history of `main`.
+
+        It is if and only if lakeFS's merge base of the two is the commit itself.
+        """
         return self.merge_base(commit) == commit
 
     @cached_property

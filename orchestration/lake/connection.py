@@ -1,7 +1,7 @@
-"""How every call to lakeFS is made: time-outs, tries, and errors of ours.
+"""Timeouts, retries and error translation for calls to lakeFS.
 
-A call that does the same however often it is made is tried again while lakeFS gives no clear answer. A write that must
-happen once is settled by asking lakeFS what holds now, never by guessing.
+Idempotent calls are retried after an unclear response. Other writes are retried only after checking whether the first
+attempt took effect.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class LakeConnection:
-    """One lakeFS server and who we are there.
+    """A connection to one lakeFS server, with its credentials.
 
     Args:
         access: Endpoint and keys.
@@ -41,7 +41,7 @@ class LakeConnection:
 
     @cached_property
     def sdk(self) -> lakefs_sdk.ApiClient:
-        """The SDK's client; its API classes take it as their argument."""
+        """Return the SDK's client, which its API classes take as their argument."""
         import lakefs_sdk
 
         configuration = lakefs_sdk.Configuration(
@@ -49,13 +49,13 @@ class LakeConnection:
             username=self.access.access_key.get_secret_value(),
             password=self.access.secret_key.get_secret_value(),
         )
-        # urllib3's own retries would repeat requests whose effect is in doubt.
+        # urllib3's own retries would repeat requests whose effect is unknown.
         configuration.retries = False
         return lakefs_sdk.ApiClient(configuration)
 
     @cached_property
     def http(self) -> httpx.Client:
-        """For bodies that are streamed, which the SDK can't."""
+        """Return an HTTP client for streamed bodies, which the SDK does not support."""
         import httpx
 
         connect, read = self._timeouts
@@ -66,16 +66,16 @@ class LakeConnection:
         )
 
     def once(self, action: str, call: Callable[..., T], *args: Any, **options: Any) -> T:
-        """One call of the SDK; `action` says what it does in an error's text."""
+        """Call the SDK once. `action` describes the call in the text of an error."""
         with translated(action, self.access.endpoint):
             return call(*args, **options, _request_timeout=self._timeouts)
 
     def safely(self, action: str, call: Callable[..., T], *args: Any, **options: Any) -> T:
-        """A call of the SDK that does the same however often it is made."""
+        """Call the SDK with retries. The call must be idempotent."""
         return self.again(lambda: self.once(action, call, *args, **options))
 
     def again(self, call: Callable[[], T]) -> T:
-        """Tries `call` again, a few seconds in all, while lakeFS gives no clear answer."""
+        """Return the result of `call`, which is retried for a few seconds after unclear responses."""
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
         return Retrying(
@@ -86,7 +86,11 @@ class LakeConnection:
         )(call)
 
     def settled(self, write: Callable[[], T], done: Callable[[], T | None]) -> T:
-        """A write that must happen once: after an unclear answer, `done` gives its result if it did happen."""
+        """Perform a write exactly once.
+
+        After an unclear response, ask `done` whether the write took effect before it is repeated. `done` returns the
+        result of a write that took effect, else None.
+        """
         unclear = False
 
         def attempt() -> T:
@@ -96,7 +100,7 @@ class LakeConnection:
             try:
                 return write()
             except LakeError as error:
-                # The request before may still have been at work when `done` was asked.
+                # The first request may still have been in progress when `done` was called.
                 if unclear and (result := done()) is not None:
                     return result
                 unclear = unclear or isinstance(error, _UNCLEAR)
@@ -105,7 +109,7 @@ class LakeConnection:
         return self.again(attempt)
 
     def pages(self, action: str, call: Callable[..., Any], *args: Any, **options: Any) -> Iterator[Any]:
-        """All results of a call that answers in pages."""
+        """Yield all results of a paginated call."""
         after, more = "", True
         while more:
             found = self.safely(action, call, *args, after=after, amount=PAGE, **options)
@@ -113,7 +117,7 @@ class LakeConnection:
             after, more = found.pagination.next_offset, found.pagination.has_more
 
     def close(self) -> None:
-        """Gives back the connections."""
+        """Close the connections."""
         if "http" in self.__dict__:
             self.http.close()
         if "sdk" in self.__dict__:

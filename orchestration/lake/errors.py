@@ -1,4 +1,4 @@
-"""One table from what lakeFS, its SDK and httpx raise to the errors of this package."""
+"""Translate errors of lakeFS, its SDK and httpx to the errors of this package."""
 
 from __future__ import annotations
 
@@ -26,44 +26,44 @@ _ELSEWHERE = "correct LAKEFS_ENDPOINT: no lakeFS answers there"
 
 
 def error_for(action: str, status: int, message: str) -> LakeError | GateRefused:
-    """The error for an answer of lakeFS that is no success.
+    """Return the error for an unsuccessful response of lakeFS.
 
     Args:
-        action: What was asked, for a person: "create branch etl-…".
+        action: What was requested, for messages: "create branch etl-…".
         status: The HTTP status.
-        message: lakeFS's own words.
+        message: lakeFS's message.
     """
     message = " ".join(message.split())
-    said = f"{action}: lakeFS answered {status}: {message}" if message else f"{action}: lakeFS answered {status}"
+    cause = f"{action}: lakeFS answered {status}: {message}" if message else f"{action}: lakeFS answered {status}"
     remedy = _NO_SPACE if "no space left" in message else ""
     if status == 400 and "no changes" in message:
-        return LakeNoChanges(said)
+        return LakeNoChanges(cause)
     if status == 400 and "dirty branch" in message:
-        return LakeDirty(said)
+        return LakeDirty(cause)
     if status == 401:
-        return LakeRefused(said, remedy=_KEYS)
+        return LakeRefused(cause, remedy=_KEYS)
     if status == 403:
-        return LakeRefused(said)
+        return LakeRefused(cause)
     if status == 404:
-        return LakeNotFound(said)
+        return LakeNotFound(cause)
     if status == 409:
-        return LakeExists(said)
+        return LakeExists(cause)
     if status == 412:
         return GateRefused(f"{action}: the gate refused it: {_hook_message(message)}")
     if status == 429:
-        return LakeBusy(said)
+        return LakeBusy(cause)
     if status >= 500:
-        return LakeServerError(said, remedy=remedy)
-    return LakeError(said, remedy=remedy)
+        return LakeServerError(cause, remedy=remedy)
+    return LakeError(cause, remedy=remedy)
 
 
 def _hook_message(message: str) -> str:
-    """A hook's own words, which lakeFS wraps in run ids and the action's name."""
+    """Return a hook's own message. lakeFS wraps it in run ids and the action's name."""
     return message.rsplit("action failed: ", 1)[-1]
 
 
 def message_of(body: str | bytes | None) -> str:
-    """lakeFS's own words in an error's body: the `message` of its JSON, else the start of the text."""
+    """Return lakeFS's message from an error's body: the `message` of its JSON, else the beginning of the text."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
     try:
         answer = json.loads(text)
@@ -73,7 +73,7 @@ def message_of(body: str | bytes | None) -> str:
 
 
 def _is_lakefs(body: str | bytes | None) -> bool:
-    """Whether an error's body is one of lakeFS's API."""
+    """Return whether an error's body comes from lakeFS's API."""
     try:
         return "message" in json.loads(body or "")
     except (ValueError, TypeError):
@@ -82,7 +82,7 @@ def _is_lakefs(body: str | bytes | None) -> bool:
 
 @contextmanager
 def translated(action: str, endpoint: str) -> Iterator[None]:
-    """Turns whatever one call to lakeFS raises into an error of this package."""
+    """Translate the exceptions of one call to lakeFS to errors of this package."""
     import httpx
     import urllib3.exceptions
     from lakefs_sdk.exceptions import ApiException
@@ -96,11 +96,11 @@ def translated(action: str, endpoint: str) -> Iterator[None]:
                 remedy="correct LAKEFS_ENDPOINT: https:// needs TLS there, with a certificate that is trusted here",
             ) from error
         if error.status == 404 and not _is_lakefs(error.body):
-            said = f"{action}: {endpoint} answers 404, and not as lakeFS does"
-            raise LakeError(said, remedy=_ELSEWHERE) from error
+            cause = f"{action}: {endpoint} answers 404, and not as lakeFS does"
+            raise LakeError(cause, remedy=_ELSEWHERE) from error
         raise error_for(action, error.status, message_of(error.body)) from error
     except (urllib3.exceptions.HTTPError, httpx.TransportError) as error:
         raise LakeUnreachable(f"{action}: no answer from {endpoint}: {error}", remedy=_UP) from error
     except ValueError as error:
-        said = " ".join(str(error).split())
-        raise LakeError(f"{action}: {endpoint} answers as lakeFS does not: {said}", remedy=_ELSEWHERE) from error
+        cause = " ".join(str(error).split())
+        raise LakeError(f"{action}: {endpoint} answers as lakeFS does not: {cause}", remedy=_ELSEWHERE) from error

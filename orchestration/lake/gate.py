@@ -1,7 +1,7 @@
-"""The gate of `main`: which one this version of the pipeline expects, and whether a commit carries it.
+"""The gate of `main`: the expected version, and whether a commit has it.
 
-lakeFS reads the gate from the commit that is merged, so a branch cut from a commit without it is not gated. That is
-why every writing command asks first.
+lakeFS reads the gate from the commit that is merged, so a branch cut from a commit without it is not gated. Every
+command that writes therefore checks it first.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from orchestration.lake.client import Lake
 
 
 def gate_file(project_dir: Path) -> bytes:
-    """The gate as this version of the pipeline has it."""
+    """Return the gate of this version of the pipeline."""
     return (project_dir / "lake" / keys.GATE).read_bytes()
 
 
 def gate_problem(lake: Lake, commit: str, project_dir: Path) -> str | None:
-    """What is wrong with a commit's gate, or None where it is the expected one."""
+    """Return what is wrong with a commit's gate, or None if it is the expected one."""
     found = lake.stat(commit, keys.GATE)
     if found is None:
         return f"{keys.GATE} is missing in {commit[:12]}"
@@ -31,10 +31,10 @@ def gate_problem(lake: Lake, commit: str, project_dir: Path) -> str | None:
 
 
 def require_gate(lake: Lake, commit: str, project_dir: Path) -> None:
-    """Refuses to go on from a commit that does not carry the expected gate.
+    """Require that a commit has the expected gate.
 
     Raises:
-        GateMissing: Says what is wrong, and the remedy.
+        GateMissing: The gate is missing or differs; the message says which, with the remedy.
     """
     if problem := gate_problem(lake, commit, project_dir):
         raise GateMissing(f"the gate does not stand: {problem}", remedy="elt init")

@@ -1,4 +1,4 @@
-"""What was published when: `main`'s merges, by the metadata that the runs gave them."""
+"""Publication history: merges into `main`, read from the metadata that the runs recorded."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Publication:
     Attributes:
         execution_date: The date; None for the marts.
         outcome: `published` or `superseded`.
-        rows: Curated rows by table, rows by mart.
-        commit: The merge.
-        published_at: When, in UTC.
+        rows: Curated rows by table, or rows by mart.
+        commit: The id of the merge commit.
+        published_at: The time of the merge in UTC.
         code_version: The project's git commit.
-        link: The Prefect flow run that did it; empty where none did.
+        link: The URL of the Prefect flow run; empty if there was none.
     """
 
     execution_date: str | None
@@ -34,20 +34,20 @@ class Publication:
 
 
 def publications(lake: Lake) -> Iterator[Publication]:
-    """All publications, latest first."""
+    """Return all publications, latest first."""
     return (_publication(merge) for merge in lake.log(MAIN) if "outcome" in merge.metadata)
 
 
 def _publication(merge: LakeCommit) -> Publication:
-    told = merge.metadata
-    rows = (pair.partition("=") for pair in told.get("rows", "").split())
+    metadata = merge.metadata
+    rows = (pair.partition("=") for pair in metadata.get("rows", "").split())
     return Publication(
-        told.get("execution_date"),
-        told["outcome"],
-        # Whoever merges may write metadata of any form.
+        metadata.get("execution_date"),
+        metadata["outcome"],
+        # The metadata of a merge is not validated, so it may have any form.
         {table: int(count) for table, _, count in rows if count.isascii() and count.isdecimal()},
         merge.id,
         datetime.fromtimestamp(merge.created, UTC),
-        told.get("code_version", ""),
-        told.get(LINK, ""),
+        metadata.get("code_version", ""),
+        metadata.get(LINK, ""),
     )

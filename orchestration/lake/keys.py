@@ -1,7 +1,7 @@
-"""Where things lie on the lake: the keys of section 4 of the design, written once.
+"""The keys of all objects on the lake, defined in one place (see `docs/design.md`).
 
-A key holds no space, `+` or `%`: DuckDB decodes those in listings. Every key of a date carries `date=<date>`, so that
-dates merge in any order.
+A key contains no space, `+` or `%`, because DuckDB decodes those in listings. Every key of a date contains
+`date=<date>`, so that merges of different dates do not conflict.
 """
 
 from __future__ import annotations
@@ -10,51 +10,51 @@ GATE = "_lakefs_actions/gate_main.yaml"
 RECEIPTS = "_receipts/"
 
 RAW_CONTENT_TYPE = "application/octet-stream"
-"""Content types are part of an object's identity on lakeFS, so each kind of key has one for good."""
+"""Content types are part of an object's identity on lakeFS, so the type of each kind of key never changes."""
 
 JSON_CONTENT_TYPE = "application/json"
 GATE_CONTENT_TYPE = "application/x-yaml"
 
 
 LINK = "::lakefs::Prefect::url[url:ui]"
-"""The key of commit metadata that lakeFS's pages show as a link to the flow run."""
+"""The key of commit metadata that lakeFS's UI shows as a link to the flow run."""
 
 
 def raw_folder(source: str, table: str, execution_date: str) -> str:
-    """What the keys of a table's raw pages of a date begin with."""
+    """Return the prefix of the raw pages of a table and date."""
     return f"raw/{source}/{table}/date={execution_date}/"
 
 
 def raw_page(source: str, table: str, execution_date: str, number: int) -> str:
-    """The key of one page of the API's answers, numbered from 1."""
+    """Return the key of one raw page; pages are numbered from 1."""
     return f"{raw_folder(source, table, execution_date)}page-{number:05d}.json"
 
 
 def date_receipt(execution_date: str) -> str:
-    """The key of the receipt that vouches for all objects of a date."""
+    """Return the key of the receipt that covers all objects of a date."""
     return f"{RECEIPTS}date={execution_date}.json"
 
 
 MARTS_RECEIPT = f"{RECEIPTS}marts.json"
-"""The receipt that vouches for all marts."""
+"""The key of the receipt that covers all marts."""
 
 
 def date_of_receipt(key: str) -> str:
-    """The date that a receipt covers; empty for that of the marts."""
+    """Return the date that a receipt covers; empty for the receipt of the marts."""
     name = key.removeprefix(RECEIPTS).removesuffix(".json")
     return name.removeprefix("date=") if name.startswith("date=") else ""
 
 
 def table_of(key: str) -> str:
-    """The table or mart that a key of Parquet belongs to."""
+    """Return the table or mart that a Parquet key belongs to."""
     return key.split("/")[1]
 
 
 def curated(table: str, execution_date: str) -> str:
-    """The key of a table's Parquet of a date."""
+    """Return the key of a table's Parquet of a date."""
     return f"curated/{table}/date={execution_date}/data.parquet"
 
 
 def rejected(table: str, execution_date: str) -> str:
-    """The key of a table's rejected rows of a date."""
+    """Return the key of the Parquet with a table's rejected rows of a date."""
     return curated(f"{table}_rejected", execution_date)

@@ -1,18 +1,18 @@
-"""The receipt: one JSON object per date, and one for the marts, that vouches for every object, with its checksum.
+"""The receipt: one JSON object per date, and one for the marts, with the checksum of every object it covers.
 
-It holds no clock and no run id, so that the same data under the same code gives the same bytes. The gate reads
-`status` and `objects`, in every format; the rest is for people and for the next run:
+It contains no time and no run id, so the same data under the same code gives the same bytes. The gate reads `status`
+and `objects`, in every format. The other fields are for people and for the next run:
 
     format          1
-    execution_date  the date; the marts' has none
+    execution_date  the date; absent for the marts
     status          "pass"
     objects         key → lakeFS's checksum, of all raw pages and all Parquet of the date; of the marts' Parquet
     details         key → bytes, and rows of Parquet or SHA-256 of raw
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
                     `receipts`: key → lakeFS's checksum of each date's receipt there
     accounting      table → raw, curated, identical, conflicting, rejected by reason, accepted_keys and curated_keys:
-                    distinct keys (not in receipts of before 2026-11-26), drift by undeclared field (the
-                    most frequent ones, long names cut), drift_fields: how many of them there are in all; of the marts
+                    distinct keys (absent from receipts of before 2026-11-26), drift by undeclared field (the most
+                    frequent ones, long names cut), drift_fields: their total number; of the marts
                     table → rows published over all dates, kept, repeated
     tests           data test → status and failures
     code            SHA-256 of the SQL and macros of the models used
@@ -35,25 +35,25 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Receipt:
-    """A receipt as it lies on the lake; `content` is what the module's docstring lists."""
+    """A receipt on the lake. The module's docstring lists the fields of `content`."""
 
     key: str
     content: Mapping[str, Any]
 
     @property
     def objects(self) -> Mapping[str, str]:
-        """The checksum of every object it vouches for, by key."""
+        """Return the checksum of every object that the receipt covers, by key."""
         found: Mapping[str, str] = self.content["objects"]
         return found
 
     @property
     def keys(self) -> frozenset[str]:
-        """All keys it is answerable for: the objects, and the receipt itself."""
+        """Return the keys that the receipt covers, and its own."""
         return frozenset((*self.objects, self.key))
 
     @property
     def rows(self) -> Mapping[str, int]:
-        """The rows of each curated table or mart."""
+        """Return the rows of each curated table or mart."""
         if self.key == keys.MARTS_RECEIPT:
             details = self.content.get("details", {})
             return {keys.table_of(key): int(detail["rows"]) for key, detail in details.items()}
@@ -61,31 +61,31 @@ class Receipt:
 
     @property
     def inputs(self) -> Mapping[str, Sequence[str]]:
-        """Of a date, by `source.table` the keys of its raw pages, in order."""
+        """Return the keys of a date's raw pages by `source.table`, in order."""
         found: Mapping[str, Sequence[str]] = self.content.get("inputs", {})
         return found
 
     @property
     def code(self) -> str:
-        """The digest of the code that made it."""
+        """Return the digest of the code that built the data."""
         return str(self.content.get("code", ""))
 
     @property
     def raw_digests(self) -> Mapping[str, str]:
-        """Of a date, the SHA-256 of each raw page, by key."""
+        """Return the SHA-256 of each raw page of a date, by key."""
         details = self.content.get("details", {})
         return {key: detail["sha256"] for key, detail in details.items() if "sha256" in detail}
 
     def to_bytes(self) -> bytes:
-        """The receipt as it is written: sorted keys, one indent, a line's end."""
+        """Return the receipt as written to the lake: sorted keys, an indent of one space, a newline at the end."""
         return (json.dumps(self.content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def read_receipt(lake: Lake, ref: str, key: str) -> Receipt | None:
-    """The receipt at a ref, or None where there is none.
+    """Return the receipt at a ref, or None if it does not exist.
 
     Raises:
-        PlatformFailed: What lies there is no receipt, which the gate does not let onto `main`.
+        PlatformFailed: The object is not a receipt. The gate lets no such object onto `main`.
     """
     body = lake.read(ref, key)
     if body is None:

@@ -1,4 +1,4 @@
-"""lakeFS's S3 gateway: where DuckDB reads and writes the lake."""
+"""DuckDB's access to the lake through lakeFS's S3 gateway."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gateway:
-    """The gateway and who we are there.
+    """lakeFS's S3 gateway and the keys to it.
 
     Attributes:
         endpoint: `host:port`, without a scheme.
-        use_ssl: Whether it speaks TLS.
-        access_key: Ours there.
-        secret_key: Ours there; in no representation, log or manifest.
-        timeout: Whole seconds without a byte before DuckDB gives a request up; it tries three times more.
+        use_ssl: Whether it uses TLS.
+        access_key: The access key id.
+        secret_key: The secret access key. Excluded from repr, logs and the dbt manifest.
+        timeout: Whole seconds without a byte before DuckDB gives up a request. DuckDB retries it three times.
     """
 
     endpoint: str
@@ -41,14 +41,14 @@ class Gateway:
 
     def __post_init__(self) -> None:
         if not (self.access_key and self.secret_key):
-            # An unsigned request is answered with lakeFS's page for people, 200.
+            # lakeFS answers an unsigned request with status 200 and an HTML page.
             raise UsageError(
                 "DuckDB has no keys for lakeFS's S3 gateway", remedy="set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"
             )
 
 
 def gateway_of(lake: Lake) -> Gateway:
-    """The gateway of a lake; lakeFS serves it at the address of its API."""
+    """Return the gateway of a lake. lakeFS serves it at the address of its API."""
     access = lake.connection.access
     endpoint = urlsplit(access.endpoint)
     return Gateway(
@@ -61,16 +61,16 @@ def gateway_of(lake: Lake) -> Gateway:
 
 
 def httpfs_extension() -> Path:
-    """DuckDB's S3 extension for this very engine, from the installed wheel: no network is asked for it."""
+    """Return the path of DuckDB's S3 extension for the installed version, from its wheel. No network is needed."""
     package = Path(str(files("duckdb_extension_httpfs")))
     return package / "extensions" / f"v{version('duckdb')}" / "httpfs.duckdb_extension"
 
 
 def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> None:
-    """Lets a DuckDB connection read and write `s3://` through the gateway; the keys are in its memory only."""
+    """Configure a DuckDB connection to read and write `s3://` through the gateway. The keys stay in memory."""
     connection.execute(f"load {literal(str(httpfs_extension()))}")
     connection.execute(f"set http_timeout = {gateway.timeout}")
-    # A secret can't be a parameter of the statement; its quotes are doubled instead.
+    # A secret cannot be a parameter of the statement, so quotes are escaped instead.
     connection.execute(
         f"create or replace secret lake (type s3, key_id {literal(gateway.access_key)}, "
         f"secret {literal(gateway.secret_key)}, endpoint {literal(gateway.endpoint)}, "
@@ -80,15 +80,15 @@ def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> Non
 
 @contextmanager
 def duckdb_on(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB in memory, in UTC, that reads these refs of the lake and nothing else.
+    """Open an in-memory DuckDB, in UTC, that can read these refs of the lake and nothing else.
 
-    It is locked: no other file, address or extension, and no other option. It spills to a private folder, which is
-    removed at the end.
+    The connection is locked: no other file, address or extension can be used, and no option changed. DuckDB spills to a
+    private folder, which is deleted at the end.
 
     Args:
         lake: The repository.
         refs: Branches or commits.
-        options: More of DuckDB's options.
+        options: Further options of DuckDB.
     """
     import duckdb
 

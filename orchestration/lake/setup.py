@@ -1,4 +1,4 @@
-"""`elt init`: the repository, its gate and the protection of `main`; what stands already is left as it is."""
+"""`elt init`: create the repository, install its gate and protect `main`. What exists is left unchanged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from orchestration.text import key_list
 
 _PROTECTION_LIMIT = 20.0
 _ACTIONS_CACHED = 8.0
-"""Seconds for which lakeFS may still use the former list of a branch's actions (measured: up to 7.5)."""
+"""Seconds for which lakeFS may still use the former actions of a branch (measured: up to 7.5)."""
 
 
 @dataclass(frozen=True)
 class Initialised:
-    """What `elt init` found or did."""
+    """What `elt init` found or changed."""
 
     repository: Literal["created", "unchanged"]
     gate: Literal["installed", "replaced", "unchanged"]
@@ -34,18 +34,18 @@ class Initialised:
 def init_lake(
     lake: Lake, bucket: str, project_dir: Path, report: Report, *, discard_stray: bool = False
 ) -> Initialised:
-    """Makes the lake ready for runs, and waits until lakeFS acts on it.
+    """Prepare the lake for runs, and wait until lakeFS applies the changes.
 
     Args:
-        lake: The repository to make or complete.
-        bucket: The storage bucket it lives in, `lakefs` for `s3://lakefs/<repository>`.
-        project_dir: Where the gate to install lies.
-        report: Told of each change and of what is waited for.
+        lake: The repository to create or complete.
+        bucket: The storage bucket of the repository: `lakefs` for `s3://lakefs/<repository>`.
+        project_dir: The project, which contains the gate to install.
+        report: Takes a line for each change and each wait.
         discard_stray: Remove uncommitted writes from `main`, which block every merge.
 
     Raises:
-        PlatformFailed: The repository lives in another bucket, or lakeFS does not act on what was set.
-        LakeDirty: Uncommitted writes lie on `main`.
+        PlatformFailed: The repository is in another bucket, or lakeFS does not apply a change.
+        LakeDirty: There are uncommitted writes on `main`.
     """
     repository, storage = _ensure_repository(lake, bucket, report)
     _ensure_no_stray(lake, report, discard_stray)
@@ -59,11 +59,13 @@ def init_lake(
 
 
 def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
-    """Main's head, once the repository lives in its bucket and `main` has its gate, its protection and no stray write.
+    """Return the head of `main` after checking the lake.
+
+    The repository must be in its bucket, and `main` must have its gate, its protection and no uncommitted write.
 
     Raises:
-        PlatformFailed: Says what is missing, and the remedy.
-        LakeDirty: Uncommitted writes lie on `main`.
+        PlatformFailed: Something is missing; the message says what, with the remedy.
+        LakeDirty: There are uncommitted writes on `main`.
     """
     found = _repository(lake)
     if found is None:
@@ -111,7 +113,7 @@ def _ensure_repository(lake: Lake, bucket: str, report: Report) -> tuple[Literal
     try:
         lake.connection.safely(f"create repository {storage}", _api(lake).create_repository, creation)
     except LakeExists:
-        # Another init was first, or the answer to our own first try was lost.
+        # Another init created it, or the response to the first try was lost.
         return "unchanged", storage
     report(f"created repository {lake.repository} in {storage}")
     return "created", storage
@@ -160,7 +162,7 @@ def _set_rules(lake: Lake, patterns: list[str]) -> None:
 
 
 def _is_protected(lake: Lake) -> bool:
-    """Whether protection is in force: the deletion of a key that does not exist is refused."""
+    """Return whether the protection is in effect: lakeFS refuses to delete even a key that does not exist."""
     import lakefs_sdk
 
     try:
@@ -193,7 +195,7 @@ def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
     import lakefs_sdk
 
     report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
-    # Protection stands in the way of a reset too.
+    # Protection blocks a reset too.
     _set_rules(lake, [pattern for pattern in _rules(lake) if pattern != MAIN])
     _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is lifted but still in force")
     lake.connection.safely(
@@ -205,9 +207,9 @@ def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
     )
 
 
-def _wait(holds: Callable[[], bool], otherwise: str) -> None:
+def _wait(condition: Callable[[], bool], failure: str) -> None:
     end = time.monotonic() + _PROTECTION_LIMIT
-    while not holds():
+    while not condition():
         if time.monotonic() > end:
-            raise PlatformFailed(f"{otherwise} after {_PROTECTION_LIMIT:.0f} s", remedy="elt init")
+            raise PlatformFailed(f"{failure} after {_PROTECTION_LIMIT:.0f} s", remedy="elt init")
         time.sleep(0.5)
