@@ -1,15 +1,16 @@
-"""The servers a laptop needs: lakeFS and Prefect as local processes, behind `elt up`, `elt down` and `elt status`.
+"""Local servers for a laptop: lakeFS and Prefect as processes behind `elt up`, `elt down` and `elt status`.
 
 local       up, down, status
-access      what the other commands ask: which lakeFS and which Prefect API are meant, and their logins
+access      which lakeFS and which Prefect API the settings select, and their logins
 background  one local server: start it, wait until it answers, stop it
-model       what these modules pass to each other
+model       types that these modules share
 lakefs      how lakeFS is run, and its credentials
-prefect     how Prefect is run, and which API it is configured to use
+prefect     how Prefect is run, and which API is configured
+worker      how the Prefect worker is run
 build       the lakeFS program: found, or built once per machine
-toolchain   the Go compiler for that
+toolchain   the Go compiler for that build
 process     background processes and their pid files
 ports       free ports
-health      whether a server answers
+health      HTTP health checks
 files       locks, private files, ends of logs
 """

@@ -1,7 +1,7 @@
-"""Which lakeFS and which Prefect API the settings mean: configured ones, or the local servers.
+"""Which lakeFS and which Prefect API the settings select: configured ones, or the local servers.
 
-What is configured is used. The local server is meant where nothing is configured, or where the settings name its very
-address, with its keys or none, and nothing else answers there.
+A configured server is used. The local server is selected if nothing is configured. It is also selected if the settings
+name its address, with its keys or none, and no other server answers there.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 VARIABLES = {"lakefs": "LAKEFS_ENDPOINT", "prefect": "PREFECT_API_URL"}
-"""The variable that names a server, by the name of its kind."""
+"""The variable that configures a server, by the name of its kind."""
 
 _CHECK_TIMEOUT = 5.0
 
 
 def logins(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return by server what opens the pages of the local ones: secrets, to be shown only when asked for.
+    """Return the logins of the local servers' web pages by server. They are secrets: show them only on request.
 
     Raises:
         ServerFailed: The file with a server's keys is damaged or may not be read.
@@ -45,8 +45,8 @@ def lake_access(settings: Settings) -> LakeAccess:
     """Return the configured lakeFS, else the local one.
 
     Raises:
-        UsageError: lakeFS is configured by halves; names the variable that is missing.
-        ServerFailed: The local one is meant and does not run.
+        UsageError: The configuration of lakeFS is incomplete; the message names the missing variables.
+        ServerFailed: The local server is selected and does not run.
     """
     configured = _configured_lake(settings)
     server = LocalServer(lakefs.KIND, settings)
@@ -63,7 +63,7 @@ def prefect_access(settings: Settings) -> PrefectAccess:
 
     Raises:
         UsageError: Prefect's own settings are invalid.
-        ServerFailed: The local one is meant and does not run, or its login is damaged.
+        ServerFailed: The local server is selected and does not run, or its login is damaged.
     """
     configured = prefect.configured(settings)
     server = LocalServer(prefect.KIND, settings)
@@ -76,14 +76,15 @@ def prefect_access(settings: Settings) -> PrefectAccess:
 
 
 def named_servers(settings: Settings) -> dict[str, LakeAccess | PrefectAccess]:
-    """Return what the settings name, be it the local server or another."""
+    """Return the servers that the settings name, local or not, by name."""
     named = {"lakefs": _configured_lake(settings), "prefect": prefect.configured(settings)}
     return {name: access for name, access in named.items() if access}
 
 
 def elsewhere(settings: Settings, named: dict[str, LakeAccess | PrefectAccess]) -> dict[str, str]:
     """Return the addresses of named servers that are not the local ones."""
-    # Whoever puts the address of the local server into .env or a profile, for dbt or the UI, still wants it started.
+    # The address of the local server may be set in .env or a profile for dbt or the UI. `elt up` still starts it
+    # then.
     return {
         kind.name: named[kind.name].url
         for kind in (lakefs.KIND, prefect.KIND)
@@ -92,7 +93,7 @@ def elsewhere(settings: Settings, named: dict[str, LakeAccess | PrefectAccess]) 
 
 
 def _is_local(server: LocalServer, named: LakeAccess | PrefectAccess) -> bool:
-    """Whether what the settings name is the local server: its address and keys, and nothing else answers there."""
+    """Return whether the settings name the local server: its address and keys, and no other server answers there."""
     if named.url != server.last_url or not _has_its_keys(server, named):
         return False
     if server.running_url:

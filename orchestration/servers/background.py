@@ -1,4 +1,4 @@
-"""One local server: started in the background, waited for until it answers, stopped, its data removed."""
+"""One local server: start it in the background, wait until it answers, stop it, remove its data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 _POLL = 0.1
-_TELL_EVERY = 5.0
+_REPORT_EVERY = 5.0
 _CHECK_TIMEOUT = 2.0
 _STOP_WAIT = 15.0
 _PORT_TRIES = 3
@@ -36,18 +36,18 @@ class LocalServer:
 
     @property
     def last_url(self) -> str | None:
-        """The endpoint it has or had last."""
+        """Return its current or last endpoint."""
         last = process.read(self.pid_file)
         return last.url if last else None
 
     @property
     def running_url(self) -> str | None:
-        """The endpoint of its process, if that lives, whether or not it answers."""
+        """Return the endpoint of its process if that is alive, whether or not it answers."""
         running = process.running(self.pid_file)
         return running.url if running else None
 
     def status(self) -> Server:
-        """What it is now; takes up to 2 s if it does not answer."""
+        """Return its current state; takes up to 2 s if it does not answer."""
         running = process.running(self.pid_file)
         if not running:
             return Server(self.kind.name, self.last_url, "stopped", log=self._log())
@@ -55,7 +55,7 @@ class LocalServer:
             return self._server(running, "running" if self._serves(running, answers) else "unhealthy")
 
     def start(self, report: Report) -> None:
-        """Start it unless its process lives; does not wait until it answers.
+        """Start it unless its process is alive, without waiting until it answers.
 
         Raises:
             ServerFailed: It cannot be built or run.
@@ -71,12 +71,12 @@ class LocalServer:
         process.start(how.command, env=how.env, cwd=self.data, log=self.log, pid_file=self.pid_file, port=port, url=url)
 
     def wait(self, report: Report) -> Server:
-        """Wait until it answers; start it again if somebody else took its port, or if its kind knows a repair.
+        """Wait until it answers. Start it again if another program took its port, or if its kind can repair it.
 
         Raises:
             ServerFailed: It ended, or did not answer in time; in the latter case it is left running.
         """
-        begun = told = time.monotonic()
+        begun = reported = time.monotonic()
         tries = _PORT_TRIES
         with health_checks(timeout=_CHECK_TIMEOUT, proxies=False) as answers:
             while True:
@@ -95,13 +95,13 @@ class LocalServer:
                     tries -= 1
                     self._restart(report, tries)
                     begun = time.monotonic()
-                elif time.monotonic() - told > _TELL_EVERY:
-                    told = time.monotonic()
+                elif time.monotonic() - reported > _REPORT_EVERY:
+                    reported = time.monotonic()
                     report(f"waiting for {self.kind.title}, {waited:.0f} s")
                 time.sleep(_POLL)
 
     def stop(self, report: Report) -> None:
-        """Stop it, if it runs.
+        """Stop it if it runs.
 
         Raises:
             ServerFailed: It cannot be stopped.
@@ -114,7 +114,7 @@ class LocalServer:
         report(f"stopped {self.kind.title} (process {running.pid})")
 
     def purge(self, report: Report) -> None:
-        """Remove its data, keys, logs and pid file; it must be stopped."""
+        """Remove its data, keys, logs and pid file. It must be stopped."""
         if self.data.exists():
             shutil.rmtree(self.data)
             report(f"removed {self.data}")

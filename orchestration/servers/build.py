@@ -1,4 +1,4 @@
-"""The lakeFS program: found on this machine, or built from its Go module once."""
+"""The lakeFS program: found on this machine, or built once from its Go module."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 LAKEFS_VERSION = "1.86.0"
-"""The last release under Apache-2.0; tools/lakefs/go.mod pins the same."""
+"""The last release under Apache-2.0. tools/lakefs/go.mod pins the same version."""
 
 UNUSED_DAYS = 30
-"""How long a program of other pins is kept: another checkout on this machine may still use it."""
+"""Days that an unused program of other pins is kept. Another checkout on this machine may still use it."""
 
 _PACKAGE = "github.com/treeverse/lakefs/cmd/lakefs"
 _TELL_EVERY = 15.0
@@ -35,14 +35,14 @@ _STOP_WAIT = 5.0
 
 
 def lakefs_binary(settings: Settings, report: Report) -> Path:
-    """Return the lakeFS server of LAKEFS_VERSION: from PATH, built before with the same pins, or built now.
+    """Return the lakeFS server of LAKEFS_VERSION: from PATH, from an earlier build with the same pins, or built now.
 
-    A build takes 4 to 8 minutes on two cores. Its program is kept in the user's cache folder, by the pins it was built
-    with; programs of other pins are removed when unused for UNUSED_DAYS. An interrupted build leaves no program, only
-    Go's own caches, from which the next one continues. Of two builds at once, one works and the other waits for it.
+    A build takes 4 to 8 minutes on two cores. Its program is kept in the user's cache folder, in a folder per set of
+    pins. Programs of other pins are removed when unused for UNUSED_DAYS. An interrupted build leaves no program, only
+    Go's own caches, which the next build uses. Of two concurrent builds, one works and the other waits for it.
 
     Raises:
-        ServerFailed: There is nothing to build it with, or the build failed; names its log.
+        ServerFailed: There is no Go to build it with, or the build failed; the message names its log.
     """
     on_path = shutil.which("lakefs")
     if on_path and _is_wanted(Path(on_path)):
@@ -85,7 +85,7 @@ def _remove_unused(programs: Path, used: Path) -> None:
 
 
 def stage(log: str) -> str:
-    """What a build is doing, by what it has logged: `go build -v` names each download and each compiled package."""
+    """Return what a build is doing, from its log: `go build -v` logs each download and each compiled package."""
     lines = log.splitlines()
     downloads = sum(line.startswith("go: downloading ") for line in lines)
     packages = sum("/" in line and " " not in line for line in lines)
@@ -99,7 +99,7 @@ def _build(settings: Settings, binary: Path, report: Report) -> None:
     go = go_command(settings.project_dir, module / "go.mod")
     caches = settings.cache_dir / "go"
     log = settings.state_dir / "logs" / "lakefs-build.log"
-    # Should a build outlive its `elt`, it must not write into the next one's program.
+    # If a build outlives its `elt`, it must not write into the next build's program.
     partial = binary.with_name(f"lakefs.{os.getpid()}.partial")
     for folder in (binary.parent, log.parent):
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def _build(settings: Settings, binary: Path, report: Report) -> None:
             remedy="see that the Go module proxy can be reached (GOPROXY) and the disk has 3 GB, then `elt up` goes on",
         )
     partial.replace(binary)
-    # A gigabyte that nobody needs again.
+    # This frees a gigabyte that is not needed again.
     shutil.rmtree(caches, ignore_errors=True)
     report(f"built lakeFS {LAKEFS_VERSION} in {time.monotonic() - begun:.0f} s: {binary}")
 
@@ -130,7 +130,7 @@ def _environment(caches: Path) -> dict[str, str]:
         "GOPATH": str(caches),
         "GOMODCACHE": str(caches / "mod"),
         "GOCACHE": str(caches / "build"),
-        # Go's module cache is read-only by default, and could not be removed.
+        # Go's module cache is read-only by default, so it could not be removed.
         "GOFLAGS": "-modcacherw",
     }
 
@@ -157,14 +157,14 @@ def _run(command: list[str], folder: Path, env: dict[str, str], log: Path, repor
 
 def _is_wanted(binary: Path) -> bool:
     try:
-        answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=True)
+        result = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return False
-    return answer.stdout.split()[-1:] == [LAKEFS_VERSION]
+    return result.stdout.split()[-1:] == [LAKEFS_VERSION]
 
 
 def main() -> int:
-    """`make setup`: have the server before anything needs it, and say what takes so long."""
+    """Provide the server during `make setup`, before it is needed, and report why that takes long."""
     from orchestration.errors import IngestCleanError
     from orchestration.settings import read_settings
 

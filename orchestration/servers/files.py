@@ -1,4 +1,4 @@
-"""Files between processes: locks, JSON for the owner's eyes only, ends of logs."""
+"""Files shared between processes: locks, JSON that only its owner can read, ends of logs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from orchestration.text import one_line
 
 _TAIL_BYTES = 16_384
 _LINE = 200
-"""Characters shown of one line of a log."""
+"""Characters shown of one log line."""
 
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file `path`, alone among all processes; the kernel releases it if this one dies.
+    """Hold the lock file `path` exclusively among all processes. The kernel releases it if this process dies.
 
     Args:
-        path: The lock file; made if missing and never removed, since another process may wait on it.
-        waiting: Called once if another process holds the lock, before waiting for it.
+        path: The lock file. It is created if missing and never removed, since another process may wait on it.
+        waiting: Called once before waiting if another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -41,14 +41,14 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def write_private(path: Path, content: Mapping[str, object]) -> None:
-    """Write `content` as JSON, whole or not at all, readable by its owner only (mode 0600)."""
+    """Write `content` as JSON atomically, readable by its owner only (mode 0600)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 (a file descriptor)
             json.dump(content, file, indent=2)
             file.flush()
-            # Data encrypted with keys that a power cut swallowed would be lost.
+            # A power cut must not lose the keys: the data encrypted with them would be lost.
             os.fsync(file.fileno())
         Path(partial).replace(path)
     except BaseException:
@@ -57,13 +57,13 @@ def write_private(path: Path, content: Mapping[str, object]) -> None:
 
 
 def last_lines(log: Path, count: int = 15) -> str:
-    """Return the last lines of a log for a message: indented, long ones cut; a note where there are none."""
-    # lakeFS logs its whole configuration in one line, and the end of an error is what gets cut.
+    """Return the last lines of a log for a message: indented, long ones cut; a note if the log is empty."""
+    # lakeFS logs its whole configuration in one line. A message is cut at its end, which is where the log is.
     return "\n".join(f"  {one_line(line, _LINE)}" for line in tail(log, count)) or "  (nothing was logged)"
 
 
 def tail(log: Path, count: int = 15) -> list[str]:
-    """Return the last `count` lines of a log, each whole; none where there is no log."""
+    """Return the last `count` lines of a log, uncut; an empty list if there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
@@ -74,7 +74,7 @@ def tail(log: Path, count: int = 15) -> list[str]:
 
 @contextmanager
 def disk_errors(doing: str) -> Iterator[None]:
-    """Turn an OSError of the block into a ServerFailed that begins with what was being done.
+    """Turn an OSError of the block into a ServerFailed that begins with `doing`.
 
     Raises:
         ServerFailed: A file or folder could not be read, written or removed.

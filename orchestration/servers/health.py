@@ -1,4 +1,4 @@
-"""Whether a server answers over HTTP."""
+"""HTTP health checks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Answers = Callable[[str], bool]
-"""Takes a URL; true if a server there answers it in time."""
+"""Takes a URL; returns whether a server answers it in time."""
 
 
 @contextmanager
 def health_checks(*, timeout: float, proxies: bool) -> Iterator[Answers]:
-    """Check health URLs over one HTTP client.
+    """Check health URLs with one HTTP client.
 
     Args:
-        timeout: Seconds to wait for a connection, and for an answer.
-        proxies: Obey the environment's proxy and certificate settings; wrong for 127.0.0.1.
+        timeout: Seconds to wait for a connection, and for a response.
+        proxies: Use the environment's proxy and certificate settings; must be false for 127.0.0.1.
     """
     import httpx
 
@@ -26,7 +26,7 @@ def health_checks(*, timeout: float, proxies: bool) -> Iterator[Answers]:
                 status = client.get(url).status_code
             except (httpx.HTTPError, httpx.InvalidURL):
                 return False
-            # A server that wants credentials for its health page is up.
+            # A server that asks for credentials on its health page is up.
             return status < 400 or status in (401, 403)
 
         yield answers

@@ -26,7 +26,7 @@ _METADATA = "metadata"
 
 @dataclass(frozen=True)
 class Credentials:
-    """The keys of one local lakeFS: its administrator's, and those it encrypts and signs with."""
+    """The keys of one local lakeFS: those of its administrator, and those it encrypts and signs with."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -35,7 +35,7 @@ class Credentials:
 
 
 def read_credentials(data: Path) -> Credentials:
-    """The keys of the lakeFS in the folder `data`.
+    """Return the keys of the lakeFS in the folder `data`.
 
     Raises:
         ServerFailed: They are missing or damaged.
@@ -51,13 +51,15 @@ def read_credentials(data: Path) -> Credentials:
 
 
 def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
-    """Find or build lakeFS, generate its keys on the first time, and say how to run it on a given port.
+    """Find or build lakeFS and generate its keys if it has no data yet.
+
+    Return a function from a port to the command to run.
 
     Raises:
-        ServerFailed: It cannot be built, or its keys are gone while its data is there.
+        ServerFailed: It cannot be built, or its keys are missing although its data exists.
     """
     binary = lakefs_binary(settings, report)
-    # lakeFS keeps its data readable to all.
+    # lakeFS creates files that all users can read.
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _credentials_file(data).exists() and not (data / _METADATA).exists():
         write_private(_credentials_file(data), asdict(_generate()))
@@ -72,15 +74,18 @@ def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], L
 
 
 def configuration(data: Path, port: int) -> dict[str, object]:
-    """All settings of the local lakeFS but its keys; given as a file, so that no other one is looked for."""
+    """Return all settings of the local lakeFS except its keys.
+
+    They are passed as a file, so that lakeFS does not look for another one.
+    """
     return {
         "listen_address": f"{HOST}:{port}",
         "database": {"type": "local", "local": {"path": str(data / _METADATA)}},
         "blockstore": {"type": "local", "local": {"path": str(data / "objects")}},
         "committed": {"local_cache": {"dir": str(data / "cache")}},
-        # Without it parallel merges fail with 429 and 500.
+        # Without branch ownership, parallel merges fail with 429 and 500.
         "graveler": {"branch_ownership": {"enabled": True}},
-        # It would send an installation id home: statistics, release and security checks, a mailing list.
+        # These would send an installation id home: statistics, release and security checks, a mailing list.
         "stats": {"enabled": False},
         "security": {"check_latest_version": False, "audit_check_url": ""},
         "email_subscription": {"enabled": False},
@@ -88,20 +93,20 @@ def configuration(data: Path, port: int) -> dict[str, object]:
 
 
 def repair(data: Path, log: Path) -> bool:
-    """Remove the metadata of a lakeFS that was interrupted while it set itself up; true if it was.
+    """Remove the metadata of a lakeFS that was interrupted during its first start; return whether it was.
 
-    It creates its administrator first and notes that it is set up last; in between it refuses to start for ever. It has
-    never served anybody then, so nothing is lost.
+    lakeFS creates its administrator first and records last that it is set up. If it is interrupted in between, it never
+    starts again. It has not served any request then, so nothing is lost.
     """
-    said = "\n".join(tail(log))
-    if "create initial admin user" not in said or "already exists" not in said:
+    log_end = "\n".join(tail(log))
+    if "create initial admin user" not in log_end or "already exists" not in log_end:
         return False
     shutil.rmtree(data / _METADATA)
     return True
 
 
 def _environment(credentials: Credentials) -> dict[str, str]:
-    # LAKEFS_… of the user's environment are our own settings, or meant for another server.
+    # The user's LAKEFS_ variables are settings of this project, or meant for another server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKEFS_")}
     return kept | {
         "LAKEFS_INSTALLATION_USER_NAME": "admin",
@@ -113,7 +118,7 @@ def _environment(credentials: Credentials) -> dict[str, str]:
 
 
 def _generate() -> Credentials:
-    # lakeFS takes 3 to 20 characters as an access key.
+    # lakeFS accepts 3 to 20 characters as an access key.
     access_key = f"ELT{secrets.token_hex(8).upper()}"
     return Credentials(access_key, *(secrets.token_urlsafe(30) for _ in range(3)))
 

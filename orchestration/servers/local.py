@@ -1,4 +1,4 @@
-"""`elt up`, `elt down`, `elt status`, and where the other commands find lakeFS and Prefect."""
+"""`elt up`, `elt down`, `elt status`, and the access to lakeFS and Prefect for other commands."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _CONFIGURED_TIMEOUT = 10.0
 
 
 def up_worker(settings: Settings, report: Report) -> Server:
-    """Have a worker running on the pool of prefect.yaml, against the Prefect API in use, which must be up.
+    """Start a worker on the pool of prefect.yaml unless one runs. The Prefect API in use must be up.
 
     Raises:
         ServerFailed: It could not be started.
@@ -60,13 +60,13 @@ def up_worker(settings: Settings, report: Report) -> Server:
 
 
 def up(settings: Settings, report: Report) -> tuple[Server, ...]:
-    """Have lakeFS and Prefect running: start what is local and not up, check what is configured.
+    """Start the local servers that do not run, and check the configured ones.
 
-    Changes nothing where all are up. Safe to run twice at once, and again after an interruption.
+    Nothing changes if all are up. It is safe to run this twice at once, and again after an interruption.
 
     Raises:
         ServerFailed: A server could not be built or started, or a configured one does not answer; the others are up.
-        UsageError: lakeFS is configured by halves, or Prefect's own settings are invalid.
+        UsageError: The configuration of lakeFS is incomplete, or Prefect's own settings are invalid.
     """
     named = named_servers(settings)
     configured = elsewhere(settings, named)
@@ -79,7 +79,7 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
 
     warn_of_readable_secrets(settings, report)
     with disk_errors("starting the servers"), _lock(settings, report):
-        # All first, so that they start side by side.
+        # Start all before waiting, so that they start in parallel.
         for server in local.values():
             server.start(report)
         for name, server in local.items():
@@ -94,7 +94,7 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
         if kind.name in configured:
             servers[kind.name] = _check(kind, configured[kind.name])
             if servers[kind.name].state == "unhealthy":
-                failures.append(_silent(kind, configured[kind.name]))
+                failures.append(_not_answering(kind, configured[kind.name]))
             else:
                 report(f"{kind.title} is configured and answers at {configured[kind.name]}")
     if failures:
@@ -103,21 +103,21 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
 
 
 def down(settings: Settings, report: Report, purge: bool) -> None:
-    """Stop the servers that `up` started; fine where none runs. Configured servers are left alone.
+    """Stop the servers that `up` started, if any run. Configured servers are left unchanged.
 
     Args:
-        settings: Say where the state folder is.
-        report: Told what was stopped and removed.
-        purge: Remove the local servers' data, keys and logs too, and nothing else of the state folder.
+        settings: The settings, which give the state folder.
+        report: Takes a line for each server stopped and folder removed.
+        purge: Also remove the local servers' data, keys and logs, and nothing else of the state folder.
 
     Raises:
-        ServerFailed: A server could not be stopped, or its data not be removed.
+        ServerFailed: A server could not be stopped, or its data could not be removed.
     """
     if not settings.state_dir.exists():
         report("no server was ever started here")
         return
     with disk_errors("stopping the servers"), _lock(settings, report):
-        # The worker first: it would miss the others.
+        # Stop the worker first: it depends on the others.
         for server in (_worker(settings), *(LocalServer(kind, settings) for kind in _KINDS)):
             if server.kind.name == "worker" and not server.pid_file.exists():
                 continue
@@ -127,22 +127,24 @@ def down(settings: Settings, report: Report, purge: bool) -> None:
 
 
 def status(settings: Settings) -> tuple[Server, ...]:
-    """Return what lakeFS and Prefect are now; changes nothing.
+    """Return the states of lakeFS and Prefect without changing anything.
+
+    A local worker is included if one was started.
 
     Raises:
-        UsageError: lakeFS is configured by halves, or Prefect's own settings are invalid.
+        UsageError: The configuration of lakeFS is incomplete, or Prefect's own settings are invalid.
     """
     configured = elsewhere(settings, named_servers(settings))
     servers = tuple(
         _check(kind, configured[kind.name]) if kind.name in configured else LocalServer(kind, settings).status()
         for kind in _KINDS
     )
-    ours = _worker(settings)
-    return (*servers, ours.status()) if ours.pid_file.exists() else servers
+    local_worker = _worker(settings)
+    return (*servers, local_worker.status()) if local_worker.pid_file.exists() else servers
 
 
 def _worker(settings: Settings, access: PrefectAccess | None = None) -> LocalServer:
-    """Return the local worker; the API it asks matters only where it is started."""
+    """Return the local worker. The Prefect API matters only for starting it."""
     return LocalServer(worker.kind_for(access or PrefectAccess("")), settings)
 
 
@@ -160,7 +162,7 @@ def _moved(server: LocalServer, named: str) -> ServerFailed:
 
 
 def _is_open(server: LocalServer) -> bool:
-    """Whether this Prefect server runs without a login: earlier versions started it so."""
+    """Return whether this Prefect server runs without a login, as earlier versions started it."""
     return bool(server.running_url) and not prefect.read_login(server.data)
 
 
@@ -172,7 +174,7 @@ def _open_to_all(server: LocalServer) -> ServerFailed:
     )
 
 
-def _silent(kind: Kind, url: str) -> ServerFailed:
+def _not_answering(kind: Kind, url: str) -> ServerFailed:
     return ServerFailed(
         f"{kind.title} is configured at {url} and does not answer",
         remedy=f"start it, or remove {_CONFIGURED_BY[kind.name]} to have a local one",

@@ -1,4 +1,4 @@
-"""What the modules of this package pass to each other."""
+"""Types that the modules of this package share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ State = Literal["running", "stopped", "configured", "unhealthy"]
 
 @dataclass(frozen=True)
 class Server:
-    """What is known of one server.
+    """The state of one server.
 
     Attributes:
         name: `lakefs` or `prefect`.
-        url: Its endpoint: lakeFS's root, Prefect's API; of a stopped one the last it had, None if it never ran.
-        state: `running` and `stopped` for ours, `configured` for one that the settings name and that answers,
-            `unhealthy` for either if it is there, or should be, and does not answer.
-        pid: The process id of ours while it runs.
-        log: The log of ours, if there is one.
+        url: Its endpoint: lakeFS's root, Prefect's API. For a stopped server the last one, None if it never ran.
+        state: `running` or `stopped` for a local server; `configured` for one that the settings name and that answers;
+            `unhealthy` for either if it should run but does not answer.
+        pid: The process id of a running local server.
+        log: The log of a local server, if there is one.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Launch:
-    """A command and its whole environment."""
+    """A command and its complete environment."""
 
     command: tuple[str, ...]
     env: dict[str, str]
@@ -44,18 +44,18 @@ class Launch:
 
 @dataclass(frozen=True)
 class Kind:
-    """What differs between the servers.
+    """The differences between the kinds of servers.
 
     Attributes:
-        name: In file names.
-        title: For people.
-        port: The port it usually has.
-        path: What its endpoint has after the port.
-        health: The health page, after its endpoint.
-        limit: How long it may take to answer, in seconds.
-        prepare: Given the settings, the folder of its data and a report: how to run it on a given port.
-        repair: Given the folder of its data and its log, after it ended while starting: true if it set something right
-            that makes another start worth while.
+        name: The name in file names.
+        title: The name in messages.
+        port: The default port.
+        path: The path of its endpoint, after the port.
+        health: The path of the health page, after the endpoint.
+        limit: The time it may take until it answers, in seconds.
+        prepare: Takes the settings, the data folder and a report; returns a function from a port to the command to run.
+        repair: Takes the data folder and the log after a failed start; returns whether it fixed something, so that
+            another start may succeed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Free ports on the loopback address, the only one the local servers listen on."""
+"""Free ports on the loopback address, the only address that the local servers listen on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HOST = "127.0.0.1"
 
 
 def free_port(preferred: Iterable[int]) -> int:
-    """The first of the preferred ports nobody listens on at 127.0.0.1, else one the kernel gives."""
+    """Return the first of the preferred ports that is free on 127.0.0.1, else a free port from the kernel."""
     for port in preferred:
         if is_free(port):
             return port
@@ -20,14 +20,15 @@ def free_port(preferred: Iterable[int]) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Return whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as client:
         client.settimeout(1)
-        # macOS lets us bind 127.0.0.1 beside somebody's 0.0.0.0, whose clients we would take away.
+        # macOS allows a bind to 127.0.0.1 although another program listens on 0.0.0.0. That program's clients would
+        # then reach this server.
         if client.connect_ex((HOST, port)) == 0:
             return False
     with socket.socket() as probe:
-        # As servers do: connections that a former server closed do not count.
+        # As servers do: connections that a former server closed do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

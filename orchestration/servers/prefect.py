@@ -27,11 +27,11 @@ _PATH = "/api"
 
 @dataclass(frozen=True)
 class PrefectAccess:
-    """A Prefect API and the login it asks for.
+    """A Prefect API and its login.
 
     Attributes:
-        url: Its URL, without a `/` at the end.
-        auth_string: `user:password` for it; None where Prefect's own settings hold the credentials, or it needs none.
+        url: Its URL, without a trailing `/`.
+        auth_string: Its `user:password`. None if Prefect's own settings hold the credentials, or if it needs none.
     """
 
     url: str
@@ -39,18 +39,18 @@ class PrefectAccess:
 
 
 def configured(settings: Settings) -> PrefectAccess | None:
-    """Return the Prefect API the user named: by PREFECT_API_URL, by `.env`, or by Prefect's own profile.
+    """Return the Prefect API that the user configured by PREFECT_API_URL, by `.env` or by Prefect's own profile.
 
     Raises:
         UsageError: Prefect's own settings are invalid.
     """
-    ours = settings.prefect
-    access = PrefectAccess(ours.api_url, ours.api_auth_string) if ours.api_url else _profile()
+    named = settings.prefect
+    access = PrefectAccess(named.api_url, named.api_auth_string) if named.api_url else _profile()
     return PrefectAccess(access.url.rstrip("/"), access.auth_string) if access else None
 
 
 def read_login(data: Path) -> SecretStr | None:
-    """Return the auth string of the local server with its data in this folder; None if it was started without one.
+    """Return the auth string of the local server with this data folder; None if it was started without one.
 
     Raises:
         ServerFailed: The file is damaged or may not be read.
@@ -70,7 +70,9 @@ def read_login(data: Path) -> SecretStr | None:
 
 
 def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
-    """Say how to run Prefect's server on a given port, with its database and its login in the folder `data`.
+    """Prepare a run of Prefect's server with its database and its login in the folder `data`.
+
+    Return a function from a port to the command to run.
 
     Raises:
         ServerFailed: The login is damaged or may not be read.
@@ -88,13 +90,13 @@ def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], L
 
 
 def _environment(data: Path, port: int, login: str) -> dict[str, str]:
-    # A profile, a database or an API key of the user's is meant for another server.
+    # The user's profile, database or API key is meant for another server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     return kept | {
         "PREFECT_HOME": str(data),
-        # Where the pages look for the API.
+        # The address that the web pages use for the API.
         "PREFECT_API_URL": f"http://{HOST}:{port}{_PATH}",
-        # Without a login every user of this machine, and every page in a browser on it, could run code by this API.
+        # Without a login every user of this machine, and every web page open on it, could run code through this API.
         "PREFECT_SERVER_API_AUTH_STRING": login,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -109,7 +111,7 @@ def _login_file(data: Path) -> Path:
 
 def _profile() -> PrefectAccess | None:
     try:
-        # 0.8 s, which only the commands pay that ask for Prefect.
+        # This import takes 0.8 s, so only the commands that use Prefect pay for it.
         from prefect.settings import get_current_settings
 
         api = get_current_settings().api

@@ -1,4 +1,4 @@
-"""Background processes that outlive the command that started them, known by their pid files."""
+"""Background processes that outlive the command that started them, identified by pid files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _KILL_WAIT = 5.0
 
 @dataclass(frozen=True)
 class Process:
-    """A background process, as its pid file tells.
+    """A background process, as recorded in its pid file.
 
     Attributes:
-        pid: Its process id, which the system may have given to another process since.
-        created: When it was created, in seconds; together with `pid` it is never re-used.
-        port: The port on 127.0.0.1 it was told to listen on.
-        url: Where it serves.
+        pid: Its process id. The system may have given it to another process since.
+        created: Its creation time in seconds. The pair of `pid` and `created` is never reused.
+        port: The port on 127.0.0.1 that it was started for.
+        url: The URL that it serves.
     """
 
     pid: int
@@ -37,10 +37,10 @@ class Process:
 
 
 def read(pid_file: Path) -> Process | None:
-    """The process the pid file tells of, alive or not; None without one, or with one that is no pid file.
+    """Return the process recorded in the pid file, alive or not; None if the file is missing or invalid.
 
     Raises:
-        ServerFailed: It may not be read.
+        ServerFailed: The file may not be read.
     """
     try:
         return Process(**json.loads(pid_file.read_bytes()))
@@ -54,7 +54,7 @@ def read(pid_file: Path) -> Process | None:
 
 
 def running(pid_file: Path) -> Process | None:
-    """The process the pid file tells of, if it lives."""
+    """Return the process recorded in the pid file if it is alive."""
     process = read(pid_file)
     return process if process and _alive(process) else None
 
@@ -62,16 +62,16 @@ def running(pid_file: Path) -> Process | None:
 def start(
     command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, pid_file: Path, port: int, url: str
 ) -> Process:
-    """Start `command` in a session of its own and write its pid file; the log of the start before is kept as `.old`.
+    """Start `command` in its own session and write its pid file. The log of the previous start is kept as `.old`.
 
     Args:
-        command: The program and its arguments; nothing secret, everyone on the machine can read them.
-        env: The whole environment.
-        cwd: Its working folder.
-        log: Takes its output, readable by its owner only.
-        pid_file: Where its identity is kept.
-        port: The port its arguments or its settings tell it to listen on.
-        url: Where it will serve.
+        command: The program and its arguments. All users of the machine can read them, so they must contain no secret.
+        env: The complete environment.
+        cwd: Its working directory.
+        log: Takes its output. Only its owner can read it.
+        pid_file: Takes the identity of the process.
+        port: The port set in its arguments or its settings.
+        url: The URL that it will serve.
 
     Raises:
         ServerFailed: The program cannot be run.
@@ -101,16 +101,16 @@ def start(
         child.kill()
         child.wait()
         raise
-    # It is to outlive this process: without a return code, Popen would warn that nobody waited for it.
+    # The child outlives this process. Without a return code, Popen would warn that nothing waited for it.
     child.returncode = 0
     return process
 
 
 def stop(process: Process, grace: float) -> None:
-    """End the process and its children: ask it, wait up to `grace` seconds, then kill what is left.
+    """Stop the process and its children: terminate it, wait up to `grace` seconds, then kill what is left.
 
     Raises:
-        ServerFailed: It may not be stopped by this user, or does not die.
+        ServerFailed: This user may not stop it, or it does not end.
     """
     try:
         if _alive(process):
@@ -125,14 +125,14 @@ def stop(process: Process, grace: float) -> None:
 
 
 def end(parent: psutil.Process, grace: float) -> None:
-    """End `parent` and its children as `stop` does.
+    """Stop `parent` and its children as `stop` does.
 
     Raises:
-        psutil.Error: It is gone already, may not be signalled, or does not die.
+        psutil.Error: It has ended already, may not be signalled, or does not end.
     """
     family = [parent, *parent.children(recursive=True)]
     parent.terminate()
-    # A server ends its children before itself; what is left when it has gone, or will not go, has nobody to end it.
+    # A server stops its children before it ends itself. Children that are left afterwards have to be killed.
     _survivors([parent], grace)
     for process in _survivors(family, 0):
         with suppress(psutil.NoSuchProcess):
@@ -142,7 +142,7 @@ def end(parent: psutil.Process, grace: float) -> None:
 
 
 def listens(process: Process) -> bool:
-    """Whether this process or a child of it listens on its port; another one may have taken that port."""
+    """Return whether this process or a child of it listens on its port. Another program may have taken that port."""
     try:
         parent = psutil.Process(process.pid)
         return any(
@@ -153,26 +153,26 @@ def listens(process: Process) -> bool:
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
-        # Where a system hides it, the health check alone must do.
+        # Some systems hide this. The health check alone must do then.
         return True
 
 
 def old_log(log: Path) -> Path:
-    """Where the log of the start before is kept."""
+    """Return the path of the log of the previous start."""
     return log.with_name(f"{log.name}.old")
 
 
 def _alive(process: Process) -> bool:
     try:
         found = psutil.Process(process.pid)
-        # A tick is 0.01 s; no system gives a pid out again within a tenth of a second.
+        # A tick is 0.01 s. No system reuses a pid within a tenth of a second.
         return abs(_created(found) - process.created) < 0.1 and not _is_zombie(found)
     except psutil.NoSuchProcess:
         return False
 
 
 def _created(process: psutil.Process) -> float:
-    # On Linux psutil adds the boot time, which moves when the clock is set: a server would seem gone.
+    # On Linux psutil adds the boot time, which changes when the clock is set: a server would seem to have ended.
     return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0)
 
 
@@ -180,7 +180,7 @@ def _survivors(processes: Sequence[psutil.Process], timeout: float) -> list[psut
     deadline = time.monotonic() + timeout
     while True:
         _, left = psutil.wait_procs(processes, timeout=0)
-        # In a container whose first process collects no children, the dead stay zombies.
+        # In a container whose first process reaps no children, ended processes stay zombies.
         left = [process for process in left if not _is_zombie(process)]
         if not left or time.monotonic() >= deadline:
             return left

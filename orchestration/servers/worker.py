@@ -20,14 +20,14 @@ POOL = "etl-pool"
 
 
 def kind_for(access: PrefectAccess) -> Kind:
-    """Return the worker of a Prefect API."""
+    """Return the kind of server that is a worker of a Prefect API."""
 
     def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
         for folder in (data, _temporary(data)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def launch(port: int) -> Launch:
-            # Its health page tells that it polls; flow runs are processes of the same Python and environment.
+            # Its health page shows that it polls. Flow runs are processes of the same Python and environment.
             command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--with-healthcheck")
             return Launch(command, _environment(settings, data, access, port))
 
@@ -41,14 +41,15 @@ def _environment(settings: Settings, data: Path, access: PrefectAccess, port: in
         **os.environ,
         **_credentials(access),
         "PREFECT_HOME": str(data),
-        # Prefect keeps flows' code below it in a folder that, in /tmp, belongs to whoever came first.
+        # Prefect stores the code of flows in a folder below it. In /tmp, that folder belongs to the first user who
+        # creates it.
         "TMPDIR": str(_temporary(data)),
         "PREFECT_API_URL": access.url,
         "PREFECT_WORKER_WEBSERVER_HOST": HOST,
         "PREFECT_WORKER_WEBSERVER_PORT": str(port),
-        # It looks for scheduled runs this often; 10 s is for fleets.
+        # The poll interval for scheduled runs. The default of 10 s is meant for many workers.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
-        # A run begins in a folder of its own.
+        # A flow run starts in a folder of its own.
         "ELT_PROJECT_DIR": str(settings.project_dir),
         "ELT_STATE_DIR": str(settings.state_dir),
         "DO_NOT_TRACK": "1",
@@ -61,7 +62,7 @@ def _temporary(data: Path) -> Path:
 
 
 def _credentials(access: PrefectAccess) -> dict[str, str]:
-    """Return what the API asks for: with a home of its own the worker does not see the user's profile."""
+    """Return the API's credentials. With its own PREFECT_HOME the worker does not see the user's profile."""
     from prefect.settings import get_current_settings
 
     api = get_current_settings().api
