@@ -1,4 +1,4 @@
-"""One dbt build in this process: a date, from raw pages to curated rows, or the marts, from all that is published."""
+"""Run one dbt build in this process: a date from raw pages to curated rows, or the marts from all published dates."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _DRIFT_NAMES = 20
 
 @dataclass(frozen=True)
 class Engine:
-    """What DuckDB may use.
+    """Resources that DuckDB may use.
 
     Attributes:
-        directory: Takes its extensions; what a run spills goes to its work folder.
-        memory: Its limit, such as `2GB`.
-        threads: How many; the bytes written do not depend on it.
+        directory: The folder of its extensions. A run spills to its work directory instead.
+        memory: Its memory limit, such as `2GB`.
+        threads: Its number of threads. The bytes written do not depend on it.
     """
 
     directory: Path
@@ -47,7 +47,7 @@ _LOCAL = Gateway(endpoint="localhost:0", use_ssl=False, access_key="none", secre
 
 
 def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path | None = None) -> dict[str, str]:
-    """The variables the dbt profile asks for; with no gateway, roots have to be local folders."""
+    """Return the variables that the dbt profile reads. Without a gateway, roots must be local folders."""
     gateway = gateway or _LOCAL
     return {
         "ELT_RUN_FILE": str(run_file or ""),
@@ -58,7 +58,7 @@ def environment(engine: Engine, gateway: Gateway | None = None, run_file: Path |
         "DBT_ENV_SECRET_LAKEFS_SECRET_KEY": gateway.secret_key,
         "ELT_HTTPFS_EXTENSION": str(httpfs_extension()),
         "ELT_DUCKDB_DIR": str(engine.directory),
-        # A run's own: two engines would write each other's temporary files.
+        # Each run needs its own: two engines would overwrite each other's temporary files.
         "ELT_DUCKDB_TEMP": str((run_file.parent if run_file else engine.directory) / "temp"),
         "ELT_DUCKDB_MEMORY": engine.memory,
         "ELT_DUCKDB_THREADS": str(engine.threads),
@@ -76,21 +76,22 @@ def build(
     task_runs: bool = False,
     report: Report = silent,
 ) -> BuildResult:
-    """Build and test with dbt, and say what came of it; failed data is in the result, not raised.
+    """Build and test with dbt, and return the results. Failed data is part of the result and raises no error.
 
     Args:
         run: What to read and where to write.
-        manifest: Of `project`'s target, from `load_manifest`; may serve any number of runs.
-        project: Its work folder takes this run's run file, target and log folders.
-        selector: What to build.
-        engine: What DuckDB may use.
-        gateway: Where `s3://` roots are.
-        task_runs: See `dbt_session.invoke`.
-        report: Takes dbt's lines.
+        manifest: The manifest of `project`'s target, from `load_manifest`. It may serve any number of runs.
+        project: The project. Its work directory takes this run's run file, target and log folders.
+        selector: The dbt selector of what to build.
+        engine: Resources that DuckDB may use.
+        gateway: The gateway for `s3://` roots.
+        task_runs: See `session.invoke`.
+        report: Takes dbt's log lines.
 
     Raises:
         UsageError: `run` has no list of pages for a source table that is read.
-        PlatformFailed: dbt itself failed, or another build is under way in this process.
+        PlatformFailed: dbt itself failed, or another build is in progress in this process.
+        SpoolFailed: The run file or dbt's files could not be written.
     """
     models = models_of(manifest, selector)
     if unnamed := _sources_of(manifest, models) - run.raw.keys():
@@ -136,7 +137,7 @@ def _node_result(result: Any) -> NodeResult:
         status=str(result.status),
         failures=result.failures,
         seconds=round(result.execution_time, 3),
-        # Of any size, and searched by patterns.
+        # Cut, because a message may have any size and is searched with patterns.
         message=(result.message or "")[:TEXT_LIMIT],
     )
 
@@ -155,7 +156,7 @@ def _cut(row: Row) -> Row:
 
 
 def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
-    """By key the rows of each Parquet file that was written, as it reads now."""
+    """Return the rows of each written Parquet file by key, counted from the file."""
     return {
         key: query(f"select count(*) as n from {manifest.nodes[unique_id].relation_name}")[0]["n"]  # noqa: S608
         for key, unique_id in published.items()
@@ -164,7 +165,7 @@ def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> 
 
 
 def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccounting]:
-    """By table, from each `<table>_accounting` model that was built."""
+    """Return the accounting of each table whose `<table>_accounting` model was built."""
     tables = {}
     for unique_id in sorted(built):
         node: Any = manifest.nodes[unique_id]
@@ -176,7 +177,7 @@ def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccountin
 
 
 def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str, int]]:
-    """By table, the one row of each `<table>_across_dates` model that was built."""
+    """Return the single row of each `<table>_across_dates` model that was built, by table."""
     counted = (manifest.nodes[unique_id] for unique_id in sorted(built))
     return {
         node.name.removesuffix(_ACROSS_DATES): query(f"select * from {node.relation_name}")[0]  # noqa: S608
@@ -211,9 +212,9 @@ def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
 
 
 def _names(accounting: str, part: str, limit: int | None = None) -> dict[str, int]:
-    """Rows by name within a part, highest counts first; at most `limit` names, long ones cut.
+    """Return the rows by name within a part, highest counts first: at most `limit` names, long ones cut.
 
-    Names come from the data, any number of any length: DuckDB cuts them before they are fetched.
+    Names come from the data, in any number and of any length. DuckDB cuts them before they are fetched.
     """
     rows = query(
         f"""
@@ -237,7 +238,7 @@ def _names(accounting: str, part: str, limit: int | None = None) -> dict[str, in
 
 
 def _rejects(rejected: str) -> dict[str, tuple[Row, ...]]:
-    """By reason the first rejected rows, by page and record."""
+    """Return the first rejected rows by reason, ordered by page and record."""
     numbered = f"select *, row_number() over (partition by reason order by page, record) as n from {rejected}"  # noqa: S608
     rows = query(
         f"select reason, page, left(record, {LINE_LIMIT + 1}) as record from ({numbered}) as numbered "  # noqa: S608

@@ -1,7 +1,7 @@
-"""The dbt docs as one static page: `python -m orchestration.dbt_runner.docs`, which is what `make docs` runs.
+"""Write the dbt docs as one static page: `python -m orchestration.dbt_runner.docs`, which `make docs` runs.
 
-Types and rows in it are those of the raw sample, built first: in a database and a lake folder of the docs' own, so that
-an analyst may have `dev.duckdb` open, or build, meanwhile.
+Its types and rows are those of the raw sample, which is built first. The build uses its own database and lake folder,
+so an analyst may have `dev.duckdb` open, or build, at the same time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def write_docs(project_dir: Path, folder: Path, report: Report = silent) -> Path
     Raises:
         UsageError: There is no raw sample.
         PlatformFailed: dbt could not build the sample, or describe what it built.
-        SpoolFailed: The disk did not take the files.
+        SpoolFailed: The files could not be written.
     """
     work = folder / "build"
     run_file, page = work / "run.json", folder / "index.html"
@@ -56,7 +56,7 @@ def write_docs(project_dir: Path, folder: Path, report: Report = silent) -> Path
 
 
 def _sample_in(work: Path, project_dir: Path) -> RunFile:
-    """The build of target dev, moved below `work`: one date, whatever else the analyst has built."""
+    """Return the build of target dev, moved below `work`. It covers one date, whatever else the analyst has built."""
     run = sample_run("", project_dir)
     lake = str(work / "lake")
     published = {table: [keys.curated(table, run.execution_date)] for table in run.published}
@@ -64,7 +64,7 @@ def _sample_in(work: Path, project_dir: Path) -> RunFile:
 
 
 def main() -> int:
-    """Write the page of this project to `target/docs`, and say where it is."""
+    """Write the page of this project to `target/docs`, and print its path."""
     try:
         page = write_docs(PROJECT_DIR, PROJECT_DIR / "target" / "docs", lambda line: print(line, file=sys.stderr))
     except IngestCleanError as error:

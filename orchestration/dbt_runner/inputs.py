@@ -1,4 +1,4 @@
-"""What one dbt build reads and where it writes: of a run, of a sandbox, or of the raw sample on target dev."""
+"""Inputs and outputs of one dbt build: of a run, of a sandbox, or of the raw sample on target dev."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from orchestration.lake import keys
 
 SANDBOX_FILE = "sandbox.json"
 
-# DuckDB reads no empty list of files; a file of no bytes holds no record in any form.
+# DuckDB rejects an empty list of files. An empty file holds no record in any form.
 _NO_PAGES = Path(__file__).with_name("no_pages.json")
 
 
 @dataclass(frozen=True)
 class RunFile:
-    """What one build reads and where it writes; lists of keys always, never patterns.
+    """What one build reads and where it writes. Inputs are always lists of keys, never patterns.
 
     Attributes:
         execution_date: ISO date; empty for the marts, which have none.
-        lake_root: URI or folder that outputs go below.
-        raw_root: URI or folder that raw pages lie below; on the lake a commit, so that they cannot change.
-        raw: By `<source>.<table>` the keys of its pages below `raw_root`.
-        published_root: URI or folder that published Parquet lies below.
-        published: By table the keys of its Parquet below `published_root`, of all published dates.
+        lake_root: URI or folder that outputs are written below.
+        raw_root: URI or folder of the raw pages; on the lake a commit, so that they cannot change.
+        raw: The keys of each table's pages below `raw_root`, by `<source>.<table>`.
+        published_root: URI or folder of the published Parquet.
+        published: The keys of each table's Parquet below `published_root`, of all published dates, by table.
     """
 
     execution_date: str
@@ -39,14 +39,14 @@ class RunFile:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What dbt needs to know of a sandbox: the content of its file.
+    """What dbt needs to know about a sandbox: the content of its file.
 
     Attributes:
-        repository: On lakeFS.
-        branch: The sandbox's own.
-        base: The commit of `main` that it was cut from; raw is read there.
-        raw: By date, by `<source>.<table>`, the keys of the raw pages.
-        published: By table the keys of its Parquet, of all published dates.
+        repository: The lakeFS repository.
+        branch: The sandbox's branch.
+        base: The commit of `main` that the branch was cut from. Raw is read there.
+        raw: The keys of the raw pages, by date and `<source>.<table>`.
+        published: The keys of each table's Parquet of all published dates, by table.
     """
 
     repository: str
@@ -56,10 +56,12 @@ class Sandbox:
     published: Mapping[str, Sequence[str]]
 
     def run_of(self, date: str) -> RunFile:
-        """The build of a published date, the latest if `date` is empty: reads raw of the base, writes the branch.
+        """Return the build of a published date, which reads raw of the base and writes to the branch.
+
+        An empty `date` selects the latest date.
 
         Raises:
-            UsageError: The date is not published there.
+            UsageError: The sandbox has no such date.
         """
         dates = sorted(self.raw)
         if date and date not in self.raw:
@@ -74,10 +76,10 @@ class Sandbox:
 
 
 def open_sandbox(folder: Path) -> Sandbox:
-    """The sandbox whose folder this is.
+    """Return the sandbox of a folder.
 
     Raises:
-        UsageError: It is no sandbox's.
+        UsageError: The folder is not a sandbox's.
     """
     try:
         return Sandbox(**json.loads((folder / SANDBOX_FILE).read_text(encoding="utf-8")))
@@ -88,8 +90,10 @@ def open_sandbox(folder: Path) -> Sandbox:
 
 
 def sample_run(date: str, project_dir: Path) -> RunFile:
-    """The build that reads all pages of `date`, the latest if it is empty, of the project's raw sample and writes below
-    `.elt/dev`, where what was built before counts as published.
+    """Return the build of one date of the project's raw sample, which writes below `.elt/dev`.
+
+    It reads all pages of `date`, or of the latest date if that is empty. Earlier builds in `.elt/dev` count as
+    published.
 
     Raises:
         UsageError: The sample has no page of that date.
@@ -116,7 +120,7 @@ def sample_run(date: str, project_dir: Path) -> RunFile:
 
 
 def variables(run: RunFile) -> dict[str, str | list[str]]:
-    """The DuckDB variables that describe a build."""
+    """Return the DuckDB variables that describe a build."""
     raw_root, published_root = run.raw_root.rstrip("/"), run.published_root.rstrip("/")
     named: dict[str, str | list[str]] = {
         "lake_root": run.lake_root.rstrip("/"),

@@ -1,7 +1,7 @@
-"""The parsed dbt project: saved per target, used again as long as nothing it came from changed.
+"""The parsed dbt project: saved per target, and reused until a file it was parsed from changes.
 
-A run's place and pages reach SQL as DuckDB variables, so one manifest serves all runs of a target. The database's name
-is baked in at parse, so two targets need two.
+A run's roots and pages reach SQL as DuckDB variables, so one manifest serves all runs of a target. Parsing stores the
+database's name in the manifest, so two targets need two manifests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 DATE_SELECTOR, MARTS_SELECTOR = "date", "marts"
-"""The selectors of selectors.yml: what a date's run builds, and what the marts' does."""
+"""The selectors of selectors.yml: what a run of a date builds, and what a run of the marts builds."""
 
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/**/*", "macros/**/*", "tests/data/**/*")
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
@@ -32,17 +32,17 @@ _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 def load_manifest(
     project: Project, *, state_dir: Path, environment: Mapping[str, str], report: Report = silent
 ) -> Manifest:
-    """The manifest of `project`, from `state_dir` if it was parsed before, else parsed (about 2 s) and saved there.
+    """Return the manifest of `project`, saved in `state_dir` or parsed (about 2 s) and saved there.
 
     Args:
         project: Project, target and a folder for dbt's files.
-        state_dir: Holds `dbt/manifest-<target>-<digest>.msgpack`, written whole or not at all.
-        environment: What the profile asks for; values do not enter the manifest, but the database's name does.
-        report: Takes dbt's lines.
+        state_dir: Holds `dbt/manifest-<target>-<digest>.msgpack`, which is written atomically.
+        environment: The variables that the profile reads. Only the database's name enters the manifest.
+        report: Takes dbt's log lines.
 
     Raises:
         UsageError: The project does not parse; dbt's message is the cause.
-        SpoolFailed: The disk did not take dbt's files.
+        SpoolFailed: dbt's files could not be written.
     """
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
@@ -67,7 +67,7 @@ def load_manifest(
 
 
 def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:
-    """The unique ids of the models that a run builds: those in the folders that its selector names."""
+    """Return the unique ids of the models that a run builds: those in the folders that its selector names."""
     described: Any = manifest.selectors[selector]
     folders = tuple(part["value"] for part in described["definition"]["union"] if part.get("method") == "path")
     models = (node for name, node in manifest.nodes.items() if name.startswith("model."))
@@ -75,7 +75,7 @@ def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:
 
 
 def published_models(manifest: Manifest, selector: str, execution_date: str = "") -> dict[str, str]:
-    """The unique ids of the models whose Parquet a run writes, by the key it goes to; marts' keys have no date."""
+    """Return the unique ids of the models whose Parquet a run writes, by key. Keys of marts have no date."""
     found: dict[str, str] = {}
     for unique_id in models_of(manifest, selector):
         node: Any = manifest.nodes[unique_id]
@@ -86,12 +86,14 @@ def published_models(manifest: Manifest, selector: str, execution_date: str = ""
 
 
 def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
-    """SHA-256 of the SQL of `models` (unique ids), of each macro of ours they use, however indirectly, and of what
-    their sources declare: how pages are read, which rows and days are acceptable.
+    """Return the SHA-256 of the code that decides what happens to a run's rows.
 
-    Tool versions and descriptions do not enter: runs with equal digests did the same to their rows.
+    It covers the SQL of `models` (unique ids), each macro of this project that they use, directly or indirectly, and
+    the declarations of their sources: how pages are read, and which rows and days are acceptable.
+
+    Tool versions and descriptions are not included. Runs with equal digests treated their rows alike.
     """
-    ours = manifest.metadata.project_name
+    project = manifest.metadata.project_name
     code: dict[str, Any] = {}
     waiting: list[str] = []
     for unique_id in models:
@@ -99,12 +101,12 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
         code[unique_id] = node.raw_code
         code |= {name: _declared(manifest.sources[name]) for name in node.depends_on.nodes if name in manifest.sources}
         waiting += node.depends_on.macros
-        # dbt lists no macro for the materialization itself.
-        waiting += [name for name in manifest.macros if name.startswith(_materialization(ours, node))]
+        # dbt does not list the macro of the materialization itself.
+        waiting += [name for name in manifest.macros if name.startswith(_materialization(project, node))]
     while waiting:
         name = waiting.pop()
         macro = manifest.macros.get(name)
-        if macro is None or macro.package_name != ours or name in code:
+        if macro is None or macro.package_name != project or name in code:
             continue
         code[name] = macro.macro_sql
         waiting += macro.depends_on.macros
@@ -120,7 +122,10 @@ def _materialization(package: str | None, node: Any) -> str:
 
 
 def _project_digest(project: Project, database: str) -> str:
-    """SHA-256 of all that parsing reads: files by path and content, the target, the database's name, the parsers."""
+    """Return the SHA-256 of everything that parsing reads.
+
+    It covers the files by path and content, the target, the database's name and the versions of the parsers.
+    """
     digest = hashlib.sha256()
     for part in (project.target, database, *(f"{name} {version(name)}" for name in _PARSERS)):
         digest.update(f"{part}\0".encode())

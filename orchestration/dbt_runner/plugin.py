@@ -1,10 +1,16 @@
-"""What a dbt-duckdb profile loads so that a build's place and inputs reach SQL as DuckDB variables.
+"""dbt-duckdb plugin: passes a build's roots and inputs to SQL as DuckDB variables.
 
-Variables, set on every cursor, keep the parsed manifest the same for all builds: `lake_root` (where outputs go, no
-trailing slash), `lake_date`, `raw_root` (URI prefix of the raw pages), `raw_<source>__<table>` (raw pages of a table),
-and `published_<table>` (its Parquet of all published dates). They come from the run file (`dbt_runner.inputs`), on
-target `dev` from the raw sample and what was built from it, on target `sandbox` from the sandbox's folder.
-`source_problem` tells dbt's on-run-start what is wrong with a source's YAML.
+Variables are set on every cursor, so the parsed manifest is the same for all builds:
+
+lake_root                the root of outputs, without a trailing slash
+lake_date                the date
+raw_root                 the URI prefix of the raw pages
+raw_<source>__<table>    the raw pages of a table
+published_<table>        the Parquet of a table, of all published dates
+source_problem           an error in a source's YAML, for dbt's on-run-start
+
+The values come from the run file (`dbt_runner.inputs`). On target `dev` they come from the raw sample and what was
+built from it, on target `sandbox` from the sandbox's folder.
 """
 
 from __future__ import annotations
@@ -34,7 +40,7 @@ _LOCKED = re.compile(r'set lock on file "(?P<file>[^"]+)": Conflicting lock is h
 
 
 def _require_no_retry() -> None:
-    # dbt tells the plugin the command that it repeats, and not that it repeats it.
+    # dbt passes the plugin the repeated command, and not the fact that it is repeated.
     if "retry" in sys.argv and not {"build", "run", "test", "show", "compile", "seed", "snapshot"} & set(sys.argv):
         raise UsageError("dbt retry would leave a lake half of one build and half of another", remedy="dbt build")
 
@@ -47,19 +53,20 @@ def _declared(project_dir: Path) -> tuple[Sequence[Table], str]:
 
 
 def set_statement(name: str, value: str | Sequence[str]) -> str:
-    """The statement that sets one variable on one cursor."""
+    """Return the statement that sets one variable on one cursor."""
     text = literal(value) if isinstance(value, str) else literals(value)
     return f"set variable {identifier(name)} = {text}"
 
 
 class Plugin(BasePlugin):
-    """Sets a build's variables on each cursor, opens a sandbox's lake, makes the folders of one that is local.
+    """Sets a build's variables on each cursor, opens a sandbox's lake and creates the folders of a local lake.
 
-    Its configuration names the `run_file`; else the `sandbox`'s folder, or with none the raw sample, and the `date`.
+    Its configuration gives a `run_file`. Otherwise it gives a `date`, and the folder of a `sandbox` or none for the raw
+    sample.
     """
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Read once what is to be built; cursors follow in many threads."""
+        """Read the build's inputs once. Cursors follow in many threads."""
         project_dir = Path(str(get_flags().PROJECT_DIR)).resolve()  # type: ignore[no-untyped-call]
         date = str(plugin_config.get("date", ""))
         self._sandbox = bool(plugin_config.get("sandbox"))
@@ -79,7 +86,7 @@ class Plugin(BasePlugin):
         self._statements = [set_statement(name, value) for name, value in named.items()]
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """Say who holds the database's file, before dbt fails on it with a traceback."""
+        """Report which process holds the database file, before dbt fails on it with a traceback."""
         try:
             duckdb.connect(creds.path, config=config).close()
         except duckdb.IOException as error:
@@ -92,7 +99,7 @@ class Plugin(BasePlugin):
             ) from error
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Open the lake with the keys that `elt` uses: a sandbox's user sets them once."""
+        """Open the lake of a sandbox with the keys that `elt` uses, so that its user configures them once."""
         if self._sandbox:
             from orchestration.endpoints import open_lake
             from orchestration.settings import read_settings
@@ -103,12 +110,12 @@ class Plugin(BasePlugin):
                 raise DbtRuntimeError(error.describe()) from error
 
     def configure_cursor(self, cursor: Any) -> None:
-        """Set the variables: they belong to a cursor, not to the database."""
+        """Set the variables. They belong to a cursor, not to the database."""
         for statement in self._statements:
             cursor.execute(statement)
 
     def store(self, target_config: TargetConfig) -> None:
-        """Make the folder that `external` is about to write into; an object store has none."""
+        """Create the folder that `external` is about to write to. An object store has no folders."""
         location = target_config.location
         if location and "://" not in location.path:
             Path(location.path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a dbt build did, as data, and which outcome it stands for."""
+"""The results of a dbt build as data, and the outcome that they imply."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 MESSAGE_LIMIT = 1_000
 """Characters shown of one node's message."""
 
-# DuckDB has no code for these: its wording is the only sign, held by a test.
+# DuckDB has no error codes for these, so its wording is matched. A test checks the wording.
 _BODY_FAULTS = (
     re.compile(r'(?P<what>Malformed JSON) in file "(?P<uri>[^"]+)", (?P<where>at byte \d+ in \S+ \d+: [^.\n]*)'),
     re.compile(r'(?P<what>No list ".+") in file "(?P<uri>[^"]+)"'),
@@ -26,7 +26,7 @@ _BODY_FAULTS = (
     re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
     re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),
 )
-# The same of what DuckDB and lakeFS's gateway say: a sign, what it means, and the remedy.
+# The same for messages of DuckDB and lakeFS's gateway: a pattern, its meaning and the remedy.
 _PLATFORM_FAULTS = (
     (
         re.compile(r"RequestTimeTooSkewed[^\n]*|AccessDenied: Request is not valid yet"),
@@ -57,20 +57,20 @@ _PLATFORM_FAULTS = (
 )
 _TOO_LARGE = "maximum_object_size"
 _REMEDY = "_remedy"
-"""The column of a failing row with what to do about it; no column of a table begins with an underscore."""
+"""The column of a failing row with its remedy. No column of a table begins with an underscore."""
 _CONTRACT = "This model has an enforced contract"
 
 
 @dataclass(frozen=True)
 class NodeResult:
-    """One node dbt dealt with.
+    """The result of one dbt node.
 
     Attributes:
-        unique_id: dbt's name for it.
-        kind: What it is.
-        status: dbt's word: success, pass, warn, fail, error, skipped.
-        failures: Rows a test returned, else None.
-        seconds: How long it took.
+        unique_id: dbt's id of the node.
+        kind: The kind of node.
+        status: dbt's status: success, pass, warn, fail, error, skipped.
+        failures: Rows that a test returned, else None.
+        seconds: Its duration.
         message: dbt's message, often empty.
     """
 
@@ -83,7 +83,7 @@ class NodeResult:
 
     @property
     def name(self) -> str:
-        """The part of the id people use."""
+        """Return the readable part of the id."""
         return self.unique_id.split(".")[2]
 
 
@@ -100,22 +100,22 @@ class FailedTest:
 
 @dataclass(frozen=True)
 class TableAccounting:
-    """Where one table's raw rows of the date went, in rows.
+    """What happened to one table's raw rows of the date. Counts are in rows unless stated.
 
     Attributes:
-        raw: Records in the raw pages, counted apart from the rest.
-        curated: Rows published.
-        identical: Rows like another in every column.
-        conflicting: Rows that differ from the one kept under their key.
+        raw: Records in the raw pages, counted independently.
+        curated: Published rows.
+        identical: Rows equal to another one in every column.
+        conflicting: Rows that differ from the kept row of the same key.
         accepted_keys: Distinct keys of the rows that were not rejected.
         curated_keys: Distinct keys of the published rows.
         rejected: Rows by reject reason.
         drift: Records by undeclared (or repeated) field: the most frequent ones, long names cut.
-        missing: Records by declared field they lack.
+        missing: Records by declared field that they lack.
         conflicting_keys: Some keys of conflicting rows, long ones cut.
-        rejects: By reason some rejected rows, each with `page` and the beginning of `record`.
-        drift_fields: How many undeclared fields there are in all; `drift` has at least all where it is less.
-        conflicting_key_count: How many keys have conflicting rows; likewise.
+        rejects: Some rejected rows by reason, each with `page` and the beginning of `record`.
+        drift_fields: The total number of undeclared fields. If it is lower than the number in `drift`, that one counts.
+        conflicting_key_count: The total number of keys with conflicting rows; likewise.
     """
 
     raw: int
@@ -134,28 +134,28 @@ class TableAccounting:
 
     @property
     def undeclared(self) -> int:
-        """How many undeclared fields the records have."""
+        """Return the number of undeclared fields in the records."""
         return max(self.drift_fields, len(self.drift))
 
     @property
     def closes(self) -> bool:
-        """Whether every raw row is accounted for, and every key accepted is published exactly once."""
+        """Return whether every raw row is accounted for and every accepted key is published exactly once."""
         accounted = self.curated + self.identical + self.conflicting + sum(self.rejected.values())
         return self.raw == accounted and self.curated == self.curated_keys == self.accepted_keys
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """One dbt build.
+    """The result of one dbt build.
 
     Attributes:
-        nodes: Every node, in the order dbt finished them.
-        failed_tests: Data tests that failed or warned, with examples.
-        accounting: By table, for tables whose accounting was reached.
-        across_dates: By table what became of its published rows where many dates are read as one.
-        rows: Rows of each Parquet file written, by its key below the lake's root.
-        versions: Of dbt-core, dbt-duckdb and duckdb.
-        raw_root: What pages lie below; it turns up in dbt's messages.
+        nodes: Every node, in the order in which dbt finished them.
+        failed_tests: Data tests that failed or warned, with example rows.
+        accounting: The accounting by table, for tables whose accounting was built.
+        across_dates: By table, how many of its published rows are kept and how many repeated over all dates.
+        rows: Rows of each written Parquet file, by its key below the lake's root.
+        versions: The versions of dbt-core, dbt-duckdb and duckdb.
+        raw_root: The root of the raw pages, which occurs in dbt's messages.
     """
 
     nodes: tuple[NodeResult, ...]
@@ -168,14 +168,14 @@ class BuildResult:
 
     @property
     def passed(self) -> bool:
-        """Whether everything was built and no test failed; warnings are no failures."""
+        """Return whether everything was built and no test failed. Warnings are not failures."""
         return self.failure() is None
 
     def failure(self) -> IngestCleanError | None:
-        """The error this build stands for, or None.
+        """Return the error that this build implies, or None.
 
-        A page that is no JSON comes first: it is why the rest failed. A platform that failed comes before failed data,
-        which was then not judged as a whole.
+        A malformed page comes first, because it causes the other failures. A platform failure comes before failed data,
+        since the data was then not tested completely.
         """
         broken = [node for node in self.nodes if node.status in ("error", "runtime error", "fail")]
         for node in broken:
@@ -193,19 +193,22 @@ class BuildResult:
         return None
 
     def require_passed(self) -> None:
-        """Raise the error this build stands for.
+        """Raise the error that this build implies.
 
         Raises:
-            DataFailed: A data test failed or a contract broke; names each with example rows.
-            SourceBodyInvalid: A raw page is no JSON of the declared form; names page and position.
-            PlatformFailed: Anything else failed, so the data was not judged.
+            DataFailed: A data test failed or a contract broke; the message names each with example rows.
+            SourceBodyInvalid: A raw page is not JSON of the declared form; the message names page and position.
+            PlatformFailed: Anything else failed, so the data was not tested.
         """
         failure = self.failure()
         if failure:
             raise failure
 
     def notes(self) -> Iterator[str]:
-        """What a person should know of a build that passed, a line each: drift, rows left out, tests that warn."""
+        """Yield what a person should know about a build that passed, one line each.
+
+        The lines cover drift, omitted rows and tests that warn.
+        """
         for table, parts in self.accounting.items():
             yield from map(warning, _drift(table, parts))
             for reason, count in _most(parts.rejected):
@@ -231,7 +234,7 @@ class BuildResult:
             for row in rows.get(node.unique_id, ()):
                 yield f"  {_shown(row)}"
         for table, parts in self.accounting.items():
-            # A field that came under another name is most often why a declared one is missing.
+            # A declared field is most often missing because it was sent under another name.
             yield from _drift(table, parts)
             for reason, count in _most(parts.rejected):
                 yield f"{table} rejected for {one_line(reason)}: {count} of {parts.raw} rows"
@@ -241,7 +244,7 @@ class BuildResult:
 
 
 def _drift(table: str, parts: TableAccounting) -> Iterator[str]:
-    """One line on the undeclared fields of a table, if there are any."""
+    """Yield one line on a table's undeclared fields, if it has any."""
     if not parts.undeclared:
         return
     named = [(quoted(name), count) for name, count in _most(parts.drift)]
@@ -257,7 +260,7 @@ def _drift(table: str, parts: TableAccounting) -> Iterator[str]:
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The few names with the highest counts."""
+    """Return the few names with the highest counts."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
 
 
@@ -269,7 +272,7 @@ def _further_reasons(table: str, parts: TableAccounting) -> Iterator[str]:
 
 
 def _shown(row: Row) -> str:
-    """A row as one line: its text values as `repr` shows them."""
+    """Return a row as one line, with its text values as `repr` shows them."""
     shown = ", ".join(f"{column}={_value(value)}" for column, value in row.items() if column != _REMEDY)
     return one_line(shown)
 
@@ -285,17 +288,17 @@ def _data_failed(node: NodeResult) -> bool:
 
 
 def platform_fault(broken: Sequence[NodeResult]) -> PlatformFailed:
-    """The error for nodes that failed though the data was not judged, in one line where the cause is a known one."""
+    """Return the error for nodes that failed without the data being tested, as one line if the cause is known."""
     for sign, meaning, remedy in _PLATFORM_FAULTS:
         for node in broken:
             if match := sign.search(node.message):
-                said = html.unescape(match.group().strip())
-                return PlatformFailed(f"{node.name}: {meaning}: {said}", remedy=remedy)
+                excerpt = html.unescape(match.group().strip())
+                return PlatformFailed(f"{node.name}: {meaning}: {excerpt}", remedy=remedy)
     return PlatformFailed("\n".join(f"{node.name}: {shortened(node.message, MESSAGE_LIMIT)}" for node in broken))
 
 
 def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:
-    """The error for a raw page DuckDB could not read, told by its `message`, or None if that says something else."""
+    """Return the error for a raw page that DuckDB could not read, parsed from `message`; None for any other message."""
     for pattern in _BODY_FAULTS:
         match = pattern.search(message)
         if match:

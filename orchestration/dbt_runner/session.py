@@ -1,7 +1,7 @@
-"""dbt inside this process: one invocation at a time, its environment put back afterwards.
+"""Run dbt inside this process: one invocation at a time, with the environment restored afterwards.
 
-dbt's adapters, its flags and dbt-duckdb's database are global to a process: two invocations at once wrote one run's
-rows into the other's branch and called it a success. So a second one is refused; builds side by side want processes.
+dbt's adapters, its flags and dbt-duckdb's database are global to a process. Two concurrent invocations wrote one run's
+rows to the other's branch and reported success. A second one is therefore refused. Parallel builds need processes.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _ONE_AT_A_TIME = threading.Lock()
-_SPOKEN_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _TRACEBACK = "MainStackTrace"
-"""Of what ended dbt, which we raise or tell ourselves."""
+"""The event with the traceback of a failed invocation. This package raises or reports that error itself."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where dbt finds its project and leaves its files.
+    """Where dbt finds its project and writes its files.
 
     Attributes:
         project_dir: The folder of dbt_project.yml and profiles/.
         target: The profile's target.
-        work_dir: Takes this invocation's target and log folders; shared with no other.
+        work_dir: The folder of this invocation's target and log folders. No other invocation shares it.
     """
 
     project_dir: Path
@@ -47,7 +47,7 @@ class Project:
     work_dir: Path
 
     def arguments(self, command: str, *rest: str) -> list[str]:
-        """The argument list of a dbt `command` on this project."""
+        """Return the argument list of a dbt `command` on this project."""
         return [
             command,
             *rest,
@@ -62,10 +62,10 @@ class Project:
 
 @contextmanager
 def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
-    """Hold this process's one dbt session, with `environment` set for as long.
+    """Hold the only dbt session of this process, with `environment` set during it.
 
     Raises:
-        PlatformFailed: Another session is under way in this process.
+        PlatformFailed: Another session is in progress in this process.
     """
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         raise PlatformFailed(
@@ -75,12 +75,12 @@ def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
     before, loud = dict(os.environ), logging.raiseExceptions
     try:
         os.environ.update(environment)
-        # On a full disk each line of dbt's log would be a traceback on the console.
+        # On a full disk, each line of dbt's log would print a traceback.
         logging.raiseExceptions = False
         yield
     finally:
         try:
-            _let_go()
+            _release()
         finally:
             logging.raiseExceptions = loud
             os.environ.clear()
@@ -96,32 +96,32 @@ def invoke(
     task_runs: bool = False,
     report: Report = silent,
 ) -> dbtRunnerResult:
-    """Run dbt with `arguments` inside a `dbt_session` and return what dbt returns.
+    """Run dbt with `arguments` inside a `dbt_session` and return dbt's result.
 
     Args:
-        project: As `arguments` name it.
+        project: The project that `arguments` name.
         arguments: Command and options, best from `Project.arguments`.
-        manifest: Of the same target; without it dbt parses the project.
-        task_runs: Make each node a task run of the Prefect flow run we are in, at 0.18 s a node; Prefect has the log
-            lines then, not `report`.
-        report: Takes dbt's lines of level info and above.
+        manifest: The manifest of the same target. Without it dbt parses the project.
+        task_runs: Make each node a task run of the current Prefect flow run, at 0.18 s per node. Prefect gets the log
+            lines then, and `report` none.
+        report: Takes dbt's log lines of level info and above.
 
     Raises:
-        SpoolFailed: The disk did not take dbt's files.
+        SpoolFailed: dbt's files could not be written.
     """
     if task_runs:
         outcome = _with_task_runs(project, arguments, manifest)
     else:
         from dbt.cli.main import dbtRunner
 
-        # The callback has the lines, at their levels; dbt's own console would say them twice.
+        # The callback gets the lines with their levels. dbt's console output would repeat them.
         levels = ("--log-level", "none", "--log-level-file", "debug")
         outcome = dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke([*arguments, *levels])
     error = outcome.exception
     if isinstance(error, OSError):
         raise disk_failed(project.work_dir, error) from error
     if error is not None and not isinstance(error, Exception):
-        # Ctrl-C and SIGTERM, which dbt holds back like any failure.
+        # dbt returns Ctrl-C and SIGTERM like any other failure.
         raise error
     return outcome
 
@@ -131,7 +131,7 @@ def _with_task_runs(project: Project, arguments: Sequence[str], manifest: Manife
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
     from prefect_dbt.core import runner as prefect_dbt_runner
 
-    # Without a level prefect-dbt takes Prefect's own, and fails on those dbt does not know, such as WARNING.
+    # Without a level, prefect-dbt uses Prefect's own, and fails on those that dbt does not know, such as WARNING.
     settings = PrefectDbtSettings(
         project_dir=project.project_dir,
         profiles_dir=project.project_dir / "profiles",
@@ -141,17 +141,18 @@ def _with_task_runs(project: Project, arguments: Sequence[str], manifest: Manife
     runner = PrefectDbtRunner(manifest=manifest, settings=settings, raise_on_failure=False, disable_assets=True)
     errors: list[BaseException] = []
     runner.on_run_end(lambda ended: errors.append(ended.error) if ended.error else None)
-    # prefect-dbt 0.7 takes the manifest for its task runs only, and lets dbt parse the project again: 2 s of each run.
-    theirs, prefect_dbt_runner.dbtRunner = prefect_dbt_runner.dbtRunner, partial(dbtRunner, manifest)
+    # prefect-dbt 0.7 uses the manifest only for its task runs and lets dbt parse the project again, which takes 2 s
+    # per run.
+    original, prefect_dbt_runner.dbtRunner = prefect_dbt_runner.dbtRunner, partial(dbtRunner, manifest)
     try:
         outcome: dbtRunnerResult = runner.invoke(list(arguments))
     except ValueError:
-        # Its own, with no more than the words of what ended dbt.
+        # prefect-dbt's own error, which has only the text of the error that ended dbt.
         if not errors:
             raise
         return dbtRunnerResult(success=False, exception=errors[0])
     finally:
-        prefect_dbt_runner.dbtRunner = theirs
+        prefect_dbt_runner.dbtRunner = original
     return outcome
 
 
@@ -159,8 +160,8 @@ def _forward(report: Report) -> Callable[[Any], None]:
     def on_event(event: Any) -> None:
         if event.info.name == _TRACEBACK:
             return
-        level = _SPOKEN_LEVELS.get(str(getattr(event.info.level, "value", event.info.level)))
-        # One report each: what follows the first line may be foreign text, and listeners indent it.
+        level = _LEVELS.get(str(getattr(event.info.level, "value", event.info.level)))
+        # Report each message as one: its further lines may be foreign text, and the receiver indents them.
         text = "\n".join(line for line in shortened(str(event.info.msg)).split("\n") if line.strip())
         if level and text:
             report(Line(text, level))
@@ -169,10 +170,10 @@ def _forward(report: Report) -> Callable[[Any], None]:
 
 
 def query(sql: str) -> list[dict[str, Any]]:
-    """The rows of `sql` in the database dbt just used: inside its session, through its adapter.
+    """Return the rows of `sql` from the database that dbt just used. Must run inside its session, through its adapter.
 
     Raises:
-        PlatformFailed: DuckDB can't read what it has just written.
+        PlatformFailed: DuckDB cannot read what it has just written.
     """
     import duckdb
     from dbt.adapters.factory import get_adapter_by_type
@@ -188,8 +189,8 @@ def query(sql: str) -> list[dict[str, Any]]:
         raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
 
 
-def _let_go() -> None:
-    """Close what dbt leaves open: the database, which would live on with all its tables, and the log file."""
+def _release() -> None:
+    """Close what dbt leaves open: the database, which would stay in memory with all its tables, and the log file."""
     if "dbt.adapters.duckdb.connections" in sys.modules:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
@@ -201,6 +202,6 @@ def _let_go() -> None:
         log_file = logging.getLogger("file_log")
         for handler in log_file.handlers[:]:
             log_file.removeHandler(handler)
-            # On a full disk its last lines are lost, and that is all.
+            # On a full disk only the last lines of the log are lost.
             with suppress(OSError):
                 handler.close()
