@@ -1,4 +1,4 @@
-"""What an operator sees of a run, as Markdown and tables: pure functions of what the steps gave."""
+"""Artifacts of a run for operators, as Markdown and tables. All functions here are pure."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from orchestration.lake.receipt import Receipt
 
 _REASONS = 20
-"""The most reject reasons shown."""
+"""The maximum number of reject reasons shown."""
 
 
 def commit_url(endpoint: str, repository: str, commit: str) -> str:
-    """The page of a commit in lakeFS's UI."""
+    """Return the URL of a commit in lakeFS's UI."""
     return f"{endpoint.rstrip('/')}/repositories/{repository}/commits/{commit}"
 
 
 def summary(
-    title: str, told: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None = None
+    title: str, message: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None = None
 ) -> str:
-    """A run as Markdown.
+    """Return the summary of a run as Markdown.
 
     Args:
-        title: What it was about and how it ended.
-        told: The message of its final state.
+        title: The subject of the run and its outcome.
+        message: The message of its final state.
         built: What dbt built, if the run got there.
-        seconds: By step.
-        link: The commit's page.
+        seconds: The seconds of each step.
+        link: The URL of the commit's page.
     """
-    return "\n".join(_summary(title, told, built, seconds, link))
+    return "\n".join(_summary(title, message, built, seconds, link))
 
 
 def _summary(
-    title: str, told: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None
+    title: str, message: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None
 ) -> Iterator[str]:
     yield f"## {_escaped(one_line(title))}\n"
-    fence = "`" * max(4, _longest_run(told) + 1)
-    yield f"{fence}\n{shortened(told)}\n{fence}\n"
+    fence = "`" * max(4, _longest_run(message) + 1)
+    yield f"{fence}\n{shortened(message)}\n{fence}\n"
     if link:
         yield f"[The commit in lakeFS]({link})\n"
     if built and built.accounting:
@@ -75,7 +75,7 @@ def _summary(
 
 
 def dbt_table(built: BuildResult) -> list[dict[str, Any]]:
-    """dbt's nodes, those that did not go well first."""
+    """Return dbt's nodes as a table, failed and skipped ones first, then warnings."""
     order = {"success": 2, "pass": 2, "warn": 1}
     nodes = sorted(built.nodes, key=lambda node: order.get(node.status, 0))
     return [
@@ -92,7 +92,7 @@ def dbt_table(built: BuildResult) -> list[dict[str, Any]]:
 
 
 def before_and_after(former: Receipt, rows: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The curated rows of each table of a superseded date, or the rows of each mart, before and after."""
+    """Return the rows before and after of each curated table of a superseded date, or of each mart."""
     before = former.rows
     return [
         {"table": table, "rows before": before.get(table, 0), "rows after": rows.get(table, 0)}
@@ -109,13 +109,13 @@ def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
 
 
 class _Code(str):
-    """Foreign text that `quoted` has shown, for a code span: nothing in it is Markdown or HTML."""
+    """Foreign text escaped by `quoted`, to be shown as a code span. Nothing in it is read as Markdown or HTML."""
 
 
 def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    # `quoted` has doubled each backslash, so that none takes away the one before the bar.
+    # `quoted` has doubled each backslash, so that none escapes the one before the bar.
     text = " ".join(str(value).split()).replace("|", "\\|")
     if not isinstance(value, _Code):
         return _escaped(text)
@@ -128,5 +128,5 @@ def _escaped(text: str) -> str:
 
 
 def _longest_run(text: str) -> int:
-    """Return how many backticks stand together at most."""
+    """Return the length of the longest run of backticks."""
     return max(map(len, re.findall("`+", text)), default=0)

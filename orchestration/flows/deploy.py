@@ -1,4 +1,4 @@
-"""`elt deploy`: the work pool with its queues, and the deployments of prefect.yaml."""
+"""`elt deploy`: create the work pool with its queues, and the deployments of prefect.yaml."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from orchestration.progress import Report
 from orchestration.servers.worker import POOL
 
 QUEUES = {"nightly": 1, "downstream": 2, "backfill": 3}
-"""Work queues by priority, 1 is highest: backfills never delay the nightly run."""
+"""Work queues by priority (1 is highest): backfills never delay the nightly run."""
 
 
 def deploy(api_url: str, project_dir: Path, report: Report) -> None:
-    """Create the work pool and its queues where they are missing, and deploy prefect.yaml; idempotent.
+    """Create the work pool and its queues if they are missing, and deploy prefect.yaml. Idempotent.
 
     Raises:
         UsageError: There is no prefect.yaml, it is not YAML, or a deployment in it has no name.
-        PlatformFailed: Prefect refused it; its words are the cause.
+        PlatformFailed: Prefect refused the deployment; its output is the cause.
     """
     names = _deployment_names(project_dir / "prefect.yaml")
     _ensure_pool()
@@ -58,7 +58,7 @@ def _deployment_names(file: Path) -> tuple[str, ...]:
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file}: no list of deployments: {error}", remedy="correct the file") from error
     if None in names:
-        # Prefect skips one without a name, and reports success.
+        # Prefect skips a deployment without a name, and reports success.
         raise UsageError(f"{file}: deployment {names.index(None) + 1} has no name", remedy="name it")
     return tuple(str(name) for name in names)
 

@@ -1,4 +1,7 @@
-"""What Prefect calls when a flow run did not end well; after a crash in the worker, not in the run's own process."""
+"""Hooks that Prefect calls when a flow run failed, crashed or was cancelled.
+
+After a crash, the hook runs in the worker and not in the run's own process.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from orchestration.settings import read_settings
 
 
 def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Tells the webhook, if there is one, of a run that failed, crashed or was cancelled; a backfill tells nobody."""
+    """Notify the webhook, if there is one, of a run that failed, crashed or was cancelled, unless it is a backfill."""
     if flow_run.parameters.get("run_type") == "backfill":
         return
     link = f"{get_current_settings().ui_url or ''}/runs/flow-run/{flow_run.id}"
@@ -30,7 +33,10 @@ def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
 
 
 def _subject(flow: Flow[..., Any], flow_run: FlowRun) -> str:
-    """The date, or the name of a flow that has none; the worker knows a crashed run by its first, random name."""
+    """Return the date, or the flow's name if it has no date.
+
+    The worker knows a crashed run only by its first, random name.
+    """
     if "execution_date" not in flow.parameters.properties:
         return flow.name
     return flow_run.parameters.get("execution_date") or day_before(flow_run.expected_start_time or datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""The flow `ingest-clean`: one date from the API to `main`, each step of the run protocol a task."""
+"""The flow `ingest-clean`: one date from the API to `main`, with each step of the run protocol as a task."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STEPS = DateSteps(
 
 
 def _date() -> str:
-    """Return the date that was asked for, else the day before the scheduled start, however late the run begins."""
+    """Return the requested date, else the day before the scheduled start, however late the run begins."""
     return flow_run.parameters.get("execution_date") or day_before(flow_run.scheduled_start_time)
 
 

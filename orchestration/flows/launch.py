@@ -1,4 +1,4 @@
-"""Run the flow in this process against the Prefect API that is configured, else the local one of `elt up`."""
+"""Run a flow in this process, against the configured Prefect API or the local one of `elt up`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FlowResult:
-    """How a flow run ended.
+    """The result of a flow run.
 
     Attributes:
         outcome: The name of its final state.
-        message: The same for a person.
-        exit_code: 0 where the date or the marts are published or unchanged.
-        result: What `main` has of them then, or the report.
-        error: What failed, if it did not end well.
+        message: The message of its final state.
+        exit_code: 0 if the date or the marts are published or unchanged, or the report is stored.
+        result: The published result, or the report; None after a failure.
+        error: The error that ended the run, if it failed.
     """
 
     outcome: str
@@ -37,7 +37,7 @@ class FlowResult:
 
 
 def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> FlowResult:
-    """One flow run of `ingest-clean`, in this process: see `_run`."""
+    """Run the flow `ingest-clean` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
         from orchestration.flows.ingest import ingest_clean
@@ -48,7 +48,7 @@ def run_date_flow(settings: Settings, execution_date: str, run_type: str, force:
 
 
 def run_marts_flow(settings: Settings, force: bool) -> FlowResult:
-    """One flow run of `marts`, in this process: see `_run`."""
+    """Run the flow `marts` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
         from orchestration.flows.marts import marts
@@ -59,7 +59,7 @@ def run_marts_flow(settings: Settings, force: bool) -> FlowResult:
 
 
 def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:
-    """One flow run of `eda-report`, in this process: see `_run`."""
+    """Run the flow `eda-report` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
         from orchestration.flows.report import eda_report
@@ -70,7 +70,7 @@ def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:
 
 
 def deploy_all(settings: Settings, report: Report) -> str:
-    """Deploys prefect.yaml: see `deploy.deploy`; gives the address of Prefect's pages."""
+    """Deploy prefect.yaml (see `deploy.deploy`) and return the address of Prefect's web pages."""
     from orchestration.flows.deploy import deploy
 
     url = use_prefect(settings)
@@ -79,16 +79,16 @@ def deploy_all(settings: Settings, report: Report) -> str:
 
 
 def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: str, **parameters: Any) -> FlowResult:
-    """How a flow run ended.
+    """Run a flow and return its result.
 
     Raises:
-        PlatformFailed: The local Prefect server is meant and does not run, or the API does not answer.
+        PlatformFailed: The local Prefect server is selected and does not run, or the API does not answer.
     """
     url = use_prefect(settings)
     try:
         state = flow(repo=settings.elt.repository, bucket=settings.elt.bucket, **parameters, return_state=True)
     except Exception as error:
-        # How the flow ended is in its state; what is raised is Prefect's own.
+        # The flow's own errors are in its state. An exception here is Prefect's own.
         failed = PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status")
         failed.subject, failed.main, failed.command = subject, IN_DOUBT, command
         raise failed from error
@@ -100,7 +100,7 @@ def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: st
 
 
 def _error_of(state: Any, subject: str, command: str) -> IngestCleanError:
-    """Return the error that ended a flow run; one made from the state where Prefect itself ended it."""
+    """Return the error that ended a flow run, or one made from the state if Prefect itself ended it."""
     found = state.result(raise_on_failure=False)
     if isinstance(found, IngestCleanError):
         return found

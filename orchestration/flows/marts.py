@@ -1,4 +1,4 @@
-"""The flow `marts`: what many dates say together, rebuilt from the published ones, each step a task."""
+"""The flow `marts`: rebuild the marts from all published dates, with each step as a task."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Tell people that a run did not end well: one POST to a webhook, `ELT_NOTIFY_URL` or the Secret block `notify-url`.
+"""Notify people of a failed run with one POST to a webhook: `ELT_NOTIFY_URL` or the Secret block `notify-url`.
 
-The body is JSON with `text`, which chat services show, and the same apart: `subject`, `outcome`, `cause`, `link`.
+The JSON body has the whole message in `text`, which chat services show. It has the parts in `subject`, `outcome`,
+`cause` and `link`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ _CALL = re.compile(r"@(?=(channel|here|all|everyone)\b)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told.
+    """The content of a notification.
 
     Attributes:
         subject: The date, or `marts`, or `eda-report`.
         outcome: The name of the run's final state.
-        cause: Its message.
-        link: The flow run's page.
+        cause: The message of that state.
+        link: The URL of the flow run's page.
     """
 
     subject: str
@@ -34,35 +35,35 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """All of it, for a person; nothing foreign in it is a link or a mention to a chat service."""
+        """Return the whole notice as text. A chat service reads no foreign part of it as a link or a mention."""
         return "\n".join(
             part for part in (f"{_inert(self.subject)}: {self.outcome}", _inert(self.cause), self.link) if part
         )
 
 
 def _inert(text: str) -> str:
-    """Escape `<!channel>` and `<url|text>`, Markdown's links and images, and names that call everyone."""
+    """Escape `<!channel>` and `<url|text>`, Markdown's links and images, and names that mention everyone."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _CALL.sub("@ ", escaped.replace("](", "] ("))
 
 
 def send(url: str, notice: Notice) -> None:
-    """Posts a notice.
+    """Post a notice.
 
     Raises:
-        PlatformFailed: The webhook did not take it; its address, which may be a secret, is not told.
+        PlatformFailed: The webhook did not accept it. The message leaves out its address, which may be a secret.
     """
     import httpx
 
-    # The subject is a parameter of the flow run, as it was given.
+    # The subject is a parameter of the flow run and was not validated.
     notice = replace(notice, subject=one_line(notice.subject), cause=indented(shortened(notice.cause, _CAUSE)))
     try:
-        answer = httpx.post(url, json={"text": notice.text, **asdict(notice)}, timeout=_TIMEOUT)
+        response = httpx.post(url, json={"text": notice.text, **asdict(notice)}, timeout=_TIMEOUT)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise PlatformFailed(
             f"the webhook of notifications does not answer: {type(error).__name__}", remedy="correct ELT_NOTIFY_URL"
         ) from None
-    if not answer.is_success:
+    if not response.is_success:
         raise PlatformFailed(
-            f"the webhook of notifications answered {answer.status_code}", remedy="correct ELT_NOTIFY_URL"
+            f"the webhook of notifications answered {response.status_code}", remedy="correct ELT_NOTIFY_URL"
         )

@@ -1,4 +1,4 @@
-"""The flow `eda-report`: what is published, profiled into one page that is kept on the lake."""
+"""The flow `eda-report`: profile the published tables into one page that is kept on the lake."""
 
 from __future__ import annotations
 

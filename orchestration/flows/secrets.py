@@ -1,8 +1,8 @@
-"""Secrets that a deployment keeps in Prefect's Secret blocks; the environment and `.env` win over them.
+"""Secrets of a deployment, kept in Prefect's Secret blocks. The environment and `.env` take precedence.
 
 lakefs-creds        {"access_key": …, "secret_key": …}, or access:secret
 <source>-api-token  the bearer token of a source, such as shop-api-token
-notify-url          the webhook that is told of runs that did not end well
+notify-url          the webhook that is notified of failed, crashed and cancelled runs
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-api-token")
 
 
 def token_block(source: str) -> str:
-    """The block that holds a source's API token; Prefect allows no `_` in its name."""
+    """Return the name of the block with a source's API token. Prefect allows no `_` in block names."""
     return f"{source.replace('_', '-')}-api-token"
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """The settings with what they lack taken from Secret blocks.
+    """Return the settings, with missing secrets read from Secret blocks.
 
-    lakeFS's keys are asked for where an endpoint is set and no key; a source's token where none is set.
+    lakeFS's keys are read if an endpoint is set and no key. A source's token is read if none is set.
 
     Raises:
-        UsageError: There is no block with lakeFS's keys, or what it holds is none of its two forms.
+        UsageError: There is no block with lakeFS's keys, or it has neither of the two forms.
         PlatformFailed: Prefect does not answer.
     """
     from pydantic import SecretStr
@@ -58,7 +58,7 @@ def with_secrets(settings: Settings) -> Settings:
 
 
 def notify_url(settings: Settings) -> str | None:
-    """The webhook of notifications, if there is one."""
+    """Return the URL of the webhook for notifications, or None."""
     if settings.elt.notify_url:
         return settings.elt.notify_url.get_secret_value()
     held = load(NOTIFY)
@@ -66,10 +66,10 @@ def notify_url(settings: Settings) -> str | None:
 
 
 def lake_keys(held: Any) -> tuple[str, str]:
-    """Access key and secret key of what the block holds, which may be text or, made in Prefect's UI, JSON.
+    """Return the access key and secret key in a block, which holds text or, if created in Prefect's UI, JSON.
 
     Raises:
-        UsageError: It is none of the two forms; what it holds is not told.
+        UsageError: The block has neither of the two forms. The message does not contain its content.
     """
     if isinstance(held, str):
         held = _parsed(held)
@@ -88,15 +88,16 @@ def lake_keys(held: Any) -> tuple[str, str]:
 
 
 def load(block: str) -> Any | None:
-    """What a Secret block holds, None where there is no such block.
+    """Return the content of a Secret block; None if there is no such block.
 
     Raises:
+        UsageError: The block cannot be read.
         PlatformFailed: Prefect does not answer.
     """
     from prefect.blocks.system import Secret
 
     try:
-        # Not by get(), which reads any text that is JSON: a token of digits would come back as a number.
+        # Not get(): it parses any text that is JSON, so a token of digits would become a number.
         return Secret.load(block).value.get_secret_value()  # type: ignore[union-attr]
     except ValueError as error:
         if "Unable to find block document" in str(error):
@@ -107,10 +108,10 @@ def load(block: str) -> Any | None:
 
 
 def save(block: str, text: str) -> None:
-    """Writes a Secret block, or replaces what it holds.
+    """Create a Secret block, or replace its content.
 
     Raises:
-        UsageError: The name is none of ours, or the text is not what the block is to hold.
+        UsageError: The name is not a secret of this project, or the text is not valid for the block.
         PlatformFailed: Prefect does not answer.
     """
     text = text.strip()
@@ -131,9 +132,9 @@ def save(block: str, text: str) -> None:
 
 
 def _parsed(text: str) -> Any:
-    """What JSON says, where it is an object; any other text as it is."""
+    """Return the object in a JSON text; any other text unchanged."""
     try:
-        found = json.loads(text)
+        parsed = json.loads(text)
     except ValueError:
         return text
-    return found if isinstance(found, dict) else text
+    return parsed if isinstance(parsed, dict) else text

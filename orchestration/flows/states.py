@@ -1,4 +1,4 @@
-"""What the flows share: settings, the run's log, and how a run ends: its Prefect state and its artifacts."""
+"""Code that the flows share: settings, the run's log, and the Prefect state and artifacts that a run ends with."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from orchestration.time_limit import time_limit
 
 
 def published_state(subject: str, record: RunRecord, publish: Callable[[], tuple[RunContext, RunResult]]) -> State[Any]:
-    """Run `publish`; return the state that the flow run ends in, named for the outcome, and make its artifacts."""
-    ended: list[tuple[RunContext, RunResult]] = []
+    """Run `publish`, create the run's artifacts and return the flow run's final state, named for the outcome."""
+    runs: list[tuple[RunContext, RunResult]] = []
 
     def completed_run() -> State[Any]:
-        ended.append(publish())
-        result = ended[0][1]
+        runs.append(publish())
+        result = runs[0][1]
         return Completed(name=result.outcome.capitalize(), message=str(result), data=result)
 
     state = guarded_state(subject, completed_run)
     try:
-        _make_artifacts(subject, record, state, *(ended[0] if ended else (None, None)))
+        _make_artifacts(subject, record, state, *(runs[0] if runs else (None, None)))
     except Exception as error:
-        # The run's outcome does not depend on what is shown of it.
+        # A failure to create artifacts does not change the run's outcome.
         get_run_logger().warning("no artifacts: %s: %s", type(error).__name__, shortened(str(error)))
     return state
 
@@ -55,13 +55,13 @@ def guarded_state(subject: str, run: Callable[[], State[Any]]) -> State[Any]:
         with time_limit(read_settings().elt.run_timeout):
             return run()
     except TimedOut as error:
-        # Raised outside a step, it lacks both.
+        # An error raised outside a step has neither subject nor `main`.
         error.subject, error.main = error.subject or subject, error.main or IN_DOUBT
         return failed_state(error, error.describe(), data=error)
     except IngestCleanError as error:
         return failed_state(error, error.describe(), data=error)
     except Exception as error:
-        # Prefect would store the error whole in a file, and a request in it has its credentials.
+        # Prefect would store the complete error in a file, and a request in it contains credentials.
         stack = "".join(traceback.format_tb(error.__traceback__))
         get_run_logger().error("unexpected error: %s: %s\n%s", type(error).__name__, shortened(str(error)), stack)
         failure = PlatformFailed(f"{type(error).__name__}: {error}")
@@ -70,7 +70,7 @@ def guarded_state(subject: str, run: Callable[[], State[Any]]) -> State[Any]:
 
 
 def failed_state(error: IngestCleanError, message: str, data: IngestCleanError) -> State[Any]:
-    """Return the state for an error; `data` stays in this process, as results are not persisted."""
+    """Return the state for an error. `data` stays in this process, since results are not persisted."""
     if isinstance(error, errors.Cancelled):
         return Cancelled(name=error.outcome, message=message, data=data)
     return Failed(name=error.outcome, message=message, data=data)
@@ -100,7 +100,7 @@ def run_log() -> Report:
 
 
 class _Printable(logging.Filter):
-    """Makes records of runs safe for terminals: dbt's and Prefect's own lines carry foreign text as well."""
+    """Makes log records of runs safe for terminals. Lines of dbt and Prefect contain foreign text too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = log_line(record.getMessage()), None
@@ -111,7 +111,7 @@ _PRINTABLE = _Printable()
 
 
 def escape_run_logs() -> None:
-    """Make all lines that flow runs and task runs of this process log printable and bounded."""
+    """Make all lines that flow runs and task runs of this process log printable, and limit their length."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_PRINTABLE)
 
@@ -124,7 +124,7 @@ def settings_for(repo: str, bucket: str) -> Settings:
 
 
 def origin_of(settings: Settings) -> dict[str, str]:
-    """Return commit metadata that leads back to the current flow run and to the code."""
+    """Return commit metadata that identifies the current flow run and the code."""
     return {
         "code_version": code_version(settings.project_dir),
         "flow_run_id": str(flow_run.id or ""),
