@@ -1,4 +1,4 @@
-"""`elt`, also as `python -m orchestration`."""
+"""Entry point of `elt`, also as `python -m orchestration`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run `elt`; Ctrl-C while it is still being loaded ends as it does later."""
+    """Run `elt`. Ctrl-C during the imports ends it in the same way as later."""
     try:
         from orchestration.cli.app import main as elt
     except KeyboardInterrupt:

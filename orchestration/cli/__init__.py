@@ -1,1 +1,1 @@
-"""The command line: each command is a few lines over a function."""
+"""The command line. Each command is a few lines that call a function."""

@@ -1,7 +1,7 @@
-"""`elt`: the commands, and how each of them ends.
+"""`elt`: register the commands, and define how each of them ends.
 
-Results go to stdout, as text or with --json as one JSON object; progress and failures go to stderr. Exit codes are in
-`errors.py`. Heavy imports stay inside the commands, so that `elt --help` is quick.
+Results go to stdout, as text or with --json as one JSON object. Progress and failures go to stderr. `errors.py` defines
+the exit codes. Slow imports stay inside the commands, so that `elt --help` is quick.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _EXIT_LIMIT = 10.0
 
 
 def main() -> NoReturn:
-    """Run `elt`; an error of this package ends in a few lines and its own exit code."""
+    """Run `elt`. An error of this package is printed in a few lines and sets the exit code."""
     as_json = "--json" in sys.argv
     restrict_rights()
-    # SIGTERM ends a run as Ctrl-C does.
+    # SIGTERM ends a run like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
         if code == Cancelled.exit_code:
-            # Typer returns this for Ctrl-C, and prints nothing.
+            # Typer returns this code for Ctrl-C, and prints nothing.
             raise KeyboardInterrupt
     except (typer.Abort, KeyboardInterrupt):
         _fail(Cancelled("interrupted; main holds whole dates only, run again"), as_json)
@@ -62,7 +62,7 @@ def main() -> NoReturn:
 
 
 def _leave(code: int | None) -> NoReturn:
-    # Prefect sends its last logs at exit, and can block for minutes if the server is gone.
+    # Prefect sends its last logs at exit, and can block for minutes if the server is down.
     watch = threading.Timer(_EXIT_LIMIT, os._exit, (code or 0,))
     watch.daemon = True
     watch.start()

@@ -1,4 +1,4 @@
-"""Commands on published data: `elt log`, `rejects`, `sql`."""
+"""Commands that show published data: `elt log`, `rejects`, `sql`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestration.cli.output import Json, format_table, say, show
 from orchestration.text import one_line
 
 _RECORD = 2_000
-"""Characters shown of one record; --json has it whole."""
+"""Characters shown of one record. With --json it is complete."""
 
 Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")]
 

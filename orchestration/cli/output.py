@@ -1,4 +1,4 @@
-"""Output of commands: results to stdout, as text or as one JSON object, progress and failures to stderr."""
+"""Output of commands: results to stdout, as text or as one JSON object; progress and failures to stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON
 
 
 def say(text: str) -> None:
-    """Print one line on progress for a person to stderr."""
+    """Print one line of progress to stderr."""
     typer.echo(log_line(text), err=True)
 
 
@@ -29,14 +29,14 @@ def show(result: Any, text: str, as_json: bool) -> None:
 
 
 def show_failure(error: IngestCleanError, as_json: bool) -> None:
-    """Print how a command failed: to stderr as text, with --json as one object on stdout too."""
+    """Print an error: to stderr as text, with --json also to stdout as one object."""
     typer.echo(printable(f"{error.outcome}: {error.describe()}"), err=True)
     if as_json:
         typer.echo(_json(error.parts()))
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Format a table for a person: one line a row, cells cut at 1,000 characters, columns as wide as their cells."""
+    """Format a table: one line per row, cells cut at 1,000 characters, columns as wide as their cells."""
     cells = [[one_line(str(name), _CELL) for name in columns], *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
@@ -48,7 +48,7 @@ def _cell(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    # The one control character that JSON leaves as it is.
+    # The only control character that JSON does not escape.
     return json.dumps(value, default=_plain).replace("\x7f", "\\u007f")
 
 

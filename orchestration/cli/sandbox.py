@@ -1,4 +1,4 @@
-"""`elt sandbox`: a branch of `main` for an analyst's dbt."""
+"""`elt sandbox`: branches of `main` for an analyst's dbt."""
 
 from __future__ import annotations
 

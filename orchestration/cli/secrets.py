@@ -1,4 +1,4 @@
-"""`elt secrets`: what a deployment keeps in Prefect's Secret blocks."""
+"""`elt secrets`: secrets of a deployment in Prefect's Secret blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on servers: `elt up`, `deploy`, `down`, `status`, `init`."""
+"""Commands that manage servers: `elt up`, `deploy`, `down`, `status`, `init`."""
 
 from __future__ import annotations
 
