@@ -1,1 +1,1 @@
-"""What an analyst does with published data: queries, rejected rows, sandboxes."""
+"""Analysts' access to published data: queries, rejected rows, sandboxes."""

@@ -1,4 +1,4 @@
-"""Reading what is published, with DuckDB, at one pinned commit: `elt sql` and `elt rejects`."""
+"""Read published data with DuckDB at one pinned commit: `elt sql` and `elt rejects`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _REF = re.compile(r"[A-Za-z0-9_][\w.~@-]*")
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]+\)\s*)?", re.IGNORECASE)
-# DuckDB makes a SELECT of pragmas that show something.
+# DuckDB parses pragmas that show something as a SELECT.
 _PRAGMA = re.compile(r"([\s;]|--[^\n]*\n|/\*.*?\*/)*pragma\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query gave, and the commit of `main` that it was asked of."""
+    """The result of a query, and the commit of `main` that it read."""
 
     commit: str
     columns: tuple[str, ...]
@@ -41,8 +41,8 @@ class Rejects:
 
     Attributes:
         table: The table.
-        reason: Why.
-        count: How many there are.
+        reason: The reject reason.
+        count: The number of rejected rows.
         examples: Some of them, as page and original record.
     """
 
@@ -53,13 +53,16 @@ class Rejects:
 
 
 def query(lake: Lake, sql: str) -> Answer:
-    """Answer SQL over all published tables, at `main`'s head as it is now; tables of dates have `_execution_date` too.
+    """Run one SQL query over all published tables at the current head of `main`.
+
+    Tables with dates get a column `_execution_date`.
 
     Raises:
-        UsageError: It is not one query that reads, or DuckDB does not take it; its message is the cause.
+        UsageError: It is not a single query that reads, or DuckDB rejects it; DuckDB's message is the cause.
+        PlatformFailed: DuckDB cannot read the lake.
     """
     commit = lake.head("main")
-    # DuckDB 1.5.5 fails inside on min and max of the partition column over a single file.
+    # DuckDB 1.5.5 fails with an internal error on min and max of the partition column over a single file.
     with duckdb_on(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)
         for table, files in published_files(lake, commit).items():
@@ -68,15 +71,15 @@ def query(lake: Lake, sql: str) -> Answer:
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, table: str, root: str, files: Sequence[str]) -> None:
-    """Make a view of a published table, with `_execution_date` where its files have a date.
+    """Create a view of a published table, with `_execution_date` if its files have a date.
 
-    No column of a table begins with an underscore, so the date hides none, not even one named `date`.
+    No column of a table begins with an underscore, so that name hides no column, not even one named `date`.
 
     Args:
-        connection: Reads the files.
-        table: Names the view.
-        root: URI or folder that the files are below.
-        files: Keys of the table's Parquet.
+        connection: A connection that can read the files.
+        table: The name of the view.
+        root: URI or folder of the files.
+        files: The keys of the table's Parquet.
     """
     import duckdb
 
@@ -91,13 +94,14 @@ def create_view(connection: duckdb.DuckDBPyConnection, table: str, root: str, fi
         date = "cast(regexp_extract(_uri, '.*/date=([0-9-]+)/', 1) as date) as _execution_date"
         selected = f"* exclude (_uri), {date} from {read_parquet(uris, filename='_uri')}"
     else:
-        # The partition's own column would replace one named `date`, but a query of some dates opens their files only.
+        # The partition's column would replace one named `date`. It is used where possible, since a query of some
+        # dates then opens only their files.
         selected = f"* exclude (date), date as _execution_date from {read_parquet(uris, hive_partitioning=True)}"
     connection.execute(f"create view {identifier(table)} as select {selected}")
 
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse all but one SELECT, or an EXPLAIN of one: `explain analyze` runs what it explains."""
+    """Require a single SELECT, or an EXPLAIN of one. `explain analyze` runs the statement that it explains."""
     import duckdb
 
     try:
@@ -114,17 +118,18 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examples: int) -> tuple[Rejects, ...]:
-    """What was rejected of a date, by table and reason, as the Parquet at `ref` has it.
+    """Return the rejected rows of a date, by table and reason, from the Parquet at `ref`.
 
     Args:
         lake: The repository.
-        settings: Where the dbt project is, whose sources name the tables.
+        settings: The settings, which give the dbt project. Its sources name the tables.
         execution_date: The date.
-        ref: `main`, or the branch that a failed run left.
-        examples: The most rows to show of a reason.
+        ref: `main`, or the branch that a failed run kept.
+        examples: The maximum number of example rows per reason.
 
     Raises:
-        UsageError: There is no such ref, or the date has no rejects there, not even an empty table of them.
+        UsageError: There is no such ref, or no rejects table of the date there, not even an empty one.
+        PlatformFailed: DuckDB cannot read the lake.
     """
     tables = [table.name for table in read_tables(settings.project_dir)]
     files = {table: keys.rejected(table, execution_date) for table in tables}
@@ -177,7 +182,7 @@ def _refused(error: Exception) -> IngestCleanError:
 
     if isinstance(error, duckdb.IOException):
         return PlatformFailed(f"DuckDB cannot read the lake: {error}")
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     if isinstance(error, duckdb.PermissionException):
-        return UsageError(said, remedy="elt sql reads the published tables only, by their names")
-    return UsageError(said)
+        return UsageError(message, remedy="elt sql reads the published tables only, by their names")
+    return UsageError(message)

@@ -1,7 +1,7 @@
-"""Sandboxes: branches of `main`, cut without a copy, on which an analyst's dbt reads published data and writes.
+"""Sandboxes: branches of `main`, cut without a copy, where an analyst's dbt reads published data and writes.
 
-A sandbox has a folder on the analyst's machine too, with what dbt needs to know of it and its DuckDB file. Nothing of
-it can reach `main`: no receipt vouches for what dbt writes there, so the gate refuses it.
+A sandbox also has a folder on the analyst's machine, with its DuckDB file and a file that describes it to dbt. Nothing
+in a sandbox can reach `main`: no receipt covers what dbt writes there, so the gate refuses it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 @dataclass(frozen=True)
 class Listed:
-    """A sandbox as `list` shows it; `folder` is empty where it was made on another machine."""
+    """A sandbox as `list` shows it. `folder` is empty if it was created on another machine."""
 
     name: str
     branch: str
@@ -46,12 +46,12 @@ class Difference:
 
     Attributes:
         key: The key.
-        type: What happened to it: added, changed, removed.
-        rows_before: Rows of Parquet, at the commit; None where there are none to count.
+        type: The change: added, changed or removed.
+        rows_before: The rows at the commit; None if there is no Parquet to count.
         rows_after: The same in the sandbox.
-        rows_gone: Rows that only the commit has.
-        rows_new: Rows that only the sandbox has.
-        problem: Why rows were not counted, if they could not be.
+        rows_gone: The rows that only the commit has.
+        rows_new: The rows that only the sandbox has.
+        problem: The reason if rows could not be counted.
     """
 
     key: str
@@ -64,10 +64,10 @@ class Difference:
 
 
 def create(lake: Lake, state_dir: Path, name: str) -> Path:
-    """Cuts the branch from `main`'s head, without a copy, and gives the sandbox's folder here.
+    """Create the branch at the head of `main`, without a copy, and return the sandbox's local folder.
 
     Raises:
-        UsageError: The name is taken or is none, or nothing is published yet.
+        UsageError: The name is taken or invalid, or nothing is published yet.
     """
     branch, folder = _branch(name), _folder(state_dir, name)
     base = lake.head(MAIN)
@@ -80,7 +80,7 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
         raise _taken(name)
     with writing(folder):
         private_folder(state_dir)
-        # What a dropped one of the same name has left.
+        # Remove what a dropped sandbox of the same name has left.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / SANDBOX_FILE).write_text(json.dumps(asdict(sandbox)), encoding="utf-8")
@@ -92,12 +92,12 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
 
 
 def variables(folder: Path) -> dict[str, str]:
-    """The environment that dbt needs for the sandbox, beside lakeFS's keys, which it reads as `elt` does."""
+    """Return the environment variables that dbt needs for the sandbox. It reads lakeFS's keys as `elt` does."""
     return {"DBT_PROFILES_DIR": "profiles", "ELT_SANDBOX": str(folder)}
 
 
 def listed(lake: Lake, state_dir: Path) -> Iterator[Listed]:
-    """All sandboxes of the repository, by name."""
+    """Yield all sandboxes of the repository, by name."""
     for branch in lake.branches(_PREFIX):
         name = branch.removeprefix(_PREFIX)
         folder = _folder(state_dir, name)
@@ -105,7 +105,7 @@ def listed(lake: Lake, state_dir: Path) -> Iterator[Listed]:
 
 
 def differences(lake: Lake, name: str) -> Iterator[Difference]:
-    """What dbt wrote on the sandbox that differs from the commit it was cut from, with rows where it is Parquet.
+    """Yield each key that dbt changed in the sandbox since it was cut, with row counts if it is Parquet.
 
     Raises:
         UsageError: There is no such sandbox.
@@ -123,7 +123,7 @@ def differences(lake: Lake, name: str) -> Iterator[Difference]:
 
 
 def drop(lake: Lake, state_dir: Path, name: str) -> None:
-    """Deletes the sandbox's branch, with all that was written on it, and its folder here.
+    """Delete the sandbox's branch, with everything written on it, and its local folder.
 
     Raises:
         UsageError: There is no such sandbox.
@@ -174,10 +174,10 @@ def _difference(
     try:
         return _counted(lake, connection, base, branch, change)
     except duckdb.Error as error:
-        # Raises where it is the lake that fails, and not this file.
+        # This raises if the lake fails, and not only this file.
         lake.head(branch)
-        said = str(error).partition("\n")[0]
-        return replace(unread, problem=f"rows not counted: {said}")
+        cause = str(error).partition("\n")[0]
+        return replace(unread, problem=f"rows not counted: {cause}")
 
 
 def _counted(lake: Lake, connection: duckdb.DuckDBPyConnection, base: str, branch: str, change: Change) -> Difference:
