@@ -1,4 +1,4 @@
-"""The report on what is published: counts, nulls, distributions, revenue and a calendar, in one page on the lake."""
+"""Report on the published data: counts, nulls, distributions, revenue and a calendar, in one page on the lake."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["StoredReport", "make_report"]
 
 
 def make_report(lake: Lake, commit: str, metadata: Mapping[str, str]) -> StoredReport:
-    """Profiles what is published at a commit of `main`, and keeps the page on the lake.
+    """Profile what is published at a commit of `main`, and store the page on the lake.
 
     Args:
         lake: The repository.
         commit: The commit.
-        metadata: Of the report's own commit: who made it. Nothing of it gets into the page.
+        metadata: Metadata of the report's own commit: who created it. The page contains none of it.
 
     Raises:
         UsageError: Nothing is published there.

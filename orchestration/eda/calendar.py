@@ -1,4 +1,4 @@
-"""What became of each day: published, missing, or failed and not put right since."""
+"""Status of each day: published, missing, or failed and not published since."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BRANCH = re.compile(r"etl-(\d{4}-\d{2}-\d{2})-")
 
 
 def calendar(published: Sequence[str], branches: Iterable[str]) -> dict[str, Status]:
-    """By day, in order, what became of it.
+    """Return the status of each day, in order.
 
     Args:
         published: The published dates, in order; at least one.
-        branches: Of the runs that left theirs: they failed, or are at work.
+        branches: The branches that runs have left. Such a run failed or is in progress.
     """
     first, last = date.fromisoformat(published[0]), date.fromisoformat(published[-1])
     days: dict[str, Status] = {
@@ -32,7 +32,7 @@ def calendar(published: Sequence[str], branches: Iterable[str]) -> dict[str, Sta
 
 @dataclass(frozen=True)
 class Day:
-    """A day of a month's sheet; no status where the report does not speak of it."""
+    """A day in the calendar of a month; `status` is None if the report does not cover the day."""
 
     date: date
     status: Status | None
@@ -40,7 +40,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Month:
-    """A month's sheet: weeks from Monday, None before its first day and after its last."""
+    """The calendar of a month: weeks that begin on Monday, None for days before its first and after its last."""
 
     name: str
     weeks: tuple[tuple[Day | None, ...], ...]
@@ -48,7 +48,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Gap:
-    """Whole months, one after the other, in which each day is missing."""
+    """Consecutive whole months in which every day is missing."""
 
     first: str
     last: str
@@ -56,7 +56,7 @@ class Gap:
 
 
 def sheets(days: Mapping[str, Status]) -> tuple[Month | Gap, ...]:
-    """The months of a calendar in order; more than one month with nothing in it makes a gap."""
+    """Return the months of a calendar in order. Several empty months in a row become a gap."""
     of_month: dict[str, dict[str, Status]] = {}
     for day, status in days.items():
         of_month.setdefault(day[:7], {})[day] = status

@@ -1,4 +1,4 @@
-"""What the report tells, as data: counted by `profile`, drawn by `plots`, written by `page`."""
+"""Data model of the report: filled by `profile`, plotted by `plots`, rendered by `page`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Status = Literal["published", "missing", "failed"]
 
 @dataclass(frozen=True)
 class DateRows:
-    """Where the raw rows of one table and date went, by the date's receipt."""
+    """What happened to the raw rows of one table and date, from the date's receipt."""
 
     date: str
     raw: int
@@ -22,23 +22,32 @@ class DateRows:
 
     @property
     def repeats(self) -> int:
-        """Rows left out because their key stands once already, identical or conflicting."""
+        """Return the rows omitted because their key occurred before, identical or conflicting."""
         return self.identical + self.conflicting
 
     @property
     def rejected_rows(self) -> int:
-        """Rejected rows, whatever the reason."""
+        """Return the rejected rows of all reasons."""
         return sum(self.rejected.values())
 
     @property
     def rejected_share(self) -> float:
-        """Rejected rows as a share of the raw ones, 0 to 1; 0 where there were none."""
+        """Return the rejected rows as a share of the raw rows, 0 to 1; 0 without raw rows."""
         return self.rejected_rows / self.raw if self.raw else 0.0
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many numbers fall into bars of one width, from `low` on; `below` and `above` lie outside all bars."""
+    """How many numbers fall into bars of equal width.
+
+    Attributes:
+        low: The lower edge of the first bar.
+        width: The width of each bar.
+        counts: The numbers in each bar.
+        below: The numbers below all bars.
+        above: The numbers above all bars.
+        whole: Whether the numbers are integers, so that bars of width 1 stand for one value each.
+    """
 
     low: float
     width: float
@@ -50,7 +59,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Of a column's finite numbers; `quantiles` by their share, 0 to 1."""
+    """Statistics of a column's finite numbers. The keys of `quantiles` are shares, 0 to 1."""
 
     minimum: float
     mean: float
@@ -61,14 +70,14 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Texts:
-    """The most frequent values, cut, with how often each stands; none where hardly a value stands twice."""
+    """The most frequent values, long ones cut, with their counts; empty if hardly any value repeats."""
 
     top: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
 class Instants:
-    """The earliest and the latest, and how many lie in each hour of the day in UTC; none of plain dates."""
+    """The earliest and the latest value. `hours` counts the values in each hour of the day in UTC; empty for dates."""
 
     first: str
     last: str
@@ -77,7 +86,7 @@ class Instants:
 
 @dataclass(frozen=True)
 class Booleans:
-    """How often a column is true, and false."""
+    """The numbers of true and of false values."""
 
     true: int
     false: int
@@ -90,10 +99,10 @@ class Column:
     Attributes:
         name: Its name.
         type: DuckDB's type.
-        rows: The rows it stands in, nulls with them.
-        nulls: Of them those without a value.
-        distinct: Different values.
-        values: What they are like; None where there are none, or of a type that is not told of.
+        rows: The number of rows, with nulls.
+        nulls: The number of nulls.
+        distinct: The number of distinct values.
+        values: Statistics of its values; None without values, or for a type that the report does not cover.
     """
 
     name: str
@@ -105,7 +114,7 @@ class Column:
 
     @property
     def null_share(self) -> float:
-        """Nulls as a share of the rows, 0 to 1."""
+        """Return the nulls as a share of the rows, 0 to 1."""
         return self.nulls / self.rows if self.rows else 0.0
 
 
@@ -115,9 +124,9 @@ class Table:
 
     Attributes:
         name: Its name.
-        dates: What the receipts account for, by date in order.
+        dates: The accounting in the receipts, one entry per date, in order.
         columns: Its columns in order.
-        exact: Whether distinct values and quantiles are counted; else they are close estimates.
+        exact: Whether distinct values and quantiles are counted; if not, they are close estimates.
     """
 
     name: str
@@ -127,22 +136,22 @@ class Table:
 
     @property
     def rows(self) -> int:
-        """Curated rows of all dates."""
+        """Return the curated rows of all dates."""
         return sum(date.curated for date in self.dates)
 
     @property
     def raw(self) -> int:
-        """Raw rows of all dates."""
+        """Return the raw rows of all dates."""
         return sum(date.raw for date in self.dates)
 
     @property
     def repeats(self) -> int:
-        """Rows left out because their key stands once already, identical or conflicting."""
+        """Return the rows omitted because their key occurred before, identical or conflicting."""
         return sum(date.repeats for date in self.dates)
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Rejected rows by reason, most frequent first."""
+        """Return the rejected rows by reason, most frequent first."""
         found: dict[str, int] = {}
         for date in self.dates:
             for reason, rows in date.rejected.items():
@@ -151,7 +160,7 @@ class Table:
 
     @property
     def account(self) -> dict[str, int]:
-        """Where the raw rows of all dates went: the parts after the first sum up to it."""
+        """Return what happened to the raw rows of all dates. The first entry is the sum of the others."""
         return {
             "raw": self.raw,
             "published": self.rows,
@@ -163,13 +172,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Revenue:
-    """What the mart of daily sales tells, in the shop's currency.
+    """Revenue from the mart of daily sales, in the shop's currency.
 
     Attributes:
-        by_date: By date, in order.
-        by_country: Of all dates, of the countries that brought most, highest first.
-        countries: How many countries there are.
-        behind: Published dates that the mart was not made from as they are now.
+        by_date: Revenue by date, in order.
+        by_country: Revenue of all dates by country, for the countries with the highest revenue, highest first.
+        countries: The number of countries.
+        behind: The number of published dates whose current version the mart does not contain.
     """
 
     by_date: Mapping[str, float]
@@ -179,21 +188,22 @@ class Revenue:
 
     @property
     def total(self) -> float:
-        """Of all dates and countries."""
+        """Return the revenue of all dates and countries."""
         return sum(self.by_date.values())
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that is published at one commit of `main`.
+    """The profile of everything that is published at one commit of `main`.
 
     Attributes:
-        repository: On lakeFS.
+        repository: The lakeFS repository.
         commit: The commit.
         dates: The published dates, in order; at least one.
         tables: The curated tables by name.
-        calendar: What became of each day, in order, from the first published date to the last; beyond them failed ones.
-        revenue: None where the commit has no mart of daily sales.
+        calendar: The status of each day, in order, from the first published date to the last. Failed days may lie
+            outside.
+        revenue: None if the commit has no mart of daily sales.
     """
 
     repository: str
@@ -205,6 +215,6 @@ class Profile:
 
     @property
     def rejected_share(self) -> float:
-        """Rejected rows of all tables and dates as a share of the raw ones, 0 to 1; 0 where there were none."""
+        """Return the rejected rows of all tables and dates as a share of the raw rows, 0 to 1; 0 without raw rows."""
         raw = sum(table.raw for table in self.tables)
         return sum(sum(table.reasons.values()) for table in self.tables) / raw if raw else 0.0

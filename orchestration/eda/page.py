@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing but itself: no script, no request, no clock."""
+"""Render the report as one self-contained page: no script, no request, no time of creation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def render(profile: Profile) -> str:
-    """The page; the same profile gives the same text."""
+    """Return the page. The same profile gives the same text."""
     statuses = list(profile.calendar.values())
     page = _environment().get_template("page.html.j2")
     return page.render(
@@ -54,14 +54,21 @@ def _environment() -> Environment:
 
 
 def _drawn(plot: Any) -> Any:
-    """A plot whose SVG the page takes as it is: its title is escaped there, and nothing else comes from data."""
+    """Return a plot function whose SVG the page inserts unescaped.
+
+    The plot escapes its title, and nothing else in the SVG comes from data.
+    """
     from markupsafe import Markup
 
     return lambda *args, **options: Markup(plot(*args, **options))  # noqa: S704
 
 
 def number(value: float) -> str:
-    """A number as people write it: thousands apart, at most six digits that count, a true minus."""
+    """Format a number with thousands separators and a true minus sign.
+
+    Integers have no decimals, and other numbers from 1,000 on have two. Smaller ones, and all from 10^15 on, have at
+    most six significant digits.
+    """
     if not isfinite(value):
         return "∞" if value > 0 else "−∞"
     whole = float(value).is_integer() and abs(value) < 1e15
@@ -73,7 +80,10 @@ def number(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share of 0 to 1 in per cent; one that is not quite none, or not quite all, does not look so."""
+    """Format a share of 0 to 1 as a percentage.
+
+    Below 0.01 % and above 99.99 % it gives a bound, so that only 0 and 1 become 0 % and 100 %.
+    """
     if 0 < value < 0.0001:
         return "< 0.01 %"
     if 0.9999 < value < 1:
@@ -84,7 +94,7 @@ def share(value: float) -> str:
 
 
 def text(value: str) -> str:
-    """A value from the data, so that it can be seen: what has no glyph is shown as a dot."""
+    """Return a value from the data in visible form: a character without a glyph becomes a dot."""
     if not value.strip():
         return "(blank)" if value else "(empty)"
     return "".join(sign if sign.isprintable() else "·" for sign in value)

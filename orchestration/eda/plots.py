@@ -1,6 +1,6 @@
-"""The report's plots: from numbers to the text of an SVG, the same each time, to be put into a page as it is.
+"""Draw the report's plots as SVG text to be inserted into a page. The same numbers give the same text.
 
-Colours are the page's own variables, so that plots follow its light and dark; texts stay texts, in the page's font.
+Colours are variables of the page, so plots follow its light and dark themes. Texts stay texts, in the page's font.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.ticker import MaxNLocator
 
-# Stand-ins that Matplotlib takes for colours, and what the page puts in their place. Okabe and Ito's colours, which
-# people with any kind of colour blindness tell apart, are the page's.
+# Placeholder colours for Matplotlib, and the page's variables that replace them. The page uses the colours of Okabe
+# and Ito, which people with any kind of colour blindness can distinguish.
 _BLUE, _RED, _TEXT, _GRID = "#0072b2", "#d55e00", "#1b1f24", "#d0d7de"
 _VARIABLES = {_BLUE: "--blue", _RED: "--red", _TEXT: "--text", _GRID: "--grid"}
 _WIDE, _NARROW = (10.0, 2.2), (4.6, 2.0)
@@ -50,19 +50,19 @@ _STYLE: dict[Any, Any] = {
     "path.simplify": False,
 }
 _LONG_GAP = 45
-"""Days without a date that the axis of dates leaves out: a break is drawn there."""
+"""Days without a date after which the axis of dates omits a gap and shows a break instead."""
 
 _TICKS, _FEW_DAYS = 10, 10
 
 
 def over_dates(title: str, dates: Sequence[str], values: Sequence[float], *, kind: str = "count") -> str:
-    """Bars along the days; a day that is not among the dates has none, and a long gap is cut out.
+    """Draw bars over days. A day that is not among the dates has no bar, and a long gap is omitted.
 
     Args:
-        title: What is shown, for people who do not see it.
+        title: A description of the plot for people who cannot see it.
         dates: ISO dates in order; at least one.
-        values: One for each.
-        kind: `count`; `share`, of 0 to 1, shown in per cent; `bad share`, the same in the colour of faults.
+        values: One value for each date.
+        kind: `count`; `share`, 0 to 1, shown in per cent; `bad share`, the same in the colour of errors.
     """
 
     def draw(axes: Axes) -> None:
@@ -70,7 +70,7 @@ def over_dates(title: str, dates: Sequence[str], values: Sequence[float], *, kin
 
         places, breaks = _places(dates)
         axes.bar(places, values, width=0.8, color=_RED if kind.startswith("bad") else _BLUE, linewidth=0)
-        # A few dates are not to look like a wall.
+        # Leave room at both sides, so that a few bars do not fill the whole width.
         room = max(0.8, (_FEW_DAYS - places[-1]) / 2)
         axes.set_xlim(-room, places[-1] + room)
         for place in breaks:
@@ -86,7 +86,7 @@ def over_dates(title: str, dates: Sequence[str], values: Sequence[float], *, kin
 
 
 def histogram(title: str, bars: Histogram) -> str:
-    """How numbers are distributed; those outside the bars are for the text beside it."""
+    """Draw a histogram. The text next to it covers the numbers outside the bars."""
 
     def draw(axes: Axes) -> None:
         places = [bars.low + bars.width * at for at in range(len(bars.counts))]
@@ -102,7 +102,7 @@ def histogram(title: str, bars: Histogram) -> str:
 
 
 def hours_of_day(title: str, counts: Sequence[int]) -> str:
-    """How many of something there are in each hour of the day, 0 to 23."""
+    """Draw the counts of each hour of the day, 0 to 23."""
 
     def draw(axes: Axes) -> None:
         axes.bar(range(24), counts, width=0.85, color=_BLUE, linewidth=0)
@@ -114,7 +114,7 @@ def hours_of_day(title: str, counts: Sequence[int]) -> str:
 
 
 def _places(dates: Sequence[str]) -> tuple[list[float], list[float]]:
-    """Where each date stands on an axis of days without its long gaps, and where those were cut out."""
+    """Return the position of each date on an axis of days without long gaps, and the positions of those gaps."""
     days = [date.fromisoformat(day) for day in dates]
     steps = [(after - before).days for before, after in pairwise(days)]
     cut = max(2.0, 0.06 * sum(step for step in steps if step <= _LONG_GAP))
@@ -127,12 +127,12 @@ def _places(dates: Sequence[str]) -> tuple[list[float], list[float]]:
 
 
 def has_breaks(dates: Sequence[str]) -> bool:
-    """Whether the axis of these dates leaves out a long gap."""
+    """Return whether the axis of these dates omits a long gap."""
     return bool(_places(dates)[1])
 
 
 def _spread(places: Sequence[float]) -> list[int]:
-    """Which of the places get a tick: the last one, and others far enough apart to be read."""
+    """Return the indices of the places that get a tick: the last one, and others far enough apart to be read."""
     apart = max(places[-1], _FEW_DAYS) / _TICKS
     chosen = [len(places) - 1]
     for at in range(len(places) - 2, -1, -1):
@@ -142,7 +142,7 @@ def _spread(places: Sequence[float]) -> list[int]:
 
 
 def _upright(axes: Axes) -> None:
-    """What all plots have alike: an axis of counts from zero, and a grid that only it has."""
+    """Apply the style that all plots share: a vertical axis of counts from zero, and a grid for that axis only."""
     axes.grid(visible=False, axis="x")
     axes.tick_params(length=0, axis="y")
     axes.margins(y=0.08)
@@ -158,7 +158,7 @@ def _locator(ticks: int, *, whole: bool) -> MaxNLocator:
 
 
 def _plain(value: float, _: object = None) -> str:
-    """A tick's number as people write it, with a true minus."""
+    """Format the number of a tick, with a true minus sign."""
     text = f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,.6g}"
     return text.replace("-", "−")
 
@@ -176,14 +176,17 @@ def _svg(title: str, size: tuple[float, float], draw: Callable[[Axes], None]) ->
 
 
 def _inline(svg: str, title: str) -> str:
-    """An SVG file as an element of a page: no ids that another plot has, the page's colours, a title to be read out."""
+    """Return an SVG file as an element of a page.
+
+    Its ids are unique on the page, it uses the page's colours, and it has a title for screen readers.
+    """
     body = svg[svg.index(">", svg.index("<svg")) + 1 :].strip()
     box = re.search(r'viewBox="([^"]+)"', svg)
     own = hashlib.sha256(title.encode()).hexdigest()[:8]
     used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', body))
     body = re.sub(r' id="([^"]*)"', lambda found: f' id="{own}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r'(?:xlink:)?(url\(|href=")#', rf"\1#{own}-", body)
-    # Its rule would hold for the whole page; and texts take the page's font.
+    # The style rule would apply to the whole page. Texts use the page's font.
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     for stand_in, variable in _VARIABLES.items():

@@ -1,4 +1,4 @@
-"""What is published at a commit, profiled: rows by the receipts, values by reading the Parquet that they list."""
+"""Profile what is published at a commit: row counts from receipts, values from the Parquet that they list."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _COUNTRIES = 10
 
 
 def profile(lake: Lake, commit: str) -> Profile:
-    """What is published at a commit; the same each time, but for the branches that failed runs have left since.
+    """Return the profile of what is published at a commit.
+
+    It is the same each time, except for the branches that failed runs have left since.
 
     Raises:
         UsageError: Nothing is published there.
@@ -40,7 +42,8 @@ def profile(lake: Lake, commit: str) -> Profile:
     dates = tuple(published.receipts)
     root = f"s3://{lake.repository}/{commit}"
     try:
-        # Sums and estimates would differ in their last digits with the order in which threads finish.
+        # With several threads, the last digits of sums and estimates would depend on the order in which threads
+        # finish.
         with duckdb_on(lake, commit, threads="1") as connection:
             tables = tuple(
                 _table(connection, table, [f"{root}/{key}" for key in files], published.receipts)
@@ -56,12 +59,12 @@ def profile(lake: Lake, commit: str) -> Profile:
 def _table(
     connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], receipts: Mapping[str, Receipt]
 ) -> Table:
-    told = {date: receipt.content.get("accounting", {}).get(name) for date, receipt in receipts.items()}
+    accounts = {date: receipt.content.get("accounting", {}).get(name) for date, receipt in receipts.items()}
     dates = tuple(
         DateRows(
             date, parts["raw"], parts["curated"], parts["identical"], parts["conflicting"], dict(parts["rejected"])
         )
-        for date, parts in told.items()
+        for date, parts in accounts.items()
         if parts
     )
     rows = sum(date.curated for date in dates)

@@ -1,4 +1,4 @@
-"""What the values of a table are like: counted by DuckDB over its Parquet, in at most three passes."""
+"""Compute statistics of a table's values with DuckDB over its Parquet, in at most three passes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     import duckdb
 
 EXACT_ROWS = 2_000_000
-"""Up to so many rows distinct values and quantiles are counted: a few hundred megabytes; above, estimated."""
+"""Up to this many rows, distinct values and quantiles are exact; above, they are estimates.
+
+Exact values of so many rows take a few hundred megabytes.
+"""
 
 TOP = 10
 CUT = 60
@@ -28,19 +31,19 @@ _Kind = Literal["number", "text", "instant", "date", "boolean", "other"]
 
 @dataclass(frozen=True)
 class _Named:
-    """A column before its values are known."""
+    """A column before its values are counted."""
 
     name: str
     type: str
 
     @property
     def sql(self) -> str:
-        """The name, quoted."""
+        """Return the quoted name."""
         return identifier(self.name)
 
     @property
     def kind(self) -> _Kind:
-        """What is told of its values; the type decides."""
+        """Return which statistics the column gets. Only its type decides."""
         base = self.type.split("(")[0]
         if self.type.endswith("]"):
             return "other"
@@ -56,12 +59,12 @@ class _Named:
 
 
 def scan(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], rows: int) -> tuple[Column, ...]:
-    """The columns of a table that lies in these Parquet files; a file that lacks one has nulls there.
+    """Return the columns of a table in these Parquet files. A column that a file lacks is null there.
 
     Args:
-        connection: Reads the files; of one thread, for its results to be the same each time.
+        connection: Reads the files; with one thread, so that results are the same each time.
         uris: The files.
-        rows: About how many rows they have, which decides what is counted and what estimated.
+        rows: About how many rows they have, which decides what is counted and what is estimated.
     """
     table = read_parquet(uris, union_by_name=True)
     described = connection.execute(f"describe select * from {table}").fetchall()  # noqa: S608
@@ -91,7 +94,7 @@ def scan(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], rows: int) 
 def _ask(
     connection: duckdb.DuckDBPyConnection, table: str, wanted: Sequence[tuple[_Named, str]]
 ) -> dict[_Named, dict[str, Any]]:
-    """One pass over the table: a struct of aggregates for each column."""
+    """Run one pass over the table and return a struct of aggregates for each column."""
     if not wanted:
         return {}
     structs = ", ".join(f"{{{aggregates}}}" for _, aggregates in wanted)
@@ -128,12 +131,15 @@ def _counts(column: _Named, exact: bool) -> tuple[_Named, str]:
 
 
 def _some(columns: Sequence[_Named], counted: dict[_Named, dict[str, Any]], kind: _Kind) -> list[_Named]:
-    """The columns of a kind that have values, as many as are told of in detail."""
+    """Return the columns of a kind that have values, up to the number that the report shows in detail."""
     return [column for column in columns if column.kind == kind and counted[column]["known"]][:_DETAILED]
 
 
 def _bars(column: _Named, found: dict[str, Any]) -> Histogram | None:
-    """Empty bars for all but far outliers, which would leave the rest in a single bar; None where bars tell nothing."""
+    """Return empty bars for all numbers but far outliers, which would leave the rest in a single bar.
+
+    Return None if bars would show nothing.
+    """
     if found["low"] is None or found["low"] == found["high"]:
         return None
     quantiles = dict(zip(SHARES, found["quantiles"], strict=True))
@@ -170,7 +176,7 @@ def _histogram(bars: Histogram, found: dict[int, int]) -> Histogram:
 
 
 def _hardly_repeated(found: dict[str, Any]) -> bool:
-    """Whether a column is rather a key: its most frequent values are of no interest, and too many to count."""
+    """Return whether a column resembles a key. Its most frequent values are not useful, and too many to count."""
     distinct, known = found["distinct"], found["known"]
     return bool(distinct >= known > 1 or (known > _FEW and distinct > known / 2))
 
@@ -178,7 +184,7 @@ def _hardly_repeated(found: dict[str, Any]) -> bool:
 def _top(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[_Named]
 ) -> dict[_Named, tuple[tuple[str, int], ...]]:
-    """The most frequent values of all columns, in one pass; a tie falls by the value."""
+    """Return the most frequent values of all columns, in one pass. Ties are ordered by value."""
     if not columns:
         return {}
     values = [f"value_{at}" for at in range(len(columns))]

@@ -1,4 +1,4 @@
-"""Where the report is kept: on a branch of its own, for the gate keeps off `main` what no receipt vouches for."""
+"""Store the report on a branch of its own: the gate refuses objects on `main` that no receipt covers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class StoredReport:
     """A report on the lake.
 
     Attributes:
-        key: Where it lies.
-        branch: On which branch.
-        commit: The branch's commit that has it.
-        url: The page of lakeFS that shows it.
+        key: Its key.
+        branch: Its branch.
+        commit: The commit of the branch that contains it.
+        url: The page in lakeFS's UI that shows it.
     """
 
     key: str
@@ -31,16 +31,16 @@ class StoredReport:
 
 
 def store_report(lake: Lake, html: str, commit: str, metadata: Mapping[str, str]) -> StoredReport:
-    """Puts a report in the place of the former one; the same bytes make no commit.
+    """Replace the stored report. If the bytes are the same, there is no new commit.
 
-    Of two writers at once the last one wins, and either may commit what the other wrote: so does the next after one
-    that died in between. The page itself names the commit that it tells of.
+    Of two concurrent writers the last one wins, and either may commit what the other wrote. A writer also commits what
+    an interrupted one left. The page itself names the commit that it describes.
 
     Args:
         lake: The repository.
         html: The page.
         commit: The commit that was profiled.
-        metadata: Of the commit: who made it.
+        metadata: Metadata of the report's commit: who created it.
     """
     _ensure_branch(lake)
     lake.put(BRANCH, KEY, html.encode(), _CONTENT_TYPE)
@@ -60,5 +60,5 @@ def _ensure_branch(lake: Lake) -> None:
         try:
             lake.create_branch(BRANCH, lake.head(MAIN))
         except LakeExists:
-            # Another writer was faster; any branch will do.
+            # Another writer was faster. The head at which the branch was created does not matter.
             return
