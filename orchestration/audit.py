@@ -22,14 +22,14 @@ from orchestration.text import key_list
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a run tested, on its branch, with the receipt that covers it.
+    """The data that a run tested, on its branch, with the receipt that covers it.
 
     Attributes:
         branch: The run's branch.
         base: The commit of `main` that it was cut from.
-        commit: The commit with the receipt, the very one that is merged; `base` where nothing differs.
+        commit: The commit with the receipt, which is the one that is merged; `base` if nothing differs.
         receipt: The receipt in it.
-        supersedes: Whether `main` had one before.
+        supersedes: Whether `main` had a receipt of the same date, or of the marts, before.
     """
 
     branch: str
@@ -45,7 +45,7 @@ def audit(run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built:
     Raises:
         DataFailed: A table would lose more of its published rows than its source allows.
         PlatformFailed: Raw on the branch is not what was fetched, an output is missing, or `main` lost the base.
-        GateMissing: The commit does not carry the expected gate, so lakeFS would not run it on the merge.
+        GateMissing: The commit does not have the expected gate, so lakeFS would not run it on the merge.
     """
     lake, date = run.lake, run.execution_date
     with run.step("audit", branch=landed.branch):
@@ -58,11 +58,11 @@ def audit(run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built:
 
 
 def commit_candidate(run: RunContext, branch: str, base: str, receipt: Receipt, message: str) -> str | None:
-    """Write the receipt and commit the branch; return the commit, None where nothing differs from the branch's head.
+    """Write the receipt, commit the branch and return the commit; None if nothing differs from the branch's head.
 
     Raises:
         PlatformFailed: Something was written after the commit, or `main` lost the base.
-        GateMissing: The commit does not carry the expected gate, so lakeFS would not run it on the merge.
+        GateMissing: The commit does not have the expected gate, so lakeFS would not run it on the merge.
     """
     lake = run.lake
     lake.put(branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
@@ -81,8 +81,8 @@ def commit_candidate(run: RunContext, branch: str, base: str, receipt: Receipt, 
 def _require_no_loss(run: DateRun, plan: Plan, extracted: Extracted, built: BuildResult) -> None:
     """Compare the rows of each table with those that `main` has of the date.
 
-    An API that answers with an empty or half a list looks like a day with fewer rows, and every test of the rows that
-    did come passes.
+    If an API sends an empty or incomplete list, the day seems to have fewer rows, and every test of the remaining rows
+    passes.
     """
     former = extracted.former.rows if extracted.former else {}
     losses = []
@@ -99,7 +99,7 @@ def _require_no_loss(run: DateRun, plan: Plan, extracted: Extracted, built: Buil
 
 
 def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
-    """Require every page on the branch as it was fetched, and no other."""
+    """Require that the branch has every page as it was fetched, and no other page."""
     there: dict[str, str] = {}
     for table in landed.inputs:
         source, name = table.split(".")
@@ -112,10 +112,10 @@ def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
 
 
 def written_objects(lake: Lake, branch: str, built: BuildResult) -> dict[str, LakeObject]:
-    """Return the Parquet that dbt wrote, as lakeFS has it, by key.
+    """Return the Parquet that dbt wrote by key, as lakeFS lists it.
 
     Raises:
-        PlatformFailed: Some of it is missing: DuckDB has reported success for writes that never arrived.
+        PlatformFailed: Some of it is missing. DuckDB has reported success for writes that never arrived.
     """
     found = {key: lake.stat(branch, key) for key in built.rows}
     missing = [key for key, stored in found.items() if stored is None]
@@ -132,8 +132,8 @@ def date_receipt(
     Args:
         execution_date: The date.
         pages: Its raw pages.
-        outputs: The Parquet that dbt wrote, as lakeFS has it now, by key.
-        built: What dbt reported of it.
+        outputs: The Parquet that dbt wrote by key, as lakeFS lists it now.
+        built: dbt's results.
         code: The digest of the code that built it.
     """
     objects: dict[str, str] = {}
@@ -171,7 +171,7 @@ def date_receipt(
 
 
 def new_receipt(key: str, content: Mapping[str, Any], built: BuildResult, code: str) -> Receipt:
-    """Return a receipt with this content, and what every receipt says of the tests, the code and the versions."""
+    """Return a receipt with this content and the fields that all receipts share: tests, code and versions."""
     tests = {
         node.name: {"status": node.status, "failures": node.failures or 0}
         for node in built.nodes

@@ -1,4 +1,4 @@
-"""The run context: what one run is asked to publish, and with what. A date's, or the marts'."""
+"""Run context: what one run publishes, and with which settings. There is one class for a date and one for the marts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunRecord:
-    """What a run did, for whoever shows it at the end, also of a run that failed. The protocol never reads it.
+    """What a run did, to be shown at its end, also if it failed. The protocol never reads it.
 
     Attributes:
-        seconds: The seconds of each step, all attempts together.
+        seconds: The seconds of each step, summed over all attempts.
         former: The receipt that `main` had before, if there was one.
         built: What dbt built, whether its tests passed or not.
     """
@@ -44,10 +44,10 @@ class RunContext(ABC):
     Attributes:
         lake: The repository.
         settings: All other settings.
-        report: Takes progress, a line at a time.
+        report: Takes progress lines.
         force: Build again although neither the input nor the code changed.
         task_runs: Show each dbt node as a task run of the current Prefect flow run.
-        origin: Commit metadata about who ran: run id and link, code version.
+        origin: Commit metadata about the origin of the run: flow run id and link, code version.
         record: Takes what the run did.
     """
 
@@ -62,20 +62,20 @@ class RunContext(ABC):
     @property
     @abstractmethod
     def subject(self) -> str:
-        """What is published, as messages name it."""
+        """Return what is published, as messages name it."""
 
     @property
     @abstractmethod
     def command(self) -> str:
-        """The command that repeats the run."""
+        """Return the command that repeats the run."""
 
     @property
     @abstractmethod
     def selector(self) -> str:
-        """The dbt selector of what the run builds."""
+        """Return the dbt selector of what the run builds."""
 
     def metadata(self, **further: str) -> dict[str, str]:
-        """Return the metadata of a commit of this run: clocks, ids and links belong there, never into an object."""
+        """Return the metadata of a commit of this run. Times, ids and links belong there, and never in an object."""
         return {**self.origin, **{name: value for name, value in further.items() if value}}
 
     def step(self, name: str, *, main: str = UNTOUCHED, branch: str = "") -> AbstractContextManager[Step]:
@@ -89,7 +89,8 @@ class DateRun(RunContext):
 
     Attributes:
         execution_date: The date, YYYY-MM-DD.
-        run_type: How much is shown in Prefect and how patient the run is with the source; never what is published.
+        run_type: How much Prefect shows of the run, and how often it retries requests to the source. It never changes
+            what is published.
     """
 
     execution_date: str
@@ -136,7 +137,7 @@ class MartsRun(RunContext):
 
 
 def code_version(project_dir: Path) -> str:
-    """Return the project's git commit, with `-dirty` where files differ from it; `unknown` outside a checkout."""
+    """Return the project's git commit, with `-dirty` if files differ from it; `unknown` outside a checkout."""
     command = ["git", "-C", str(project_dir), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

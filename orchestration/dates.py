@@ -11,15 +11,15 @@ _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def day_before(moment: datetime) -> str:
-    """The date that a run started at `moment` is for: the day before it, in UTC."""
+    """Return the date of a run that starts at `moment`: the day before it, in UTC."""
     return str(moment.astimezone(UTC).date() - timedelta(days=1))
 
 
 def parse_execution_date(text: str, *, now: datetime | None = None) -> str:
-    """The date as given, checked: a real day in exactly `YYYY-MM-DD`, not after today in UTC.
+    """Return the date unchanged if it is valid: a real day in exactly `YYYY-MM-DD`, not after today in UTC.
 
     Raises:
-        UsageError: It is not such a date; names the value.
+        UsageError: It is not such a date; the message contains the value.
     """
     today = (now or datetime.now(UTC)).date()
     remedy = f"give a day as YYYY-MM-DD, for instance {today - timedelta(days=1)}"

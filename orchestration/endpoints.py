@@ -1,4 +1,4 @@
-"""Where commands, flows and the dbt plugin find lakeFS and Prefect: as configured, else the servers of `elt up`."""
+"""Where commands, flows and the dbt plugin find lakeFS and Prefect: the configured servers, else those of `elt up`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestration.settings import Settings
 
 
 def open_lake(settings: Settings) -> Lake:
-    """Return the repository that the settings name, on the server that they name.
+    """Return the repository that the settings name, on the server that they select.
 
     Raises:
         IngestCleanError: No server is configured and no local one runs.
@@ -20,18 +20,19 @@ def open_lake(settings: Settings) -> Lake:
 
 
 def use_prefect(settings: Settings) -> str:
-    """Point this process at the Prefect API that is configured, else at the local one; return its address.
+    """Point this process at the configured Prefect API, else at the local one, and return its address.
 
     Raises:
-        ServerFailed: The local Prefect server is meant and does not run.
+        ServerFailed: The local Prefect server is selected and does not run.
+        UsageError: Prefect's own settings are invalid.
     """
     access = prefect_access(settings)
-    # By the environment, not by Prefect's context of settings: prefect-dbt's threads see only the process's own.
+    # Use the environment, not Prefect's settings context: the threads of prefect-dbt see only the process's own.
     os.environ["PREFECT_API_URL"] = access.url
     if access.auth_string:
         os.environ["PREFECT_API_AUTH_STRING"] = access.auth_string.get_secret_value()
-    # Each try waits twice as long as the one before, and each request starts over: with a dead server, Prefect's own
-    # 5 tries take minutes.
+    # Prefect doubles the wait before each retry, and each request starts over. With a dead server, its default of 5
+    # retries takes minutes.
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "3")
     from prefect.context import refresh_global_settings_context
 

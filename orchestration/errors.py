@@ -1,11 +1,11 @@
-"""Every error this package raises on purpose: what failed, and the outcome it stands for.
+"""Errors that this package raises on purpose, each with its outcome and exit code.
 
 IngestCleanError
 ├── UsageError                  exit 2    a bad argument, setting or source description
 ├── DataFailed                  exit 3
 ├── SourceFailed                exit 4
-│   ├── SourceUnreachable                 worth another try
-│   ├── SourceBusy                        worth another try, after `retry_after`
+│   ├── SourceUnreachable                 retried
+│   ├── SourceBusy                        retried after `retry_after`
 │   ├── SourceTimedOut
 │   ├── SourceRefused
 │   └── SourceBodyInvalid
@@ -27,7 +27,7 @@ IngestCleanError
 ├── TimedOut                    exit 7
 └── Cancelled                   exit 130
 
-Exit codes and outcomes are those of section 8 of the design: "the data failed" is not "the platform failed".
+Exit codes and outcomes are defined in `docs/design.md`. A failure of the data is not one of the platform.
 """
 
 from __future__ import annotations
@@ -39,16 +39,17 @@ from orchestration.text import indented, shortened
 
 
 class IngestCleanError(Exception):
-    """The base of all errors here.
+    """Base class of all errors here.
 
-    Cause and remedy often quote foreign text, so both are made printable and cut to `text.TEXT_LIMIT` characters here,
-    once for every way that an error leaves the process.
+    Cause and remedy often quote foreign text. Both are made printable and cut to `text.TEXT_LIMIT` characters here,
+    once for all ways in which an error leaves the process.
 
     Args:
-        cause: What went wrong, with the value it went wrong on.
+        cause: What went wrong, with the value that caused it.
         remedy: What to do about it: a command to type or a setting to change.
 
-    The rest is filled in where the error passes through a step of the run protocol; `subject` is the date, or `marts`.
+    A step of the run protocol fills in the other fields when the error passes through it. `subject` is the date, or
+    `marts`.
     """
 
     exit_code = 1
@@ -65,7 +66,7 @@ class IngestCleanError(Exception):
 
     @property
     def cause(self) -> str:
-        """What went wrong; the same as `str(error)`."""
+        """Return what went wrong; the same as `str(error)`."""
         return str(self)
 
     def extended(self, more: str, *, remedy: str = "") -> Self:
@@ -76,7 +77,11 @@ class IngestCleanError(Exception):
         return error
 
     def describe(self) -> str:
-        """The error as lines for a person: subject, step and cause, then `main`, the branch kept, the next command."""
+        """Return the error as lines of text.
+
+        The first line has subject, step and cause. Then follow the state of `main`, the kept branch and the next
+        command.
+        """
         where = " ".join(part for part in (self.subject, self.step) if part)
         cause = indented(self.cause)
         lines = [f"{where}: {cause}" if where else cause]
@@ -89,7 +94,7 @@ class IngestCleanError(Exception):
         return "\n".join(lines)
 
     def parts(self) -> dict[str, str | int | None]:
-        """Return the error as `--json` shows it: always the same names, null where there is nothing to say."""
+        """Return the error as `--json` shows it: always the same names, with null for an empty value."""
         named = {
             name: getattr(self, name) for name in ("subject", "step", "cause", "main", "branch", "remedy", "command")
         }
@@ -101,39 +106,39 @@ class IngestCleanError(Exception):
 
 
 class UsageError(IngestCleanError):
-    """A bad argument, setting or source description; nothing was touched."""
+    """A bad argument, setting or source description. Nothing was changed."""
 
     exit_code = 2
     outcome = "UsageError"
 
     def describe(self) -> str:
-        """The error in one line: nothing was begun, so there is nothing else to tell."""
+        """Return the error as one line. Nothing was started, so there is no state to report."""
         cause = indented(self.cause)
         return f"{cause}: {self.remedy}" if self.remedy else cause
 
 
 class DataFailed(IngestCleanError):
-    """The data broke a test, a contract, the accounting or a limit; trying again gives the same."""
+    """The data broke a test, a contract, the accounting or a limit. A retry gives the same result."""
 
     exit_code = 3
     outcome = "DataFailed"
 
 
 class SourceFailed(IngestCleanError):
-    """The API gave no usable answer."""
+    """The API gave no usable response."""
 
     exit_code = 4
     outcome = "SourceFailed"
 
 
 class SourceUnreachable(SourceFailed):
-    """No connection, a time-out, an answer cut short, or a passing server error."""
+    """No connection, a timeout, an incomplete response, or a transient server error."""
 
 
 class SourceBusy(SourceFailed):
     """The API asks to wait: 429, or any other 4xx or 5xx with Retry-After.
 
-    `retry_after` is what it asked for, in seconds, or None where it named no time.
+    `retry_after` is the requested wait in seconds, or None if the API named no time.
     """
 
     def __init__(self, cause: str, *, retry_after: float | None = None, remedy: str = "") -> None:
@@ -142,13 +147,13 @@ class SourceBusy(SourceFailed):
 
 
 class SourceTimedOut(SourceFailed):
-    """A table was not fetched within its total time; what is slow for an hour is not tried again."""
+    """A table was not fetched within its time limit. A source that is slow for so long is not retried."""
 
 
 class SourceRefused(SourceFailed):
-    """The API answered with a status that another try will not change.
+    """The API answered with a status that a retry will not change.
 
-    `status` is that status, or None where the body of a 200 reports the failure.
+    `status` is that status, or None if the body of a 200 reports the failure.
     """
 
     def __init__(self, cause: str, *, status: int | None = None, remedy: str = "") -> None:
@@ -157,11 +162,11 @@ class SourceRefused(SourceFailed):
 
 
 class SourceBodyInvalid(SourceFailed):
-    """The API's body is not what the source description declares."""
+    """The response body is not what the source description declares."""
 
 
 class PlatformFailed(IngestCleanError):
-    """lakeFS, the disk or Prefect failed; the data was not judged."""
+    """lakeFS, the disk or Prefect failed. The data was not tested."""
 
     exit_code = 5
     outcome = "PlatformFailed"
@@ -172,7 +177,7 @@ class ServerFailed(PlatformFailed):
 
 
 class SpoolFailed(PlatformFailed):
-    """The local spool could not be written, most often for want of space."""
+    """The work directory could not be written, most often because the disk is full."""
 
 
 class GateMissing(PlatformFailed):
@@ -186,11 +191,11 @@ class GateRefused(PlatformFailed):
 
 
 class LakeError(PlatformFailed):
-    """lakeFS answered with an error that no class below names."""
+    """lakeFS answered with an error that none of the subclasses describes."""
 
 
 class LakeUnreachable(LakeError):
-    """No connection to lakeFS, or no answer in time; what was asked may or may not have happened."""
+    """No connection to lakeFS, or no response in time. The request may or may not have taken effect."""
 
 
 class LakeRefused(LakeError):
@@ -202,7 +207,7 @@ class LakeNotFound(LakeError):
 
 
 class LakeExists(LakeError):
-    """What was to be created exists already (409)."""
+    """The object to create exists already (409)."""
 
 
 class LakeNoChanges(LakeError):
@@ -214,15 +219,15 @@ class LakeDirty(LakeError):
 
 
 class LakeBusy(LakeError):
-    """lakeFS lost too many races (429); nothing happened."""
+    """lakeFS lost too many races (429). The request had no effect."""
 
 
 class LakeServerError(LakeError):
-    """lakeFS failed inside (5xx); what was asked may or may not have happened."""
+    """lakeFS failed internally (5xx). The request may or may not have taken effect."""
 
 
 class Conflict(IngestCleanError):
-    """`main` moved for this date while the run worked, on every try."""
+    """`main` moved for this date during the run, in every attempt."""
 
     exit_code = 6
     outcome = "Conflict"
@@ -243,7 +248,7 @@ class Cancelled(IngestCleanError):
 
 
 def error_class(outcome: str) -> type[IngestCleanError]:
-    """Return the error class with this outcome; PlatformFailed for a name that no class has."""
+    """Return the error class with this outcome; PlatformFailed for an unknown name."""
     waiting = IngestCleanError.__subclasses__()
     while waiting:
         error = waiting.pop(0)

@@ -1,4 +1,4 @@
-"""Extract: pin `main`, fetch the date's pages and decide whether anything changed. The lake is only read."""
+"""Extract: pin `main`, fetch the date's pages and check whether anything changed. The lake is only read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestration.source.fetch import Page, fetch_date
 
 @dataclass(frozen=True)
 class Extracted:
-    """A date's raw pages in the work directory, and what `main` had of the date when it was pinned.
+    """A date's raw pages in the work directory, and what the pinned commit has of the date.
 
     Attributes:
         base: The commit of `main` that was pinned before the fetch.
@@ -32,13 +32,14 @@ class Extracted:
 
 
 def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
-    """Pin `main`'s head, fetch the date's pages, and decide whether there is anything to do.
+    """Pin the head of `main`, fetch the date's pages, and check whether there is anything to do.
 
-    `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer.
+    `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer
+    data.
 
     Raises:
-        UsageError: A source's address or token is not set.
-        SourceFailed: The API gave no usable answer.
+        UsageError: A source's address is not set, or its token is invalid.
+        SourceFailed: The API gave no usable response.
         PlatformFailed: The lake is out of reach or lacks its gate, or the work directory could not be written.
     """
     settings, date = run.settings, run.execution_date
@@ -52,5 +53,5 @@ def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
 
 
 def _covers(receipt: Receipt, pages: Sequence[Page], code: str) -> bool:
-    """Whether the receipt is of exactly these raw pages under this code."""
+    """Return whether the receipt covers exactly these raw pages under this code."""
     return receipt.code == code and receipt.raw_digests == {page.key: page.sha256 for page in pages}

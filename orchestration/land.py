@@ -1,4 +1,4 @@
-"""Land: put the date's raw pages on a branch of the run's own, cut from the pinned commit."""
+"""Land: write the date's raw pages to a branch of this run, cut from the pinned commit."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Landed:
     """A date's raw on the lake.
 
     Attributes:
-        branch: The branch, this run's own.
+        branch: The branch, which only this run uses.
         base: The commit of `main` that it was cut from.
-        commit: The commit "raw"; `base` where nothing differs.
-        pages: The raw pages, all of them there now.
+        commit: The commit "raw"; `base` if nothing differs.
+        pages: The raw pages, all of them on the branch.
     """
 
     branch: str
@@ -36,18 +36,18 @@ class Landed:
 
     @property
     def inputs(self) -> Mapping[str, tuple[str, ...]]:
-        """By `source.table` the keys of its pages, in order."""
+        """Return the keys of each table's pages in order, by `source.table`."""
         tables = dict.fromkeys(page.table for page in self.pages)
         return {table: tuple(page.key for page in self.pages if page.table == table) for table in tables}
 
 
 def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
-    """Cut the branch, delete the date's keys that this run will not write, put the pages and commit.
+    """Create the branch, delete the date's keys that this run will not write, write the pages and commit.
 
     Raises:
-        LakeError: lakeFS refused a write, or holds other bytes than the work directory.
+        LakeError: lakeFS refused a write, or received other bytes than were sent.
     """
-    # Never used again: under one name, one run's raw could meet another's curated.
+    # The name is never reused: otherwise one run's raw could meet another's curated.
     branch = f"etl-{run.execution_date}-{secrets.token_hex(4)}"
     with run.step("land") as step:
         run.lake.create_branch(branch, extracted.base)
@@ -61,10 +61,10 @@ def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
 def put_pages(
     lake: Lake, branch: str, base: str, pages: Sequence[Page], stale: Collection[str], metadata: Mapping[str, str]
 ) -> str:
-    """Delete the stale keys, put the pages and commit; return the commit's id, `base` where nothing differs.
+    """Delete the stale keys, write the pages and commit; return the commit's id, or `base` if nothing differs.
 
     Raises:
-        LakeError: lakeFS refused a write, or holds other bytes than the work directory.
+        LakeError: lakeFS refused a write, or received other bytes than were sent.
     """
     lake.delete(branch, sorted(stale))
 

@@ -1,4 +1,4 @@
-"""The marts, from published dates to `main`: the same five steps, with receipts in place of pages."""
+"""Publish the marts from the published dates: the same five steps, with receipts in place of pages."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from orchestration.workdir import work_directory
 
 @dataclass(frozen=True)
 class MartsInputs:
-    """What the marts are made from.
+    """Inputs of the marts.
 
     Attributes:
-        base: `main`'s head, which the branch is cut from.
+        base: The pinned head of `main`, which the branch is cut from.
         catalog: All dates published there.
-        former: The marts' receipt there, if they were published before.
-        commit: The commit that published rows are read at: `base`, or the one the marts were made from if it has the
-            same dates. The receipt names it, and equal marts are to have equal receipts.
+        former: The receipt of the marts there, if they were published before.
+        commit: The commit at which published rows are read. It is `base`, or the commit that the marts were made from
+            if it has the same dates. The receipt names it, and equal marts must have equal receipts.
         unchanged: Whether the former receipt covers the same dates under the same code.
     """
 
@@ -44,7 +44,7 @@ class MartsInputs:
 
 
 def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
-    """Pin `main`'s head, read the receipts there and decide whether there is anything to do.
+    """Pin the head of `main`, read the receipts there and check whether there is anything to do.
 
     Raises:
         UsageError: Nothing is published yet.
@@ -66,7 +66,7 @@ def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
 
 
 def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
-    """Cut the run's own branch and delete the marts that the run will not write; return the branch."""
+    """Create the run's branch, delete the marts that the run will not write, and return the branch's name."""
     branch = f"etl-marts-{secrets.token_hex(4)}"
     with run.step("land") as step:
         run.lake.create_branch(branch, inputs.base)
@@ -77,7 +77,7 @@ def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
 
 
 def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, folder: Path) -> BuildResult:
-    """Build and test the marts, reading the published dates of the pinned commit and writing the branch.
+    """Build and test the marts. Published dates are read at the pinned commit, and outputs are written to the branch.
 
     Raises:
         DataFailed: A test failed or a contract broke.
@@ -97,7 +97,12 @@ def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str,
 
 
 def audit_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, built: BuildResult) -> Candidate:
-    """Require what dbt wrote, write the marts' receipt and commit: see `audit.commit_candidate`."""
+    """Require the Parquet that dbt wrote, write the receipt of the marts and commit: see `audit.commit_candidate`.
+
+    Raises:
+        PlatformFailed: An output is missing, something was written after the commit, or `main` lost the base.
+        GateMissing: The commit does not have the expected gate, so lakeFS would not run it on the merge.
+    """
     with run.step("audit", branch=branch):
         written = written_objects(run.lake, branch, built)
         content = {
@@ -113,7 +118,7 @@ def audit_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, bui
 
 @dataclass(frozen=True)
 class MartsSteps:
-    """The five steps as functions; the flow passes its tasks."""
+    """The five steps as functions. The flow passes its tasks instead."""
 
     extract: Callable[[MartsRun, Plan], MartsInputs] = extract_dates
     land: Callable[[MartsRun, Plan, MartsInputs], str] = land_branch

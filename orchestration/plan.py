@@ -1,4 +1,4 @@
-"""Plan: what the code as it is now would build. Made once at the start of a run, before anything is read."""
+"""Plan: what the current code would build. Made once at the start of a run, before anything is read."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TARGET = "run"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run builds, and what with.
+    """What a run builds, and what it builds with.
 
     Attributes:
         tables: The source tables, as the project's YAML declares them.
         manifest: The parsed dbt project.
-        engine: What DuckDB may use.
+        engine: Resources that DuckDB may use.
         code: The digest of the SQL and macros that the run uses.
         outputs: The keys of the Parquet that the run writes.
     """
@@ -47,7 +47,7 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
 
     Raises:
         UsageError: A source's YAML lacks what fetching needs, or the dbt project does not parse.
-        SpoolFailed: The disk did not take dbt's files.
+        SpoolFailed: dbt's files could not be written.
     """
     settings = run.settings
     engine = Engine(settings.state_dir / "duckdb", settings.elt.duckdb_memory, settings.elt.duckdb_threads)

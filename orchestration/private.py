@@ -1,4 +1,7 @@
-"""Rights of what this project writes: the owner's alone, since it holds published rows, keys and logs."""
+"""Permissions of the files that this project writes.
+
+Only their owner may read them, since they contain published rows, keys and logs.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from pathlib import Path
 
 
 def restrict_rights() -> None:
-    """Let this process and its children make files and folders that only their owner can read."""
+    """Make this process and its children create files and folders that only their owner can read."""
     os.umask(0o077)
 
 
 def private_folder(path: Path) -> None:
-    """Make the folder, or take the rights of all others from it if it is this user's.
+    """Create the folder, or remove all other users' permissions from it if it belongs to this user.
 
-    A folder with the sticky bit, such as /tmp, is meant for many users and is left as it is.
+    A folder with the sticky bit, such as /tmp, is meant for many users and is left unchanged.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.stat()
@@ -27,7 +30,7 @@ def private_folder(path: Path) -> None:
 
 
 def readable_by_others(path: Path) -> bool:
-    """Whether the file exists and its group or all users may read it."""
+    """Return whether the file exists and its group or all users may read it."""
     try:
         return bool(path.stat().st_mode & 0o044)
     except OSError:

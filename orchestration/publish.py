@@ -1,4 +1,4 @@
-"""Publish: merge the candidate into `main`, through the gate. It becomes visible whole, or not at all."""
+"""Publish: merge the candidate into `main`, through the gate. It becomes visible completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Outcome = Literal["published", "superseded", "unchanged"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended that did not fail.
+    """The result of a run that did not fail.
 
     Attributes:
         subject: The date, or `marts`.
         outcome: `published` for the first time, `superseded` an earlier version, or `unchanged`.
-        commit: The commit of `main` that holds it.
+        commit: The commit of `main` that contains it.
         rows: Curated rows by table, rows by mart.
-        replaced: Another run has published it since.
+        replaced: Whether another run has published it since.
     """
 
     subject: str
@@ -49,9 +49,10 @@ def publish(run: RunContext, candidate: Candidate) -> RunResult:
     """Merge the commit with the receipt, not the branch, into `main`, through the gate.
 
     Raises:
-        Conflict: `main` changed the same since the run pinned it, or moved, and the gate refused the merged tree.
-        GateRefused: The gate's message is the cause.
-        PlatformFailed: lakeFS gave no clear answer.
+        Conflict: `main` changed the same keys since the run pinned it, or it moved and the gate refused the merged
+            tree.
+        GateRefused: The gate refused the merge; its message is the cause.
+        PlatformFailed: lakeFS's responses were unclear.
     """
     lake, receipt = run.lake, candidate.receipt
     if candidate.commit == candidate.base:
@@ -65,7 +66,8 @@ def publish(run: RunContext, candidate: Candidate) -> RunResult:
         except GateRefused as refused:
             if lake.head(MAIN) == candidate.base:
                 raise
-            # lakeFS 1.86.0 may drop a key where both sides changed; the gate sees it, and a new base mends it.
+            # lakeFS 1.86.0 may drop a key that both sides changed. The gate detects it, and an attempt from the new
+            # head succeeds.
             raise Conflict(f"{refused.cause}, and {MAIN} has moved since the run pinned it") from refused
         published = lake.read(MAIN, receipt.key)
     return RunResult(run.subject, outcome, merge, receipt.rows, replaced=published != receipt.to_bytes())

@@ -1,4 +1,4 @@
-"""One date from the API to `main`: the run protocol, top to bottom. A plan, then five steps."""
+"""Publish one date from the API to `main`: the run protocol, top to bottom. A plan, then five steps."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from orchestration.transform import transform
 from orchestration.workdir import work_directory
 
 ATTEMPTS = 3
-"""How often a run starts again from its pin because `main` moved in a way that conflicts."""
+"""How often a run is attempted if `main` moves in a way that conflicts."""
 
 
 @dataclass(frozen=True)
 class DateSteps:
-    """The five steps as functions; the flow passes its tasks."""
+    """The five steps as functions. The flow passes its tasks instead."""
 
     extract: Callable[[DateRun, Plan, Path], Extracted] = extract
     land: Callable[[DateRun, Plan, Extracted], Landed] = land
@@ -60,10 +60,10 @@ def _attempt(run: DateRun, plan: Plan, steps: DateSteps) -> RunResult:
 
 
 def retry_on_conflict(run: RunContext, attempt: Callable[[], RunResult]) -> RunResult:
-    """Return the result of the first attempt without a conflict; each starts again from the pin.
+    """Return the result of the first attempt without a conflict. Each attempt pins `main` again.
 
     Raises:
-        Conflict: Every attempt met one.
+        Conflict: Every attempt had one.
     """
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
@@ -71,14 +71,14 @@ def retry_on_conflict(run: RunContext, attempt: Callable[[], RunResult]) -> RunR
         except Conflict as conflict:
             if not attempts_left:
                 raise
-            # Something newer was published, so what this run read is out of date.
+            # Something newer was published, so the data that this run read is out of date.
             run.report(f"{conflict}; starting again from the new main")
             delete_branch(run, conflict.branch)
     raise AssertionError("unreachable")
 
 
 def delete_branch(run: RunContext, branch: str) -> None:
-    """Delete the run's branch; one that cannot be deleted is reported and left to housekeeping."""
+    """Delete the run's branch. One that cannot be deleted is reported and left to housekeeping."""
     try:
         run.lake.delete_branch(branch)
     except IngestCleanError as error:

@@ -1,7 +1,7 @@
-"""Settings: environment variables, with a git-ignored `.env` in the project folder below them.
+"""Settings from environment variables. A git-ignored `.env` in the project folder has lower precedence.
 
-Read at call time by `read_settings` and passed on; nothing reads the environment at import.
-`.env.example` lists every variable.
+`read_settings` reads them at call time and they are passed on. Nothing reads the environment at import. `.env.example`
+lists every variable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COMMON = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
 
 class LakeSettings(BaseSettings):
-    """Where lakeFS is and who we are there; with no endpoint, the local server of `elt up` is meant."""
+    """Address and keys of lakeFS. Without an endpoint, the local server of `elt up` is used."""
 
     model_config = SettingsConfigDict(**_COMMON, env_prefix="LAKEFS_")
 
@@ -38,7 +38,7 @@ class LakeSettings(BaseSettings):
 
 
 class PrefectSettings(BaseSettings):
-    """The Prefect API to use; with none, the local server of `elt up` is meant."""
+    """Address and login of the Prefect API. Without an address, the local server of `elt up` is used."""
 
     model_config = SettingsConfigDict(**_COMMON, env_prefix="PREFECT_")
 
@@ -47,7 +47,7 @@ class PrefectSettings(BaseSettings):
 
 
 class SourceSettings(BaseSettings):
-    """One source's API: `<SOURCE>_API_URL` and, where it wants one, `<SOURCE>_API_TOKEN`."""
+    """The API of one source: `<SOURCE>_API_URL` and, if it requires one, `<SOURCE>_API_TOKEN`."""
 
     model_config = _COMMON
 
@@ -56,7 +56,7 @@ class SourceSettings(BaseSettings):
 
 
 class EltSettings(BaseSettings):
-    """What is ours alone: `ELT_…`."""
+    """Settings of this project itself: `ELT_…`."""
 
     model_config = SettingsConfigDict(**_COMMON, env_prefix="ELT_")
 
@@ -87,11 +87,11 @@ class Settings:
 
     Attributes:
         project_dir: The folder of dbt_project.yml.
-        cache_dir: Where this user keeps what is built once, such as the lakeFS server.
-        elt: What is ours alone.
-        lake: lakeFS, if one is configured.
-        prefect: The Prefect API, if one is configured.
-        sources: The APIs that are set, by the dbt source's name.
+        cache_dir: The user's folder for what is built once, such as the lakeFS server.
+        elt: Settings of this project itself.
+        lake: The settings of lakeFS, which may be empty.
+        prefect: The settings of the Prefect API, which may be empty.
+        sources: The configured APIs, by the dbt source's name.
     """
 
     project_dir: Path
@@ -103,7 +103,7 @@ class Settings:
 
     @property
     def state_dir(self) -> Path:
-        """The absolute folder of local servers' data, logs and pid files, and of spools."""
+        """Return the absolute folder of local servers' data, logs and pid files, and of the work directories."""
         return self.project_dir / self.elt.state_dir
 
 
@@ -119,7 +119,7 @@ def _read(kind: type[S], prefix: str, project_dir: Path) -> S:
         first = invalid.errors(include_url=False)[0]
         setting = "_".join(str(part) for part in first["loc"])
         name = f"{prefix}{setting}".upper()
-        # A URL may hold a password or a key anywhere, even where it is not one that can be parsed.
+        # A URL may contain a password or a key anywhere, even if it cannot be parsed.
         shown = "" if _may_hold_a_secret(kind, setting) else f"={first['input']!r}"
         raise UsageError(
             f"{name}{shown}: {first['msg']}",
@@ -141,10 +141,10 @@ def _require_text(env: Path) -> None:
 
 
 def read_settings() -> Settings:
-    """The settings as the environment and `.env` have them now.
+    """Return the current settings from the environment and `.env`.
 
     Raises:
-        UsageError: A value is not what its setting takes; names the variable.
+        UsageError: A value is not valid for its setting; the message names the variable.
     """
     project_dir = Path(os.environ.get("ELT_PROJECT_DIR") or PROJECT_DIR).resolve()
     _require_text(project_dir / ".env")
@@ -159,7 +159,7 @@ def read_settings() -> Settings:
 
 
 def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
-    """Report a `.env` that holds a secret and that other users may read."""
+    """Report a `.env` that contains a secret and that other users may read."""
     from dotenv import dotenv_values
 
     env_file = settings.project_dir / ".env"
@@ -171,6 +171,6 @@ def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
 
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:
-    """Return what is set of the dbt sources; a FOO_API_URL of no source is somebody else's variable."""
+    """Return the settings of the dbt sources. Any other variable that ends in `_API_URL` is ignored."""
     found = {name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in source_names(project_dir)}
     return {name: source for name, source in found.items() if source.url}

@@ -1,4 +1,4 @@
-"""SQL text for DuckDB built from keys and names: the one place that quotes them."""
+"""Build SQL for DuckDB from keys and names. This is the only module that quotes them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def literals(texts: Sequence[str]) -> str:
 
 
 def read_parquet(uris: Sequence[str], **options: bool | str) -> str:
-    """Parquet files as a table with their own columns.
+    """Return the SQL that reads Parquet files as a table with only the columns in the files.
 
     Args:
-        uris: The files; see `names_one_object` for keys that others chose.
-        options: More of DuckDB's options.
+        uris: The files. For keys that others chose, see `names_one_object`.
+        options: Further options of DuckDB, which may override `hive_partitioning = false`.
     """
     given = {"hive_partitioning": False, **options}
     shown = (f"{name} = {literal(value) if isinstance(value, str) else value}" for name, value in given.items())
@@ -36,5 +36,9 @@ def read_parquet(uris: Sequence[str], **options: bool | str) -> str:
 
 
 def names_one_object(key: str) -> bool:
-    """Return whether DuckDB takes a key as it is: no pattern, and no `?`, after which a URI may name another server."""
+    """Return whether DuckDB takes a key literally, as the name of one object.
+
+    It does not if the key contains a pattern, a control character, or a segment `.` or `..`. Neither does it for a `?`,
+    after which a URI may name another server.
+    """
     return not _PATTERN.search(key)

@@ -1,4 +1,4 @@
-"""One step of the run protocol: its duration, and what an error of it has to say."""
+"""One step of the run protocol: a context manager that reports its duration and adds context to its errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ IN_DOUBT = "untouched, unless elt log shows this run's commit"
 
 @dataclass
 class Step:
-    """What an error of the step under way has to say.
+    """The context of the current step, which is added to its errors.
 
     Attributes:
         main: The state of `main` if the step fails.
-        branch: The branch that is kept then; set by a step that cuts one.
+        branch: The branch that is kept then. A step that creates a branch sets it.
     """
 
     main: str
@@ -39,14 +39,16 @@ def step(
     main: str = UNTOUCHED,
     branch: str = "",
 ) -> Iterator[Step]:
-    """Run a step: report its duration; add subject, step, branch, the state of `main` and the next command to an error.
+    """Run a step and report its duration. Add its context to an error that it raises.
+
+    The context is the subject, the step, the branch, the state of `main` and the next command.
 
     Args:
         name: `plan`, `extract`, `land`, `transform`, `audit` or `publish`.
         subject: The date, or `marts`.
         command: The command that repeats the run.
         report: Takes the line with the duration.
-        seconds: Takes the duration under the step's name, also of a step that fails.
+        seconds: Takes the duration under the step's name, also for a step that fails.
         main: The state of `main` if this step fails.
         branch: The branch that is kept then.
     """
@@ -57,7 +59,7 @@ def step(
     try:
         yield current
     except BaseException as error:
-        # Whatever an interrupted library made of it.
+        # The limit interrupted a library, which may have raised any error of its own.
         if not isinstance(error, TimedOut) and (late := timed_out()):
             raise _marked(late, name, subject, command, current.main, current.branch) from error
         if isinstance(error, KeyboardInterrupt):
@@ -74,7 +76,7 @@ def step(
 def _marked(error: IngestCleanError, name: str, subject: str, command: str, main: str, branch: str) -> IngestCleanError:
     error.subject = subject
     error.step = error.step or name
-    # Refused or in conflict is a clear answer.
+    # A refusal or a conflict is a clear answer, so `main` is untouched.
     error.main = error.main or (UNTOUCHED if isinstance(error, (GateRefused, Conflict)) else main)
     error.branch = error.branch or branch
     error.command = error.command or command

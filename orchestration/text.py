@@ -1,8 +1,8 @@
-"""Foreign text made safe to show: invisible characters escaped, lengths bounded.
+"""Make foreign text safe to show: escape invisible characters and limit lengths.
 
-Foreign is whatever an API, a lake key or an engine's message brings along. A value that enters a line of our own goes
-through `quoted` or `one_line`, so that it cannot start a line. Whole texts go through `printable` where they leave the
-process. JSON output keeps exact values.
+Foreign text comes from an API, a lake key or an engine's message. A value inserted into a line of this package goes
+through `quoted` or `one_line`, so that it cannot start a line. Complete texts go through `printable` where they leave
+the process. JSON output keeps exact values.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ LINE_LIMIT = 300
 """Characters shown of one foreign record, row or message inside a line."""
 
 TEXT_LIMIT = 4_000
-"""Characters of a whole text that leaves the process: an error, a log line, the message of a state."""
+"""Characters of a complete text that leaves the process: an error, a log line, the message of a state."""
 
 _HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Letters and marks by category, but without a glyph: fillers, joiners and variation selectors.
+# Characters without a glyph whose category is letter or mark: fillers, joiners and variation selectors.
 _BLANK = (
     (0x034F, 0x034F),
     (0x115F, 0x1160),
@@ -42,32 +42,35 @@ _BLANK = (
 
 
 def printable(text: str, *, lines: bool = True) -> str:
-    r"""Escape what a terminal would obey or not show: control, bidirectional and invisible characters (`\x1b`).
+    r"""Escape what a terminal would execute or not show: control, bidirectional and invisible characters (`\x1b`).
 
     Args:
         text: Any text.
-        lines: Leave newlines and tabs as they are.
+        lines: Leave newlines and tabs unchanged.
     """
     return text.translate(_IN_TEXT if lines else _IN_LINE)
 
 
 def one_line(text: str, limit: int = LINE_LIMIT) -> str:
-    """Return the first `limit` characters as one printable line; an ellipsis marks a cut."""
+    """Return the first `limit` characters as one printable line. An ellipsis marks a cut."""
     return printable(text[:limit], lines=False) + ("…" if len(text) > limit else "")
 
 
 def quoted(value: object, limit: int = NAME_LIMIT) -> str:
-    """Return a foreign value as `repr` shows it, cut to `limit` characters; an ellipsis marks a cut."""
+    """Return a foreign value as `repr` shows it, cut to `limit` characters. An ellipsis marks a cut."""
     text = value if isinstance(value, str) else repr(value)
     shown = repr(text[:limit]) if isinstance(value, str) else text[:limit]
     return printable(shown, lines=False) + ("…" if len(text) > limit else "")
 
 
 def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return a printable text of about `limit` characters that says so where it was cut; what was cut is not read."""
+    """Return a printable text of about `limit` characters, with a note if it was cut.
+
+    The part that is cut off is not processed.
+    """
     if len(text) <= limit:
         shown = printable(text)
-        # Escapes take up to ten characters each.
+        # An escape takes up to ten characters.
         return shown if len(shown) <= limit else f"{shown[:limit]}… (cut)"
     return f"{printable(text[:limit])[:limit]}… (cut, {len(text):,} characters in all)"
 
@@ -78,24 +81,24 @@ def log_line(text: str) -> str:
 
 
 def indented(text: str) -> str:
-    """Indent all lines but the first, so that none of them passes for a line of our own."""
+    """Indent all lines but the first, so that none looks like a line of this package."""
     return text.replace("\n", "\n  ")
 
 
 def examples(shown: Iterable[str], count: int) -> str:
-    """Join the first few of `count` items, and say how many more there are."""
+    """Join the first few of `count` items, and add how many more there are."""
     some: Sequence[str] = list(islice(shown, EXAMPLES))
     listed = ", ".join(some)
     return f"{listed} and {count - len(some):,} more" if count > len(some) else listed
 
 
 def key_list(keys: Sequence[str]) -> str:
-    """List a few of the lake's keys, which anyone with access to the lake may choose."""
+    """List a few keys of the lake. Any user of the lake may choose keys, so they are foreign text."""
     return examples((one_line(key) for key in keys), len(keys))
 
 
 class _Escapes(dict[int, int | str]):
-    """A table for `str.translate`, filled as characters turn up."""
+    """A table for `str.translate`, filled as characters occur."""
 
     def __missing__(self, code: int) -> int | str:
         shown = chr(code).encode("unicode_escape").decode("ascii") if _hides(code) else code

@@ -1,9 +1,9 @@
-"""The time limit of a whole run, `ELT_RUN_TIMEOUT`: it interrupts the main thread, whatever that waits for.
+"""The time limit of a whole run, `ELT_RUN_TIMEOUT`. It interrupts the main thread, whatever that waits for.
 
-DuckDB does not always let go: closing a connection waits for its other threads, which may work on one query for days.
-A process that has not ended `GRACE` seconds after the limit exits with the code of TimedOut; Prefect reports a crash.
+DuckDB does not always stop: closing a connection waits for its other threads, which may work on one query for days. A
+process that has not ended `GRACE` seconds after the limit exits with the code of TimedOut. Prefect reports a crash.
 
-One run at a time has a limit in a process, as a signal's handler belongs to the process.
+A process can have only one limited run at a time, since a signal handler belongs to the process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AGAIN = 30.0
 
 
 class TimeLimitReached(KeyboardInterrupt):
-    """Raised in the main thread: libraries end their work as they do for Ctrl-C, and do not take it for an error."""
+    """Raised in the main thread. Libraries end their work as for Ctrl-C, and do not treat it as an error."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ _backstop: threading.Timer | None = None
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the block once `seconds` have passed.
+    """Interrupt the block after `seconds`.
 
-    Outside the main thread nothing can be interrupted; there the next step of the run finds that its time is over.
+    Outside the main thread nothing can be interrupted. There, the next step of the run detects that its time is over.
 
     Raises:
         TimedOut: The block did not end in time, whatever it raised then.
@@ -54,7 +54,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     _limit = _Limit(seconds, time.monotonic() + seconds)
     if main:
         former = signal.signal(signal.SIGALRM, _interrupt)
-        # Again after a while, should a library have kept the first one for itself.
+        # Interrupt again after a while, in case a library caught the first one.
         signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
@@ -75,7 +75,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def timed_out() -> TimedOut | None:
-    """Return the error for a run whose time is over; None while it has time left or no limit."""
+    """Return the error for a run whose time is over; None if it has time left or no limit."""
     if _limit is None or time.monotonic() < _limit.at:
         return None
     return TimedOut(

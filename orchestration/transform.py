@@ -1,4 +1,4 @@
-"""Transform: one dbt build from raw pages, or published dates, to Parquet on the run's branch. Its tests judge it."""
+"""Transform: one dbt build and its tests, from raw pages or published dates to Parquet on the run's branch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def transform(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
-    """Build and test the date, reading raw by its commit and writing the branch.
+    """Build and test the date. Raw is read at its commit, and outputs are written to the branch.
 
     Raises:
-        DataFailed: A test failed, a contract broke, the accounting does not close or a limit is passed.
-        SourceBodyInvalid: A page is not the JSON its source declares, which only the full parse finds.
+        DataFailed: A test failed, a contract broke, the accounting does not close or a limit is exceeded.
+        SourceBodyInvalid: A page is not the JSON that its source declares, which only the full parse detects.
         PlatformFailed: dbt, DuckDB or the gateway failed.
     """
     repository = run.lake.repository
@@ -39,14 +39,14 @@ def transform(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildRe
             require_passed(run, built)
         except DataFailed as error:
             if any(parts.rejected for parts in built.accounting.values()):
-                # A second run would fail alike: the rows have to be looked at.
+                # A second run would fail in the same way, so suggest to look at the rows.
                 error.command = f"elt rejects {run.execution_date} --ref {landed.branch}"
             raise
     return built
 
 
 def build_models(run: RunContext, plan: Plan, run_file: RunFile, folder: Path) -> BuildResult:
-    """Build and test what the plan names, in this process; failed data is in the result, not raised.
+    """Build and test what the plan selects, in this process. Failed data is part of the result and raises no error.
 
     Raises:
         PlatformFailed: dbt, DuckDB or the gateway failed.
@@ -66,10 +66,12 @@ def build_models(run: RunContext, plan: Plan, run_file: RunFile, folder: Path) -
 
 
 def require_passed(run: RunContext, built: BuildResult) -> None:
-    """Report the build's warnings.
+    """Report the build's warnings, or raise the error of a build that failed.
 
     Raises:
-        DataFailed: A test failed, a contract broke or a limit is passed.
+        DataFailed: A test failed, a contract broke or a limit is exceeded.
+        SourceBodyInvalid: A raw page is not JSON of the declared form.
+        PlatformFailed: Anything else failed, so the data was not tested.
     """
     built.require_passed()
     for note in built.notes():

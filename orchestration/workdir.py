@@ -1,4 +1,4 @@
-"""The work directory: where one run keeps raw pages until they are on the lake, and dbt its files."""
+"""The work directory of one run: raw pages until they are on the lake, and dbt's files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from orchestration.private import private_folder
 
 @contextmanager
 def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
-    """An empty folder for one run, removed at its end; folders that dead runs left behind are removed first."""
+    """Create an empty folder for one run, and delete it at the end. First delete folders that dead runs have left.
+
+    Raises:
+        SpoolFailed: The folder cannot be created.
+    """
     import psutil
 
-    spools = state_dir / "spool"
-    with writing(spools):
+    parent = state_dir / "spool"
+    with writing(parent):
         private_folder(state_dir)
-        spools.mkdir(parents=True, exist_ok=True)
-        for left in spools.iterdir():
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.iterdir():
             owner = left.name.split("-")[0]
             if owner.isdigit() and not psutil.pid_exists(int(owner)):
                 shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{subject}-", dir=spools))
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{subject}-", dir=parent))
     try:
         yield folder
     finally:
@@ -35,7 +39,7 @@ def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a local disk's errors into SpoolFailed, which names the path."""
+    """Turn an OSError of the block into SpoolFailed, which names the path."""
     try:
         yield
     except OSError as error:
@@ -43,7 +47,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def disk_failed(path: Path, error: OSError) -> SpoolFailed:
-    """The error for a local disk that did not take what was written to `path`."""
+    """Return the error for a failed write to `path` on the local disk."""
     return SpoolFailed(
         f"cannot write {path}: {error.strerror or error}",
         remedy="free space there, or set ELT_STATE_DIR to a folder on another disk",
