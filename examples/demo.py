@@ -1,4 +1,4 @@
-"""`make demo`: the pipeline at work on synthetic data, command by command, as a person would type them."""
+"""`make demo`: run the pipeline on synthetic data, command by command, as a person would type them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ ROWS = 1_000
 
 
 def main() -> int:
-    """Starts the servers, runs three dates, one again, a planted bad day, and the marts; the servers stay up."""
+    """Run three dates, one of them twice, a bad day, and the marts. The servers are started and stay up."""
     today = datetime.now(UTC).date()
     *days, bad_day = (str(today - timedelta(days=back)) for back in (4, 3, 2, 1))
     elt("up")
     elt("init")
     with ExitStack() as stack:
         shop = stack.enter_context(serving(create_app(Options(rows=ROWS))))
-        spoilt = stack.enter_context(serving(create_app(Options(rows=ROWS, fault="bad-day"))))
+        faulty = stack.enter_context(serving(create_app(Options(rows=ROWS, fault="bad-day"))))
         say(f"A sample shop answers at {shop}: {ROWS:,} events a day, with the dirt that real data has.")
         outcomes = [run(day, shop) for day in days]
         say("The same date again, from the same raw and the same code:")
         outcomes.append(run(days[0], shop))
         say("A bad day, on which one price in 25 is unusable: its tests fail, so main never sees it.")
-        outcomes.append(run(bad_day, spoilt))
+        outcomes.append(run(bad_day, faulty))
     say("How each run ended:")
     print(format_table(("date", "outcome", "exit", "events", "products", "commit"), outcomes))
     say("What the dates say together, published through the same gate; then a page about all of it:")
@@ -52,16 +52,16 @@ def main() -> int:
 
 
 def run(day: str, url: str) -> tuple[object, ...]:
-    """Types `elt run`; gives the line of the outcome table."""
+    """Run `elt run` and return a row of the outcome table."""
     done = typed("run", day, "--json", SHOP_API_URL=url)
-    told: dict[str, Any] = json.loads(done.stdout)
-    rows = told.get("rows", {})
-    commit = str(told.get("commit", ""))[:12]
-    return (day, told["outcome"], done.returncode, rows.get("events"), rows.get("products"), commit)
+    result: dict[str, Any] = json.loads(done.stdout)
+    rows = result.get("rows", {})
+    commit = str(result.get("commit", ""))[:12]
+    return (day, result["outcome"], done.returncode, rows.get("events"), rows.get("products"), commit)
 
 
 def elt(*arguments: str) -> None:
-    """Types one `elt` command and shows its result; its failure ends the demo with its exit code."""
+    """Run one `elt` command and print its result. If it fails, exit with its exit code."""
     done = typed(*arguments)
     print(done.stdout, end="", flush=True)
     if done.returncode:
@@ -69,9 +69,9 @@ def elt(*arguments: str) -> None:
 
 
 def typed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs one `elt` command; what it does meanwhile is shown as it comes."""
+    """Run one `elt` command. Its progress is shown as it is written."""
     print(f"\n$ elt {' '.join(arguments)}", flush=True)
-    # What Prefect logs is on its pages; prefect-dbt sets its own level, so the console is told apart.
+    # Prefect's web pages show its logs. prefect-dbt sets a level of its own, so only the console's level is changed.
     environment = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR", **os.environ, **environment}
     return subprocess.run(
         [sys.executable, "-m", "orchestration", *arguments], env=environment, stdout=subprocess.PIPE, text=True
@@ -79,7 +79,7 @@ def typed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def say(text: str) -> None:
-    """One thought for the reader."""
+    """Print one remark for the reader."""
     print(f"\n{text}", flush=True)
 
 

@@ -1,7 +1,7 @@
 """A sample of the shop's events API, with synthetic records of any size and with faults on demand.
 
-It answers what the source description in `models/staging/shop` declares, so that the pipeline can be shown, tested and
-measured without a real shop.
+It implements what the source description in `models/staging/shop` declares, so that the pipeline can be demonstrated,
+tested and measured without a real shop.
 
     from examples.events_api import Options, create_app, serving
 

@@ -1,4 +1,4 @@
-"""`python -m examples.events_api`: serve the sample API until told to stop."""
+"""`python -m examples.events_api`: serve the sample API until it is stopped."""
 
 from __future__ import annotations
 

@@ -23,15 +23,16 @@ from examples.events_api.forms import MEDIA_TYPES, framed
 from examples.events_api.options import Options
 from examples.events_api.paging import page_asked, tell_next
 
-# Answers of up to so many records, about 12 MB, are held to state their length; longer ones are streamed without it.
+# Responses of up to this many records, about 12 MB, are buffered to send their length. Longer ones are streamed
+# without it.
 _HELD_ROWS = 50_000
 
 
 def create_app(options: Options) -> Starlette:
-    """The sample API; what it remembers of past requests lives as long as the app.
+    """Return the sample API. Its state, such as the requests with a fault, lives as long as the app.
 
     Raises:
-        ValueError: `options.fault` is no fault.
+        ValueError: `options.fault` is unknown.
     """
     if options.fault is not None and options.fault not in FAULTS:
         raise ValueError(f"no such fault: {options.fault} (there are {', '.join(FAULTS)})")
@@ -90,9 +91,9 @@ class _Api:
             start = min((number - 1) * options.page_size, total)
             stop = min(start + options.page_size, total)
         more = stop < total or fault.loops
-        told = tell_next(options.paging, options.form, number + 1 if more else None, request.url)
-        body = framed(options.form, records_of(start, stop), told.fields)
-        headers = {**told.headers, "Content-Type": fault.content_type or MEDIA_TYPES[options.form]}
+        announcement = tell_next(options.paging, options.form, number + 1 if more else None, request.url)
+        body = framed(options.form, records_of(start, stop), announcement.fields)
+        headers = {**announcement.headers, "Content-Type": fault.content_type or MEDIA_TYPES[options.form]}
         if fault.cut:
             return _cut(body, headers)
         if stop - start <= _HELD_ROWS:
@@ -102,7 +103,7 @@ class _Api:
         return StreamingResponse(_paced(body, options.delay if fault.slow else 0), headers=headers)
 
     def _day(self, path: str, day: date, fault: Fault) -> tuple[int, Callable[[int, int], Iterator[str]]]:
-        """How many records the day has, and what makes those from one row to another."""
+        """Return the number of records of the day, and a function that makes those from one row to another."""
         rows = 0 if fault.empty else self.options.rows
         if path == "/products":
             products = records.products(day, rows)
@@ -116,13 +117,13 @@ class _Api:
 
 
 def _date_asked(request: Request) -> date:
-    text = request.query_params.get("date", "")
+    value = request.query_params.get("date", "")
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(value)
     except ValueError:
         day = None
-    # `fromisoformat` also takes 20250520 and 2025-W21-2.
-    if day is None or day.isoformat() != text:
+    # `fromisoformat` also accepts 20250520 and 2025-W21-2.
+    if day is None or day.isoformat() != value:
         raise HTTPException(400, "the parameter date=YYYY-MM-DD is required")
     return day
 

@@ -1,7 +1,7 @@
-"""Which rows of a day are dirty, and so what a clean-up of it must count.
+"""Which rows of a day are dirty, and therefore what the cleaning of that day must count.
 
-Dirt sits in the same rows of every date, each kind at a fixed step, on the first line of an invoice only. No two kinds
-meet in a row, and the row before a repeat is the last line of an invoice, so a clean one: every count is exact.
+The same rows of every date are dirty. Each kind of dirt occurs at a fixed step, on the first line of an invoice only.
+No row has two kinds. The row before a repeat is the last line of an invoice, so it is clean. All counts are exact.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 
 INVOICE_LINES = 5
-"""Rows `5k` to `5k + 4` are one invoice; the first rows and the steps below are multiples of it."""
+"""Rows `5k` to `5k + 4` are one invoice. The first rows and the steps below are multiples of it."""
 
 _ENDLESS = sys.maxsize
 
@@ -22,19 +22,19 @@ CONFLICTING = range(150, _ENDLESS, 200)
 
 
 def is_repeat(row: int) -> bool:
-    """Whether a row is the one before it once more."""
+    """Return whether a row repeats the row before it."""
     return row in IDENTICAL or row in CONFLICTING
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """What makes some rows unusable.
+    """A flaw that makes some rows unusable.
 
     Attributes:
         rows: The rows that have it.
-        reason: Why the row is rejected, in the words of the cleaning rules.
-        field: The event's field that is spoilt.
-        value: What is sent in it.
+        reason: The reject reason of the cleaning rules.
+        field: The invalid field of the event.
+        value: The value sent in it.
     """
 
     rows: range
@@ -43,7 +43,7 @@ class Flaw:
     value: str | None
 
 
-# 0.2 %, and one of each in the first 1,000 rows.
+# 0.2 % of the rows, and one of each in the first 1,000 rows.
 _FLAWS = (
     Flaw(range(125, _ENDLESS, 2_500), "event_id_missing", "Event ID", None),
     Flaw(range(325, _ENDLESS, 2_500), "event_id_missing", "Event ID", "  "),
@@ -55,19 +55,19 @@ _BAD_PRICES = Flaw(range(5, _ENDLESS, 25), "price_not_numeric", "Price", "n/a")
 
 
 def flaws(*, bad_prices: bool = False) -> tuple[Flaw, ...]:
-    """The flaws of a usual day, or of a bad one on which a further 4 % of the prices are unusable."""
+    """Return the flaws of a normal day, or of a bad one on which a further 4 % of the prices are unusable."""
     return (*_FLAWS, _BAD_PRICES) if bad_prices else _FLAWS
 
 
 @dataclass(frozen=True)
 class Accounting:
-    """What becomes of a day's events: `raw = curated + identical + conflicting + rejected`, all in rows.
+    """The accounting of a day's events: `raw = curated + identical + conflicting + rejected`, all in rows.
 
     Attributes:
-        raw: Sent.
-        identical: Repeats that are equal to a row kept.
-        conflicting: Repeats under the id of a row kept that differ from it.
-        reasons: Unusable rows by reason; only the reasons that occur.
+        raw: Rows sent.
+        identical: Repeats that are equal to a kept row.
+        conflicting: Repeats that differ from the kept row of the same id.
+        reasons: Unusable rows by reason. Only reasons that occur are listed.
     """
 
     raw: int
@@ -77,17 +77,17 @@ class Accounting:
 
     @property
     def rejected(self) -> int:
-        """Unusable rows in all."""
+        """Return the number of unusable rows."""
         return sum(self.reasons.values())
 
     @property
     def curated(self) -> int:
-        """One row per usable event id."""
+        """Return the number of curated rows, one per usable event id."""
         return self.raw - self.identical - self.conflicting - self.rejected
 
 
 def accounting(rows: int, *, bad_prices: bool = False) -> Accounting:
-    """What a date of `rows` events holds; the same for every date, and exact at any size."""
+    """Return the accounting of a date of `rows` events. It is the same for every date, and exact at any size."""
     reasons: dict[str, int] = {}
     for flaw in flaws(bad_prices=bad_prices):
         reasons[flaw.reason] = reasons.get(flaw.reason, 0) + _within(flaw.rows, rows)

@@ -1,4 +1,4 @@
-"""The ways this API can misbehave."""
+"""Faults that this API can inject into its responses."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from examples.events_api.options import Options
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave.
+    """One fault.
 
     Attributes:
-        description: One line for a person.
-        instead: Makes the answer that is sent in place of the records.
+        description: One line of description.
+        instead: Makes the response that is sent in place of the records.
         alter: Changes the JSON text of an event.
         bad_prices: One price in 25 is unusable.
         empty: The day has no records.
-        loops: Every page is page 1, with a next one.
-        content_type: The media type claimed for the body.
-        slow: The answer takes its pauses.
+        loops: Every page is page 1, followed by a next page.
+        content_type: The media type declared for the body.
+        slow: The response pauses before its start and after each chunk.
         cut: The body ends early.
     """
 
@@ -56,7 +56,7 @@ def _error_page(_: Options) -> Response:
     return HTMLResponse("<!doctype html>\n<title>Error</title>\n<h1>The shop is being refurbished</h1>\n")
 
 
-# In JSON text a quote within a string is escaped, so these match the field and nothing else.
+# A quote within a JSON string is escaped, so these match the field and nothing else.
 def _rename_price(event: str) -> str:
     return event.replace('"Price":', '"Unit Price":')
 
@@ -79,4 +79,4 @@ FAULTS: Mapping[str, Fault] = {
     "loop": Fault("every page is page 1 again and tells of a next one", loops=True),
     "bad-day": Fault("a further 4 % of the prices are unusable", bad_prices=True),
 }
-"""Every fault by its name."""
+"""All faults by name."""

@@ -1,4 +1,4 @@
-"""The forms a list of records is sent in: array, NDJSON and envelope."""
+"""The forms in which a list of records is sent: array, NDJSON and envelope."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK_ROWS = 2_000
 
 
 def framed(form: Form, records: Iterator[str], paging: Mapping[str, object]) -> Iterator[bytes]:
-    """The body in chunks; `paging` holds the fields that stand beside "data" in an envelope."""
+    """Yield the body in chunks. `paging` holds the fields next to "data" in an envelope."""
     if form == "ndjson":
         for batch in _batches(records):
             yield ("\n".join(batch) + "\n").encode()

@@ -1,4 +1,4 @@
-"""What one sample API is asked to be."""
+"""Options of one sample API."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Paging = Literal["none", "page", "next_link", "cursor"]
 
 @dataclass(frozen=True)
 class Options:
-    """One sample API.
+    """Options of one sample API.
 
     Attributes:
         rows: Events of each date.
-        form: `array`, one JSON array; `ndjson`, one record a line; `envelope`, `{"data": [...]}`.
-        paging: `none`, the day in one answer; `page`, by number; `next_link`, by a full URL; `cursor`, by a token.
-        page_size: Records of a page.
-        token: The bearer token to ask for; None asks for none.
-        fault: A name in `faults.FAULTS`; None behaves.
-        fault_path: The fault is on this path only, such as "/events".
-        fault_date: The fault is on this date only.
-        fault_page: The fault is on this page only, from 1.
-        fault_times: The fault is on the first so many requests it could be on; None: on all.
-        retry_after: What a 429 asks to wait, in seconds.
-        delay: How long a slow answer pauses before it starts and after each chunk, in seconds.
+        form: `array`, one JSON array; `ndjson`, one record per line; `envelope`, `{"data": [...]}`.
+        paging: `none`, the day in one response; `page`, by number; `next_link`, by a full URL; `cursor`, by a token.
+        page_size: Records per page.
+        token: The required bearer token; None requires none.
+        fault: A name in `faults.FAULTS`; None for no fault.
+        fault_path: Inject the fault on this path only, such as "/events".
+        fault_date: Inject the fault on this date only.
+        fault_page: Inject the fault on this page only, from 1.
+        fault_times: Inject the fault into this many matching requests, then no more; None for all.
+        retry_after: The wait that a 429 asks for, in seconds.
+        delay: How long a slow response pauses before its start and after each chunk, in seconds.
     """
 
     rows: int = 1_000

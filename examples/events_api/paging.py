@@ -1,7 +1,7 @@
-"""The ways a day is cut into pages: how a page is asked for, and how the next one is told.
+"""Pagination of a day: how a page is requested, and how the next one is announced.
 
-An envelope tells it in a field, null after the last page. An array or NDJSON tells it in a header, missing after the
-last page, or, with page numbers, not at all: the page after the last is empty.
+An envelope announces it in a field, which is null on the last page. An array or NDJSON announces it in a header, which
+is missing on the last page. With page numbers it does not announce it at all: the page after the last is empty.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from examples.events_api.options import Form, Paging
 
 @dataclass(frozen=True)
 class Next:
-    """How an answer tells the next page: fields of an envelope, headers of the other forms."""
+    """How a response announces the next page: fields of an envelope, headers of the other forms."""
 
     fields: Mapping[str, object]
     headers: Mapping[str, str]
 
 
 def page_asked(paging: Paging, parameters: Mapping[str, str]) -> int:
-    """The number of the page a request asks for, from 1.
+    """Return the number of the page that a request asks for, from 1.
 
     Raises:
-        ValueError: The page number or the cursor is none that this API gives out; says so for the client.
+        ValueError: The page number or the cursor is not one that this API issues. The message is meant for the client.
     """
     if paging == "none":
         return 1
@@ -45,7 +45,7 @@ def page_asked(paging: Paging, parameters: Mapping[str, str]) -> int:
 
 
 def tell_next(paging: Paging, form: Form, number: int | None, url: URL) -> Next:
-    """How to tell page `number`, or with None that there is none, to who asked for `url`."""
+    """Return the announcement of page `number` for a request to `url`. If `number` is None, there is no next page."""
     if paging == "none":
         return Next({}, {})
     if paging == "page":
@@ -54,7 +54,7 @@ def tell_next(paging: Paging, form: Form, number: int | None, url: URL) -> Next:
         link = None if number is None else str(url.include_query_params(page=number))
         field, value, header, text = "next", link, "Link", f'<{link}>; rel="next"'
     else:
-        # Base64 as it is in the wild: a client must encode its "=" for the query.
+        # Standard Base64, as real APIs use it: a client must encode its "=" for the query.
         cursor = None if number is None else b64encode(f"page>{number}".encode()).decode()
         field, value, header, text = "next_cursor", cursor, "X-Next-Cursor", str(cursor)
     return Next({field: value}, {} if form == "envelope" or number is None else {header: text})

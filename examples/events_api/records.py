@@ -1,7 +1,7 @@
-"""The shop's synthetic records: a row of a date depends on nothing but the date and the row's number.
+"""The shop's synthetic records. A row depends on nothing but its date and its number.
 
-So any page of a day can be made alone, pages and forms agree, and a day of any size needs constant memory.
-Records are JSON texts, ready to be framed.
+Any page of a day can therefore be made separately, all pages and forms agree, and a day of any size needs constant
+memory. Records are JSON texts, ready to be framed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from examples.events_api.dirt import INVOICE_LINES
 
 
 def events(day: date, start: int, stop: int, *, bad_prices: bool = False) -> Iterator[str]:
-    """Rows `start` (from 0) to `stop` (exclusive) of a date's events, each one JSON object.
+    """Yield rows `start` (from 0) to `stop` (exclusive) of a date's events, each as one JSON object.
 
     With `bad_prices`, one price in 25 is unusable.
     """
@@ -25,12 +25,12 @@ def events(day: date, start: int, stop: int, *, bad_prices: bool = False) -> Ite
         line = row % INVOICE_LINES
         if not line or row == start:
             invoice = _invoice(today, row // INVOICE_LINES)
-        # Dirt falls on an invoice's first line only; the others need no look.
+        # Only the first line of an invoice can be dirty, so the others are not checked.
         yield _line(invoice, line) if line else _sent(today, row, invoice, bad_prices)
 
 
 def products(day: date, rows: int) -> list[str]:
-    """The products of a date of `rows` events, each one JSON object, in the order of their stock codes."""
+    """Return the products of a date of `rows` events, each as one JSON object, in the order of their stock codes."""
     today = _Day.of(day)
     sold: set[str] = set()
     for row in range(rows):
@@ -57,7 +57,10 @@ class _Day(NamedTuple):
 
 
 class _Invoice(NamedTuple):
-    """What an invoice's lines share; `head` and `tail` are fields as JSON text, `bits` tell the lines apart."""
+    """The data that an invoice's lines share.
+
+    `head` and `tail` are fields as JSON text. `bits` is the source of the differences between the lines.
+    """
 
     number: str
     head: str
@@ -95,7 +98,10 @@ def _line(invoice: _Invoice, line: int, price_step: int = 0) -> str:
 
 
 def _sent(day: _Day, row: int, invoice: _Invoice, bad_prices: bool) -> str:
-    """The first line of an invoice as the shop sends it: its own, perhaps spoilt, or the row before it once more."""
+    """Return the first line of an invoice as the shop sends it.
+
+    It may have a flaw, or be a repeat of the row before it.
+    """
     if dirt.is_repeat(row):
         before = _invoice(day, row // INVOICE_LINES - 1)
         return _line(before, INVOICE_LINES - 1, price_step=row in dirt.CONFLICTING)
@@ -107,14 +113,14 @@ def _sent(day: _Day, row: int, invoice: _Invoice, bad_prices: bool) -> str:
 
 
 def _mixed(number: int) -> int:
-    """64 bits that look random, the same whenever the number is."""
+    """Return 64 bits that look random and depend only on the number."""
     number = number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
     number = (number ^ number >> 32) * 0xD6E8FEB86659FD93 & 0xFFFFFFFFFFFFFFFF
     return number ^ number >> 32
 
 
 def _timestamp(day: _Day, second: int, style: int) -> str:
-    """A second of the UTC day in one of 32 styles; the shop's hours keep local times on the date too."""
+    """Return a second of the UTC day in one of 32 styles. The shop's hours keep local times on the same date."""
     if style == 30:
         return str(day.midnight + second)
     if style == 31:
@@ -141,7 +147,10 @@ _ODDITIES = (("POST", "POSTAGE"), ("00417", 'CAFÉ SIGN "OUVERT", 30 % LARGER'),
 
 
 def _catalogue() -> tuple[str, ...]:
-    """256 products as JSON text without braces: codes that are no numbers, quotes, an accent, a nameless one."""
+    """Return 256 products as JSON text without braces.
+
+    Some codes are not numbers, and some names have quotes, an accent or no value.
+    """
     names = [f"{colour} {thing}" for colour in _COLOURS for thing in _THINGS]
     plain = ((f"{84_000 + place}{'' if place % 3 else 'A'}", name) for place, name in enumerate(names))
     return tuple(
@@ -152,7 +161,7 @@ def _catalogue() -> tuple[str, ...]:
 
 _CATALOGUE = _catalogue()
 
-# Strictly rising from 0.29 to over 2,500, so that neighbours differ; one in nine is above 1,000.
+# Strictly increasing from 0.29 to over 2,500, so that neighbours differ. One in nine is above 1,000.
 _PRICES = tuple(f"{cents // 100:,}.{cents % 100:02d}" for cents in (29 + k + (k**8 >> 54) for k in range(512)))
 
 _COUNTRIES = ("United Kingdom",) * 10 + ("France", "Germany", "Spain", "EIRE", "Norway", "Unspecified")

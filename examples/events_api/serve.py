@@ -1,4 +1,4 @@
-"""Serving an app on 127.0.0.1, in this thread or beside it."""
+"""Serve an app on 127.0.0.1, in this thread or in another one."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from starlette.types import ASGIApp
 
 
 def listen(port: int = 0) -> socket.socket:
-    """A listening socket on 127.0.0.1; port 0 takes a free one. Clients may connect from now on and wait.
+    """Return a listening socket on 127.0.0.1; port 0 takes a free one. Clients may connect from now on and wait.
 
     Raises:
         OSError: The port is taken.
     """
     listener = socket.create_server(("127.0.0.1", port), backlog=128)
-    # asyncio sets this on its own sockets only; without it each short answer takes 40 ms more.
+    # asyncio sets this on its own sockets only. Without it each short response takes 40 ms longer.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def address(listener: socket.socket) -> str:
-    """The base URL of a listening socket, without a slash at its end."""
+    """Return the base URL of a listening socket, without a trailing slash."""
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
-    """A quiet server that, asked to stop, cuts answers still running after a second."""
+    """Return a quiet server. On shutdown it cuts responses that still run after a second."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -43,7 +43,10 @@ def server(app: ASGIApp) -> uvicorn.Server:
 
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` on a free port from a thread of its own; yields the base URL, and has stopped when left."""
+    """Serve `app` on a free port in a separate thread, and yield the base URL.
+
+    The server has stopped when the block ends.
+    """
     listener = listen()
     running = server(app)
     thread = threading.Thread(target=running.run, args=([listener],), name="events-api")
