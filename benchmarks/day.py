@@ -1,4 +1,4 @@
-"""A synthetic day of any size, made before and served from files, so that the source costs next to nothing."""
+"""A synthetic day of any size, made in advance and served from files, so that the source takes almost no time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY = date(2025, 5, 20)
 
 
 def fetched_as(form: Form, project: Path) -> Path:
-    """The project, its sources fetched in this form."""
+    """Set the form in which the project's sources are fetched, and return the project."""
     file = project / "models/staging/shop/_shop__sources.yml"
     described = yaml.safe_load(file.read_text())
     for table in described["sources"][0]["tables"]:
@@ -29,7 +29,7 @@ def fetched_as(form: Form, project: Path) -> Path:
 
 
 def write_day(rows: int, form: Form, folder: Path) -> int:
-    """Writes the bodies of both endpoints; the bytes of the events'."""
+    """Write the bodies of both endpoints and return the size of the events' body in bytes."""
     bodies = {"events": records.events(DAY, 0, rows), "products": iter(records.products(DAY, rows))}
     for name, lines in bodies.items():
         with (folder / name).open("wb") as file:
@@ -39,7 +39,7 @@ def write_day(rows: int, form: Form, folder: Path) -> int:
 
 @contextmanager
 def serving(folder: Path, media_type: str) -> Iterator[str]:
-    """Serves the bodies for whatever date."""
+    """Serve the same bodies for any date and yield the base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -32,14 +32,14 @@ from tests.support import copy_project
 
 
 def main() -> None:
-    """Publishes dates in three ways by turns, and prints the median of each."""
+    """Publish dates in three ways in turn, and print the median of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000, help="events of a date")
     parser.add_argument("--times", type=int, default=8, help="dates in each way")
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         project = fetched_as("ndjson", copy_project(Path(folder)))
-        write_day(told.rows, "ndjson", project)
+        write_day(options.rows, "ndjson", project)
         with serving(project, MEDIA_TYPES["ndjson"]) as url:
             state = str(read_settings().state_dir)
             os.environ |= {
@@ -48,7 +48,7 @@ def main() -> None:
                 "ELT_REPOSITORY": f"bench-{secrets.token_hex(4)}",
                 "SHOP_API_URL": url,
             }
-            _compare(told.times)
+            _compare(options.times)
 
 
 def _compare(times: int) -> None:

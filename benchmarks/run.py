@@ -33,17 +33,17 @@ _STEP = re.compile(r"\b(pin|fetch|decide|branch|land|clean|commit|merge): ([0-9.
 
 
 def main() -> None:
-    """Makes the day, publishes it several times, and prints one line a step."""
+    """Make the day, publish it several times, and print one line per step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2_000_000, help="events of the day, about 245 bytes each")
     parser.add_argument("--form", choices=("array", "ndjson"), default="ndjson", help="how the source sends them")
     parser.add_argument("--run-type", choices=("daily", "backfill"), default="backfill", help="as of elt run")
     parser.add_argument("--times", type=int, default=4, help="runs; the first is told apart")
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        project = fetched_as(told.form, copy_project(Path(folder)))
-        size = write_day(told.rows, told.form, project)
-        with serving(project, MEDIA_TYPES[told.form]) as url:
+        project = fetched_as(options.form, copy_project(Path(folder)))
+        size = write_day(options.rows, options.form, project)
+        with serving(project, MEDIA_TYPES[options.form]) as url:
             environment = {
                 **os.environ,
                 "ELT_PROJECT_DIR": str(project),
@@ -52,34 +52,34 @@ def main() -> None:
                 "SHOP_API_URL": url,
             }
             subprocess.run([*ELT, "init"], env=environment, check=True, capture_output=True)
-            days = (str(DAY + timedelta(days=number)) for number in range(told.times))
-            runs = [_run(environment, day, told.run_type) for day in days]
-    print(f"{told.rows:,} rows, {size / 1e6:,.1f} MB of {told.form}, {told.run_type}: {runs[0]['rows']}")
+            days = (str(DAY + timedelta(days=number)) for number in range(options.times))
+            runs = [_run(environment, day, options.run_type) for day in days]
+    print(f"{options.rows:,} rows, {size / 1e6:,.1f} MB of {options.form}, {options.run_type}: {runs[0]['rows']}")
     for name in (name for name in runs[-1] if name != "rows"):
         later = median(float(run[name]) for run in runs[1:] or runs)
         print(f"{name:<12}{later:>9.2f}   (first run {float(runs[0][name]):.2f})")
 
 
 def _run(environment: dict[str, str], day: str, run_type: str) -> dict[str, float | str]:
-    """One `elt run` in a process of its own: what it says of its steps, its wall time and its peak memory."""
+    """Run `elt run` in a separate process and return its steps' seconds, its wall time and its peak memory."""
     command = [*ELT, "run", day, "--run-type", run_type, "--json"]
     begun = time.monotonic()
     with (
-        tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as run,
+        tempfile.TemporaryFile("w+") as log_file,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log_file, text=True) as run,
     ):
         assert run.stdout is not None
-        answer = run.stdout.read()
+        output = run.stdout.read()
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - begun
-        said.seek(0)
-        log = said.read()
+        log_file.seek(0)
+        log = log_file.read()
     if run.returncode:
         sys.exit(log)
     steps = {name: float(value) for name, value in _STEP.findall(log)}
     peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    rows = json.loads(answer)["rows"]
+    rows = json.loads(output)["rows"]
     return {
         "rows": ", ".join(f"{table} {count:,}" for table, count in rows.items()) + " published",
         **steps,
