@@ -90,7 +90,7 @@ def share(value: float) -> str:
         return "> 99.99 %"
     if value in (0, 1):
         return f"{value:.0%}".replace("%", " %")
-    return f"{value * 100:.{1 if abs(value) >= 0.1 else 2}f} %".replace("-", "−")
+    return f"{value * 100:.{1 if 0.1 <= abs(value) < 0.9995 else 2}f} %".replace("-", "−")
 
 
 def text(value: str) -> str:

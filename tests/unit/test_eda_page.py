@@ -308,6 +308,7 @@ def test_numbers_are_written_for_people() -> None:
         "1e+300",
         "∞",
     ]
+    assert [share(value) for value in (0.9994, 0.9996, 0.9999)] == ["99.9 %", "99.96 %", "99.99 %"]
     assert [share(value) for value in (0, 1, 0.5, 0.012345, 1e-9, 1 - 1e-9)] == [
         "0 %",
         "100 %",
