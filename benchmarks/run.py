@@ -29,7 +29,7 @@ from orchestration.settings import read_settings
 from tests.support import copy_project
 
 ELT = (sys.executable, "-m", "orchestration")
-_STEP = re.compile(r"\b(pin|fetch|decide|branch|land|clean|commit|merge): ([0-9.]+) s$", re.MULTILINE)
+_STEP = re.compile(r"\b(plan|extract|land|transform|audit|publish): ([0-9.]+) s$", re.MULTILINE)
 
 
 def main() -> None:
