@@ -1,9 +1,9 @@
-"""What Prefect costs a small date: the same date as a flow run and without Prefect, by turns in one process.
+"""Measure Prefect's overhead for a small date: as a flow run and without Prefect, in turn, in one process.
 
     tools/uv run elt up
     tools/uv run python -m benchmarks.prefect_share --rows 1000 --times 8
 
-Prints the medians in seconds. What a process pays once, imports and dbt's parse, is paid before the first date.
+Prints the medians in seconds. One-time costs of a process, imports and dbt's parse, are excluded.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Publish one synthetic day of any size as a person would, by `elt run`: seconds per step, and its peak memory.
+"""Publish one synthetic day of any size by `elt run`; print the seconds of each step and the peak memory.
 
     tools/uv run elt up
     tools/uv run python -m benchmarks.run --rows 2000000 --form ndjson
 
-The day is made before and served from a file, so that the source costs next to nothing; each run publishes it under
+The day is generated first and served from a file, so the source takes almost no time. Each run publishes it under
 another date into a repository made for the purpose, which `elt down --purge` removes with the rest. The first run
 parses the dbt project; the figures are the medians of the others.
 """
@@ -37,8 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2_000_000, help="events of the day, about 245 bytes each")
     parser.add_argument("--form", choices=("array", "ndjson"), default="ndjson", help="how the source sends them")
-    parser.add_argument("--run-type", choices=("daily", "backfill"), default="backfill", help="as of elt run")
-    parser.add_argument("--times", type=int, default=4, help="runs; the first is told apart")
+    parser.add_argument("--run-type", choices=("daily", "backfill"), default="backfill", help="as for elt run")
+    parser.add_argument("--times", type=int, default=4, help="runs; the first is reported separately")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         project = fetched_as(options.form, copy_project(Path(folder)))

@@ -25,7 +25,7 @@ def main() -> int:
     with ExitStack() as stack:
         shop = stack.enter_context(serving(create_app(Options(rows=ROWS))))
         faulty = stack.enter_context(serving(create_app(Options(rows=ROWS, fault="bad-day"))))
-        say(f"A sample shop answers at {shop}: {ROWS:,} events a day, with the dirt that real data has.")
+        say(f"A sample shop answers at {shop}: {ROWS:,} events a day, with the defects that real data has.")
         outcomes = [run(day, shop) for day in days]
         say("The same date again, from the same raw and the same code:")
         outcomes.append(run(days[0], shop))
@@ -33,7 +33,7 @@ def main() -> int:
         outcomes.append(run(bad_day, faulty))
     say("How each run ended:")
     print(format_table(("date", "outcome", "exit", "events", "products", "commit"), outcomes))
-    say("What the dates say together, published through the same gate; then a page about all of it:")
+    say("The marts of all dates, published through the same gate; then the EDA report:")
     elt("marts")
     elt("report")
     elt("log")
@@ -45,7 +45,7 @@ def main() -> int:
     elt("status")
     say(
         "the Prefect pages are at the address above without /api, lakeFS's at its address; "
-        "both ask for a login: tools/uv run elt status --show-login;\n"
+        "both require a login: tools/uv run elt status --show-login;\n"
         "more commands: tools/uv run elt --help; stop the servers: tools/uv run elt down"
     )
     return 0

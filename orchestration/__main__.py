@@ -14,7 +14,7 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         from orchestration.errors import Cancelled
 
-        error = Cancelled("interrupted before anything was done")
+        error = Cancelled("interrupted during start-up, nothing was changed")
         print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
         if "--json" in sys.argv:
             print(json.dumps(error.parts()))

@@ -74,7 +74,7 @@ def commit_candidate(run: RunContext, branch: str, base: str, receipt: Receipt, 
         raise PlatformFailed(f"{len(left)} keys were written after the commit: {key_list(left)}")
     require_gate(lake, commit or branch, run.settings.project_dir)
     if not lake.is_on_main(base):
-        raise PlatformFailed(f"the run's base {base[:12]} is no commit of {MAIN}: {MAIN} was moved back")
+        raise PlatformFailed(f"the run's base {base[:12]} is not in the history of {MAIN}: {MAIN} was reset")
     return commit
 
 
@@ -90,10 +90,12 @@ def _require_no_loss(run: DateRun, plan: Plan, extracted: Extracted, built: Buil
         parts = built.accounting.get(table.name)
         before, after = former.get(table.name, 0), parts.curated if parts else 0
         if before and (not after or before - after > table.loss_limit * before):
-            allowed = f"loss_limit of {table.label} is {table.loss_limit:.0%}, and none may become empty"
+            allowed = (
+                f"loss_limit of {table.label} is {table.loss_limit:.0%}, and a published table may not become empty"
+            )
             losses.append(f"{table.name} would lose {before - after:,} of {before:,} published rows ({allowed})")
     if losses:
-        error = DataFailed("; ".join(losses), remedy=f"compare the branch with {MAIN}; if the API is right")
+        error = DataFailed("; ".join(losses), remedy=f"compare the branch with {MAIN}; if the API is correct")
         error.command = f"{run.command} --force"
         raise error
 
@@ -120,7 +122,7 @@ def written_objects(lake: Lake, branch: str, built: BuildResult) -> dict[str, La
     found = {key: lake.stat(branch, key) for key in built.rows}
     missing = [key for key, stored in found.items() if stored is None]
     if missing:
-        raise PlatformFailed(f"dbt built, but {key_list(missing)} is not on {branch}")
+        raise PlatformFailed(f"dbt reported success, but {branch} lacks {key_list(missing)}")
     return {key: stored for key, stored in found.items() if stored is not None}
 
 

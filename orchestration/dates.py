@@ -22,7 +22,7 @@ def parse_execution_date(text: str, *, now: datetime | None = None) -> str:
         UsageError: It is not such a date; the message contains the value.
     """
     today = (now or datetime.now(UTC)).date()
-    remedy = f"give a day as YYYY-MM-DD, for instance {today - timedelta(days=1)}"
+    remedy = f"give a day as YYYY-MM-DD, for example {today - timedelta(days=1)}"
     try:
         day = date.fromisoformat(text) if _ISO.fullmatch(text) else None
     except ValueError:

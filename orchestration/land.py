@@ -73,7 +73,7 @@ def put_pages(
         if (stored.checksum, stored.bytes) != (page.md5, page.bytes):
             raise LakeError(
                 f"{page.key} arrived as {stored.bytes:,} bytes with MD5 {stored.checksum}, "
-                f"sent were {page.bytes:,} bytes with {page.md5}"
+                f"but {page.bytes:,} bytes with {page.md5} were sent"
             )
 
     with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:

@@ -55,7 +55,7 @@ def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
         base = require_lake(lake, settings.elt.bucket, settings.project_dir)
         catalog = read_catalog(lake, base)
         if not catalog.receipts:
-            raise UsageError("no date is published yet, so there is nothing to make marts of", remedy="elt run DATE")
+            raise UsageError("no date is published yet, so there is no input for the marts", remedy="elt run DATE")
         former = read_receipt(lake, base, keys.MARTS_RECEIPT)
         run.record.former = former
         inputs = former.content.get("inputs", {}) if former else {}

@@ -72,7 +72,7 @@ def retry_on_conflict(run: RunContext, attempt: Callable[[], RunResult]) -> RunR
             if not attempts_left:
                 raise
             # Something newer was published, so the data that this run read is out of date.
-            run.report(f"{conflict}; starting again from the new main")
+            run.report(f"{conflict}; retrying from the new head of main")
             delete_branch(run, conflict.branch)
     raise AssertionError("unreachable")
 
@@ -82,4 +82,4 @@ def delete_branch(run: RunContext, branch: str) -> None:
     try:
         run.lake.delete_branch(branch)
     except IngestCleanError as error:
-        run.report(warning(f"branch {branch} is left: {error}"))
+        run.report(warning(f"cannot delete branch {branch}: {error}"))

@@ -60,22 +60,24 @@ class EltSettings(BaseSettings):
 
     model_config = SettingsConfigDict(**_COMMON, env_prefix="ELT_")
 
-    state_dir: Path = Field(Path(".elt"), description="Local servers' data, logs and pid files; spools.")
+    state_dir: Path = Field(Path(".elt"), description="Local servers' data, logs and pid files; work directories.")
     repository: str = Field("project", pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")
-    bucket: str = Field("lakefs", description="The storage bucket the repository lives in.")
+    bucket: str = Field("lakefs", description="The storage bucket of the repository.")
     lake_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from lakeFS.")
     source_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from the source.")
     fetch_timeout: float = Field(
         3600.0, gt=0, description="Seconds for one table and date of the source, waits included."
     )
     run_timeout: float = Field(21_600.0, gt=0, le=2_592_000, description="Seconds for one whole run.")
-    retries: int = Field(3, ge=0, description="Further tries at one page of the source.")
-    retry_wait: float = Field(30.0, ge=0, description="Seconds between two tries at one page.")
-    retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After, in seconds, we obey.")
+    retries: int = Field(3, ge=0, description="Retries per page of the source.")
+    retry_wait: float = Field(30.0, ge=0, description="Seconds before each retry of a page.")
+    retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After that is honoured, in seconds.")
     duckdb_memory: str = Field("2GB", description="DuckDB's memory limit; beyond it, it spills to the state folder.")
     duckdb_threads: int = Field(2, ge=1, description="DuckDB's threads; the bytes written do not depend on them.")
     dbt_task_runs: bool = Field(True, description="Show each dbt node of a daily run as a Prefect task run.")
-    notify_url: SecretStr | None = Field(None, description="The webhook told of runs that did not end well.")
+    notify_url: SecretStr | None = Field(
+        None, description="The webhook to notify of failed, crashed and cancelled runs."
+    )
     max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
     max_page_bytes: int = Field(5_000_000_000, ge=1, description="Bytes of one page.")
     max_date_bytes: int = Field(20_000_000_000, ge=1, description="Bytes of all pages of one date.")
@@ -167,7 +169,7 @@ def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
         return
     secrets = sorted(name for name, value in dotenv_values(env_file).items() if value and _SECRET.search(name))
     if secrets:
-        report(warning(f"{env_file} holds {', '.join(secrets)}, and other users may read it: chmod 600 {env_file}"))
+        report(warning(f"{env_file} contains {', '.join(secrets)}, and other users can read it: chmod 600 {env_file}"))
 
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:

@@ -80,7 +80,7 @@ def timed_out() -> TimedOut | None:
         return None
     return TimedOut(
         f"the run did not end within {_limit.seconds:g} s",
-        remedy="check what it waited for, or raise ELT_RUN_TIMEOUT",
+        remedy="check what it was waiting for, or raise ELT_RUN_TIMEOUT",
     )
 
 
@@ -97,5 +97,5 @@ def _exit() -> None:
     error = timed_out()
     if error is None:
         return
-    print(f"{error.outcome}: {error.describe()}; it could not be interrupted either", file=sys.stderr, flush=True)
+    print(f"{error.outcome}: {error.describe()}; it did not react to the interrupt", file=sys.stderr, flush=True)
     os._exit(error.exit_code)

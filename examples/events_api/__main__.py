@@ -24,19 +24,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     usual = Options()
     add = parser.add_argument
-    add("--port", type=int, default=8900, help="0 takes a free one (8900)")
+    add("--port", type=int, default=8900, help="0 selects a free one (8900)")
     add("--rows", type=int, default=usual.rows, help=f"events of each date ({usual.rows})")
     add("--form", choices=get_args(Form), default=usual.form, help=f"how records are sent ({usual.form})")
-    add("--paging", choices=get_args(Paging), default=usual.paging, help=f"how a day is cut ({usual.paging})")
-    add("--page-size", type=int, default=usual.page_size, help=f"records of a page ({usual.page_size})")
-    add("--token", help="answer only requests that carry this bearer token")
-    add("--fault", choices=FAULTS, metavar="NAME", help="misbehave; the faults are listed below")
+    add("--paging", choices=get_args(Paging), default=usual.paging, help=f"how a day is paginated ({usual.paging})")
+    add("--page-size", type=int, default=usual.page_size, help=f"records per page ({usual.page_size})")
+    add("--token", help="require this bearer token")
+    add("--fault", choices=FAULTS, metavar="NAME", help="inject a fault; the faults are listed below")
     add("--fault-path", choices=("/events", "/products"), help="the fault is on this path only")
     add("--fault-date", type=date.fromisoformat, metavar="DATE", help="the fault is on this date only")
     add("--fault-page", type=int, metavar="N", help="the fault is on this page only, from 1")
     add("--fault-times", type=int, metavar="K", help="the fault is on the first K requests only")
     add("--retry-after", type=int, default=usual.retry_after, help=f"seconds a 429 asks for ({usual.retry_after})")
-    add("--delay", type=float, default=usual.delay, help=f"seconds of each pause of slow ({usual.delay})")
+    add("--delay", type=float, default=usual.delay, help=f"seconds of each pause with fault slow ({usual.delay})")
     return parser
 
 

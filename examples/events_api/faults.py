@@ -75,8 +75,8 @@ FAULTS: Mapping[str, Fault] = {
     "html": Fault("200 and an error page in HTML", instead=_error_page),
     "empty-day": Fault("no records", empty=True),
     "renamed-field": Fault('"Price" is called "Unit Price"', alter=_rename_price),
-    "new-field": Fault('events carry a further field, "Channel"', alter=_add_channel),
-    "loop": Fault("every page is page 1 again and tells of a next one", loops=True),
+    "new-field": Fault('events have an additional field, "Channel"', alter=_add_channel),
+    "loop": Fault("every page repeats page 1 and announces a next one", loops=True),
     "bad-day": Fault("a further 4 % of the prices are unusable", bad_prices=True),
 }
 """All faults by name."""

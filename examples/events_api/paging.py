@@ -40,7 +40,7 @@ def page_asked(paging: Paging, parameters: Mapping[str, str]) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise ValueError(f"{name}={text} is no {name} of this API")
+        raise ValueError(f"{name}={text} is not a {name} of this API")
     return number
 
 

@@ -112,8 +112,8 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise _refused(error) from error
     if kinds != ["SELECT"] or _PRAGMA.match(sql):
         raise UsageError(
-            f"{quoted(sql, LINE_LIMIT)} is not one query that reads",
-            remedy="give a single select; nothing is written by elt sql",
+            f"{quoted(sql, LINE_LIMIT)} is not a single read-only query",
+            remedy="give a single SELECT: elt sql is read-only",
         )
 
 
@@ -134,7 +134,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
     tables = [table.name for table in read_tables(settings.project_dir)]
     files = {table: keys.rejected(table, execution_date) for table in tables}
     if not _REF.fullmatch(ref):
-        raise UsageError(f"{ref!r} is no branch or commit", remedy=f"elt rejects {execution_date}")
+        raise UsageError(f"{ref!r} is not a valid branch or commit", remedy=f"elt rejects {execution_date}")
     try:
         there = {table: key for table, key in files.items() if lake.stat(ref, key)}
     except LakeNotFound:
@@ -143,7 +143,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
         kept = [branch for branch in lake.branches(f"etl-{execution_date}-") if branch != ref]
         kept.sort(key=lambda branch: lake.commit_of(branch).created)
         raise UsageError(
-            f"{ref} has nothing of {execution_date}",
+            f"{ref} has no data of {execution_date}",
             remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
         )
     found: list[Rejects] = []
@@ -184,5 +184,5 @@ def _refused(error: Exception) -> IngestCleanError:
         return PlatformFailed(f"DuckDB cannot read the lake: {error}")
     message = " ".join(str(error).split())
     if isinstance(error, duckdb.PermissionException):
-        return UsageError(message, remedy="elt sql reads the published tables only, by their names")
+        return UsageError(message, remedy="query the published tables by name: elt sql reads nothing else")
     return UsageError(message)

@@ -140,8 +140,8 @@ def drop(lake: Lake, state_dir: Path, name: str) -> None:
 def _branch(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no sandbox name",
-            remedy="use letters, digits, '-' and '_', a letter or digit first, at most 60 of them",
+            f"{name!r} is not a valid sandbox name",
+            remedy="use up to 60 letters, digits, '-' and '_', beginning with a letter or digit",
         )
     return _PREFIX + name
 
@@ -151,7 +151,7 @@ def _folder(state_dir: Path, name: str) -> Path:
 
 
 def _taken(name: str) -> UsageError:
-    return UsageError(f"there is a sandbox {name} already", remedy=f"take another name, or elt sandbox drop {name}")
+    return UsageError(f"sandbox {name} exists already", remedy=f"choose another name, or elt sandbox drop {name}")
 
 
 def _missing(lake: Lake, name: str) -> UsageError:

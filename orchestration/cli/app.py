@@ -52,7 +52,7 @@ def main() -> NoReturn:
             # Typer returns this code for Ctrl-C, and prints nothing.
             raise KeyboardInterrupt
     except (typer.Abort, KeyboardInterrupt):
-        _fail(Cancelled("interrupted; main holds whole dates only, run again"), as_json)
+        _fail(Cancelled("interrupted; main contains only complete dates, run again"), as_json)
     except typer.TyperException as error:
         # Typer's own report of a usage error takes several lines.
         _fail(UsageError(f"{error.format_message()} (elt --help lists the commands)"), as_json)

@@ -16,10 +16,10 @@ Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY
 
 
 def log(
-    limit: Annotated[int, typer.Option(min=1, help="The most publications to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The maximum number of publications to show.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show what was published and by which flow run, latest first."""
+    """Show publications and their flow runs, latest first."""
     from itertools import islice
 
     from orchestration.endpoints import open_lake
@@ -45,7 +45,7 @@ def log(
 def rejects(
     date: Date,
     ref: Annotated[str, typer.Option(help="main, or the branch that a failed run kept.")] = "main",
-    examples: Annotated[int, typer.Option(min=0, help="The most rows to show of a reason.")] = 5,
+    examples: Annotated[int, typer.Option(min=0, help="The maximum number of example rows per reason.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Show the rejected rows of a date: reasons, counts, examples."""
@@ -65,7 +65,7 @@ def rejects(
             *(f"    {one_line(page)}: {one_line(record, _RECORD)}" for page, record in of_reason.examples),
         )
     )
-    show({"rejects": found}, "\n".join(lines) or f"nothing of {execution_date} was rejected", as_json)
+    show({"rejects": found}, "\n".join(lines) or f"no rows of {execution_date} were rejected", as_json)
 
 
 def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: Json = False) -> None:

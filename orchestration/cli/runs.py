@@ -17,14 +17,16 @@ RunType = Literal["daily", "backfill"]
 
 def run(
     date: Annotated[
-        str | None, typer.Argument(metavar="[DATE]", help="The logical day, YYYY-MM-DD in UTC; yesterday unless given.")
+        str | None, typer.Argument(metavar="[DATE]", help="The logical day, YYYY-MM-DD in UTC (default: yesterday).")
     ] = None,
-    run_type: Annotated[RunType, typer.Option(help="daily shows each dbt node in Prefect, backfill is quicker.")] = (
-        "daily"
-    ),
+    run_type: Annotated[
+        RunType, typer.Option(help="daily: one Prefect task run per dbt node; backfill: faster, more retries.")
+    ] = ("daily"),
     force: Annotated[
         bool,
-        typer.Option("--force", help="Build again although nothing changed; publish although most rows would be lost."),
+        typer.Option(
+            "--force", help="Build even if nothing changed; publish even if more rows than loss_limit are lost."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -42,12 +44,12 @@ def run(
 
 
 def marts(
-    force: Annotated[bool, typer.Option("--force", help="Build again although no date and no code changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build even if neither dates nor code changed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Publish the marts of all published dates.
 
-    They are made from one commit of main, in a Prefect flow run in this process.
+    They are built from one commit of main, in a Prefect flow run in this process.
     """
     from orchestration.flows.launch import run_marts_flow
     from orchestration.settings import read_settings
@@ -57,11 +59,11 @@ def marts(
 
 def report(
     commit: Annotated[
-        str | None, typer.Argument(metavar="[COMMIT]", help="A commit of main; its head unless given.")
+        str | None, typer.Argument(metavar="[COMMIT]", help="A commit of main (default: its head).")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Profile what is published into a page on the branch reports.
+    """Write a report on the published data to the branch reports.
 
     It is a Prefect flow run, in this process.
     """

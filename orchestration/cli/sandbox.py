@@ -19,11 +19,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, - an
 def create(
     name: Name,
     env: Annotated[
-        Path | None, typer.Option("--env", metavar="FILE", help="Write the variables to a new file too.")
+        Path | None, typer.Option("--env", metavar="FILE", help="Also write the variables to a new file.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut a sandbox from main; print the variables that dbt needs.
+    """Create a sandbox from main; print the variables that dbt needs.
 
     The output is meant for the shell: eval "$(elt sandbox create NAME)".
     """
@@ -35,13 +35,13 @@ def create(
     from orchestration.workdir import writing
 
     if env and env.exists():
-        raise UsageError(f"{env} exists already", remedy="name a file that does not")
+        raise UsageError(f"{env} exists already", remedy="name a file that does not exist")
     settings = read_settings()
     needed = variables(create_sandbox(open_lake(settings), settings.state_dir, name))
     if env:
         with writing(env):
             env.write_text("".join(f"{variable}={shlex.quote(value)}\n" for variable, value in needed.items()))
-    say(f"sandbox {name} is cut from main: set these, then dbt build --target sandbox")
+    say(f"sandbox {name} was created from main: set these variables, then run dbt build --target sandbox")
     show(needed, "\n".join(f"export {variable}={shlex.quote(value)}" for variable, value in needed.items()), as_json)
 
 
@@ -84,4 +84,4 @@ def drop(name: Name, as_json: Json = False) -> None:
 
     settings = read_settings()
     drop_sandbox(open_lake(settings), settings.state_dir, name)
-    show({"dropped": name}, f"sandbox {name} is dropped", as_json)
+    show({"dropped": name}, f"sandbox {name} deleted", as_json)

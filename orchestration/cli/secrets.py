@@ -23,7 +23,7 @@ def secrets() -> None:
 def set_secret(name: Name, as_json: Json = False) -> None:
     """Write a secret, read from stdin or at a prompt.
 
-    Never as an argument, which the list of processes shows.
+    It is not an argument, because the process list would show it.
     lakefs-creds is {"access_key": …, "secret_key": …} or access:secret.
     """
     from orchestration.endpoints import use_prefect

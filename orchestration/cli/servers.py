@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def up(
     worker: Annotated[
-        bool, typer.Option("--worker", help="Deploy prefect.yaml too, and start a worker for what it schedules.")
+        bool, typer.Option("--worker", help="Also deploy prefect.yaml and start a worker for its schedules.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Start lakeFS and Prefect here, unless others are configured."""
+    """Start the local lakeFS and Prefect, unless others are configured."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
@@ -30,16 +30,16 @@ def up(
 
         ui = deploy_all(settings, say)
         servers = (*servers, local.up_worker(settings, say))
-        say(f"Prefect's pages are at {ui}")
+        say(f"Prefect's web pages: {ui}")
     if any(server.state == "running" for server in servers):
-        say("the pages of local servers ask for a login: `elt status --show-login` prints it")
+        say("the web pages of local servers require a login: `elt status --show-login` prints it")
     show({"servers": servers}, _table(servers), as_json)
 
 
 def deploy(as_json: Json = False) -> None:
     """Create the work pool and deploy prefect.yaml.
 
-    At the Prefect API that is configured, else at the local one.
+    Uses the configured Prefect API, else the local one.
     """
     from orchestration.flows.launch import deploy_all
     from orchestration.settings import read_settings
@@ -49,8 +49,8 @@ def deploy(as_json: Json = False) -> None:
 
 
 def down(
-    purge: Annotated[bool, typer.Option("--purge", help="Remove their data too, after asking.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Also delete their data, after a prompt.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not prompt.")] = False,
     as_json: Json = False,
 ) -> None:
     """Stop the servers that `elt up` started."""
@@ -67,7 +67,7 @@ def down(
 
 def status(
     show_login: Annotated[
-        bool, typer.Option("--show-login", help="Also print the logins of the local servers' pages: secrets.")
+        bool, typer.Option("--show-login", help="Also print the logins of the local servers' web pages (secrets).")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -99,7 +99,7 @@ def init(
 ) -> None:
     """Create the repository, install its gate and protect main.
 
-    What exists already is left as it is.
+    Existing parts are left unchanged.
     """
     from orchestration.endpoints import open_lake
     from orchestration.lake.setup import init_lake

@@ -47,7 +47,7 @@ def write_docs(project_dir: Path, folder: Path, report: Report = silent) -> Path
             outcome = invoke(project, project.arguments(*command), report=report)
         if not outcome.success:
             raise PlatformFailed(
-                f"dbt {' '.join(command)} failed: {outcome.exception or 'its lines above say where'}",
+                f"dbt {' '.join(command)} failed: {outcome.exception or 'see its output above'}",
                 remedy="dbt build",
             ) from outcome.exception
     with writing(page):

@@ -85,7 +85,7 @@ def open_sandbox(folder: Path) -> Sandbox:
         return Sandbox(**json.loads((folder / SANDBOX_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
-            f"ELT_SANDBOX={folder} is no sandbox's folder: {error}", remedy="elt sandbox create NAME prints it"
+            f"ELT_SANDBOX={folder} is not a sandbox folder: {error}", remedy="elt sandbox create NAME prints the folder"
         ) from error
 
 

@@ -42,7 +42,7 @@ _LOCKED = re.compile(r'set lock on file "(?P<file>[^"]+)": Conflicting lock is h
 def _require_no_retry() -> None:
     # dbt passes the plugin the repeated command, and not the fact that it is repeated.
     if "retry" in sys.argv and not {"build", "run", "test", "show", "compile", "seed", "snapshot"} & set(sys.argv):
-        raise UsageError("dbt retry would leave a lake half of one build and half of another", remedy="dbt build")
+        raise UsageError("dbt retry would mix two builds on the lake", remedy="dbt build")
 
 
 def _declared(project_dir: Path) -> tuple[Sequence[Table], str]:
@@ -94,7 +94,7 @@ class Plugin(BasePlugin):
             if held is None:
                 raise
             raise DbtRuntimeError(
-                f"{held['file']} is open in another process, {held['holder']}, and DuckDB lets in one that writes: "
+                f"{held['file']} is open in another process, {held['holder']}, and DuckDB allows only one writer: "
                 "close it there, or set ELT_DUCKDB_PATH to another file"
             ) from error
 

@@ -31,7 +31,7 @@ _PLATFORM_FAULTS = (
     (
         re.compile(r"RequestTimeTooSkewed[^\n]*|AccessDenied: Request is not valid yet"),
         "the clocks of lakeFS and of this machine are more than 15 minutes apart",
-        "set both clocks right",
+        "synchronise both clocks",
     ),
     (
         re.compile(r"(SignatureDoesNotMatch|AccessDenied|MissingFields)[^\n]*"),
@@ -40,14 +40,14 @@ _PLATFORM_FAULTS = (
     ),
     (
         re.compile(r"failed to offload data block[^\n]*|No space left on device"),
-        "the disk of ELT_STATE_DIR is full, where DuckDB spills to",
+        "the disk of ELT_STATE_DIR, where DuckDB spills, is full",
         "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY",
     ),
     (re.compile(r"Out of Memory Error[^\n]*"), "DuckDB needs more memory", "raise ELT_DUCKDB_MEMORY"),
     (
         re.compile(r"[^\n]*HTTP 5\d\d for HTTP[^\n]*"),
         "lakeFS's S3 gateway failed",
-        "see lakeFS's log: most often its disk is full",
+        "see lakeFS's log; most often its disk is full",
     ),
     (
         re.compile(r"[^\n]*error for HTTP [A-Z]+ to[^\n]*"),
@@ -217,7 +217,7 @@ class BuildResult:
             if parts.conflicting:
                 keys = max(parts.conflicting_key_count, len(parts.conflicting_keys))
                 some = examples(map(quoted, parts.conflicting_keys), keys)
-                yield f"{table}: {parts.conflicting:,} conflicting rows left out, under keys such as {some}"
+                yield f"{table}: {parts.conflicting:,} conflicting rows omitted, with keys such as {some}"
         for table, rows in self.across_dates.items():
             yield f"{table} of all dates: " + ", ".join(f"{name} {count:,}" for name, count in rows.items())
         for test in self.failed_tests:
@@ -306,7 +306,7 @@ def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:
             page = parts["uri"].removeprefix(raw_root.rstrip("/") + "/")
             cause = f"{page}: {' '.join(filter(None, (parts['what'], parts.get('where'))))}".rstrip()
             remedy = (
-                "ask for smaller records or envelope pages: the page size goes under parameters in config.meta.fetch"
+                "request smaller records or envelope pages: set the page size under parameters in config.meta.fetch"
                 if _TOO_LARGE in cause
                 else "correct the API; the page is kept on the branch"
             )

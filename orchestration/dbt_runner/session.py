@@ -69,8 +69,8 @@ def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
     """
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         raise PlatformFailed(
-            "another dbt run is under way in this process",
-            remedy="run dates side by side in processes of their own",
+            "another dbt run is in progress in this process",
+            remedy="run dates in parallel in separate processes",
         )
     before, loud = dict(os.environ), logging.raiseExceptions
     try:

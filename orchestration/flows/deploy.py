@@ -72,7 +72,7 @@ def _found_deployments(names: Collection[str]) -> frozenset[str]:
             wanted = DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
             return frozenset(found.name for found in client.read_deployments(deployment_filter=wanted))
     except Exception as error:
-        raise PlatformFailed(f"Prefect lists no deployments: {error}", remedy="elt status") from error
+        raise PlatformFailed(f"cannot list Prefect's deployments: {error}", remedy="elt status") from error
 
 
 def _ensure_pool() -> None:
@@ -96,4 +96,4 @@ def _ensure_pool() -> None:
                 if queue.priority != priority:
                     client.update_work_queue(queue.id, priority=priority)
     except Exception as error:
-        raise PlatformFailed(f"Prefect makes no work pool: {error}", remedy="elt status") from error
+        raise PlatformFailed(f"cannot create the work pool in Prefect: {error}", remedy="elt status") from error

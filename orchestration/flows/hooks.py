@@ -29,7 +29,7 @@ def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
         if url := notify_url(read_settings()):
             send(url, Notice(_subject(flow, flow_run), state.name or "", state.message or "", link))
     except IngestCleanError as error:
-        get_logger("ingest_clean").warning("nobody was told of %s: %s", flow_run.name, error.describe())
+        get_logger("ingest_clean").warning("notification for %s failed: %s", flow_run.name, error.describe())
 
 
 def _subject(flow: Flow[..., Any], flow_run: FlowRun) -> str:

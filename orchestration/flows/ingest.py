@@ -59,12 +59,12 @@ def ingest_clean(
     """Publish one date: extract, land, transform, audit, publish.
 
     Args:
-        execution_date: The logical day, YYYY-MM-DD in UTC; the day before the scheduled start unless given.
+        execution_date: The logical day, YYYY-MM-DD in UTC; default: the day before the scheduled start.
         run_type: `daily` shows each dbt node as a task run and notifies of failures; `backfill` does neither, and is
-            more patient with the source.
+            with longer retries against the source.
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository must live in, checked before anything is written.
-        force: Build again although neither raw nor code changed, and publish although a table would lose more of its
+        force: Build even if neither raw nor code changed, and publish even if a table would lose more of its
             published rows than `loss_limit` allows.
     """
     subject, record = _date(), RunRecord()

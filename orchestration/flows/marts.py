@@ -46,7 +46,7 @@ def marts(repo: str = "project", bucket: str = "lakefs", force: bool = False) ->
     Args:
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository must live in, checked before anything is written.
-        force: Build again although neither the dates nor the code changed.
+        force: Build even if neither the dates nor the code changed.
     """
     record = RunRecord()
 

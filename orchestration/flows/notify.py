@@ -61,9 +61,9 @@ def send(url: str, notice: Notice) -> None:
         response = httpx.post(url, json={"text": notice.text, **asdict(notice)}, timeout=_TIMEOUT)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise PlatformFailed(
-            f"the webhook of notifications does not answer: {type(error).__name__}", remedy="correct ELT_NOTIFY_URL"
+            f"the notification webhook does not answer: {type(error).__name__}", remedy="correct ELT_NOTIFY_URL"
         ) from None
     if not response.is_success:
         raise PlatformFailed(
-            f"the webhook of notifications answered {response.status_code}", remedy="correct ELT_NOTIFY_URL"
+            f"the notification webhook answered {response.status_code}", remedy="correct ELT_NOTIFY_URL"
         )

@@ -28,7 +28,7 @@ def eda_report(commit: str | None = None, repo: str = "project", bucket: str = "
     """Profile the published tables at one commit of main into a page on the branch `reports`.
 
     Args:
-        commit: The commit; main's head unless given.
+        commit: The commit; default: main's head.
         repo: The lakeFS repository.
         bucket: The storage bucket that the repository lives in.
     """

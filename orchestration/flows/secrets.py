@@ -104,7 +104,7 @@ def load(block: str) -> Any | None:
             return None
         raise UsageError(f"the Secret block {block} can't be read: {type(error).__name__}") from None
     except Exception as error:
-        raise PlatformFailed(f"Prefect gives no Secret block: {error}", remedy="elt status") from error
+        raise PlatformFailed(f"cannot read Secret block from Prefect: {error}", remedy="elt status") from error
 
 
 def save(block: str, text: str) -> None:
@@ -117,10 +117,11 @@ def save(block: str, text: str) -> None:
     text = text.strip()
     if block not in (LAKE, NOTIFY) and not _TOKEN.fullmatch(block):
         raise UsageError(
-            f"{block!r} is no secret of ours", remedy=f"set {LAKE}, <source>-api-token (shop-api-token) or {NOTIFY}"
+            f"{block!r} is not a secret of this project",
+            remedy=f"set {LAKE}, <source>-api-token (shop-api-token) or {NOTIFY}",
         )
     if not text:
-        raise UsageError(f"nothing was given for {block}", remedy="type it at the prompt, or pipe it in")
+        raise UsageError(f"no value was given for {block}", remedy="type it at the prompt, or pipe it in")
     if block == LAKE:
         lake_keys(text)
     from prefect.blocks.system import Secret
@@ -128,7 +129,7 @@ def save(block: str, text: str) -> None:
     try:
         Secret(value=text).save(block, overwrite=True)
     except Exception as error:
-        raise PlatformFailed(f"Prefect took no Secret block: {error}", remedy="elt status") from error
+        raise PlatformFailed(f"cannot write Secret block to Prefect: {error}", remedy="elt status") from error
 
 
 def _parsed(text: str) -> Any:

@@ -43,7 +43,7 @@ def published_state(subject: str, record: RunRecord, publish: Callable[[], tuple
         _make_artifacts(subject, record, state, *(runs[0] if runs else (None, None)))
     except Exception as error:
         # A failure to create artifacts does not change the run's outcome.
-        get_run_logger().warning("no artifacts: %s: %s", type(error).__name__, shortened(str(error)))
+        get_run_logger().warning("cannot create artifacts: %s: %s", type(error).__name__, shortened(str(error)))
     return state
 
 

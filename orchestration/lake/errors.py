@@ -19,10 +19,10 @@ from orchestration.errors import (
     LakeUnreachable,
 )
 
-_UP = "see elt status; elt up starts the local lakeFS, LAKEFS_ENDPOINT names another"
+_UP = "see elt status; start the local lakeFS with elt up, or set LAKEFS_ENDPOINT"
 _KEYS = "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY against the lakeFS at LAKEFS_ENDPOINT"
 _NO_SPACE = "free space where lakeFS keeps its data"
-_ELSEWHERE = "correct LAKEFS_ENDPOINT: no lakeFS answers there"
+_ELSEWHERE = "correct LAKEFS_ENDPOINT: the server there is not lakeFS"
 
 
 def error_for(action: str, status: int, message: str) -> LakeError | GateRefused:
@@ -93,14 +93,16 @@ def translated(action: str, endpoint: str) -> Iterator[None]:
         if not error.status:
             raise LakeUnreachable(
                 f"{action}: no secure connection to {endpoint}: {' '.join(str(error.reason).split())}",
-                remedy="correct LAKEFS_ENDPOINT: https:// needs TLS there, with a certificate that is trusted here",
+                remedy="correct LAKEFS_ENDPOINT: https:// requires TLS with a certificate that this machine trusts",
             ) from error
         if error.status == 404 and not _is_lakefs(error.body):
-            cause = f"{action}: {endpoint} answers 404, and not as lakeFS does"
+            cause = f"{action}: {endpoint} answers 404, in a form that is not lakeFS's"
             raise LakeError(cause, remedy=_ELSEWHERE) from error
         raise error_for(action, error.status, message_of(error.body)) from error
     except (urllib3.exceptions.HTTPError, httpx.TransportError) as error:
         raise LakeUnreachable(f"{action}: no answer from {endpoint}: {error}", remedy=_UP) from error
     except ValueError as error:
         cause = " ".join(str(error).split())
-        raise LakeError(f"{action}: {endpoint} answers as lakeFS does not: {cause}", remedy=_ELSEWHERE) from error
+        raise LakeError(
+            f"{action}: {endpoint} sent a malformed response for lakeFS: {cause}", remedy=_ELSEWHERE
+        ) from error

@@ -37,4 +37,4 @@ def require_gate(lake: Lake, commit: str, project_dir: Path) -> None:
         GateMissing: The gate is missing or differs; the message says which, with the remedy.
     """
     if problem := gate_problem(lake, commit, project_dir):
-        raise GateMissing(f"the gate does not stand: {problem}", remedy="elt init")
+        raise GateMissing(f"gate check failed: {problem}", remedy="elt init")

@@ -96,4 +96,4 @@ def read_receipt(lake: Lake, ref: str, key: str) -> Receipt | None:
             return Receipt(key, content)
     except (ValueError, KeyError, TypeError):
         pass
-    raise PlatformFailed(f"{key} at {ref[:12]} is not a receipt", remedy="elt init, which puts the gate in place")
+    raise PlatformFailed(f"{key} at {ref[:12]} is not a receipt", remedy="elt init, which installs the gate")

@@ -53,7 +53,7 @@ def init_lake(
     seen_by = time.monotonic() + (_ACTIONS_CACHED if gate != "unchanged" else 0.0)
     protection = _ensure_protection(lake, report)
     if (left := seen_by - time.monotonic()) > 0:
-        report(f"waiting {left:.0f} s for lakeFS to drop its former list of hooks")
+        report(f"waiting {left:.0f} s until lakeFS's cached list of hooks expires")
         time.sleep(left)
     return Initialised(repository, gate, protection, storage)
 
@@ -95,7 +95,7 @@ def _repository(lake: Lake) -> Any | None:
 def _require_bucket(lake: Lake, storage: str, bucket: str) -> None:
     if storage.split("://", 1)[-1].split("/")[0] != bucket:
         raise PlatformFailed(
-            f"repository {lake.repository} lives in {storage}, not in the bucket {bucket}",
+            f"repository {lake.repository} is in {storage}, not in the bucket {bucket}",
             remedy="set ELT_BUCKET to its bucket, or ELT_REPOSITORY to another name and run elt init",
         )
 
@@ -143,9 +143,9 @@ def _ensure_protection(lake: Lake, report: Report) -> Literal["set", "unchanged"
         done: Literal["set", "unchanged"] = "unchanged"
     else:
         _set_rules(lake, [*rules, MAIN])
-        report(f"{MAIN} protected; waiting until lakeFS acts on it")
+        report(f"{MAIN} protected; waiting until lakeFS applies it")
         done = "set"
-    _wait(lambda: _is_protected(lake), f"the protection of {MAIN} is set but not in force")
+    _wait(lambda: _is_protected(lake), f"the protection of {MAIN} is set but not in effect")
     return done
 
 
@@ -197,7 +197,7 @@ def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
     report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
     # Protection blocks a reset too.
     _set_rules(lake, [pattern for pattern in _rules(lake) if pattern != MAIN])
-    _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is lifted but still in force")
+    _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is removed but still in effect")
     lake.connection.safely(
         f"reset {MAIN}",
         lakefs_sdk.BranchesApi(lake.connection.sdk).reset_branch,

@@ -133,8 +133,8 @@ def _configured_lake(settings: Settings) -> LakeAccess | None:
     if len(missing) < len(values):
         given = [name for name in values if name not in missing]
         raise UsageError(
-            f"{' and '.join(given)} given without {' and '.join(missing)}",
-            remedy=f"set {' and '.join(missing)} too in the environment or .env, or none of them for the local lakeFS",
+            f"{' and '.join(given)} set without {' and '.join(missing)}",
+            remedy=f"set {' and '.join(missing)} too in the environment or .env, or unset all to use the local lakeFS",
         )
     return None
 
@@ -143,9 +143,9 @@ def _not_running(server: LocalServer, named: str | None) -> ServerFailed:
     title, variable = server.kind.title, VARIABLES[server.kind.name]
     if named:
         return ServerFailed(
-            f"{title}: {variable}={named} does not answer; it is the local server's address, which is not running",
+            f"{title}: {variable}={named} does not answer; it is the address of the local server, which is not running",
             remedy=f"`elt up` starts it, or set {variable} to another",
         )
     return ServerFailed(
-        f"{title}: none is configured and the local one is not running", remedy=f"`elt up`, or set {variable}"
+        f"{title}: not configured, and the local server is not running", remedy=f"`elt up`, or set {variable}"
     )

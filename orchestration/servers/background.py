@@ -89,7 +89,7 @@ class LocalServer:
                     raise ServerFailed(
                         f"{self.kind.title} at {running.url} does not answer after {waited:.0f} s; "
                         f"the end of {self.log}:\n{last_lines(self.log)}",
-                        remedy="`elt up` waits for it again, `elt down` stops it",
+                        remedy="wait for it again with `elt up`, or stop it with `elt down`",
                     )
                 if not running:
                     tries -= 1
@@ -124,11 +124,11 @@ class LocalServer:
     def _restart(self, report: Report, tries: int) -> None:
         last = process.read(self.pid_file)
         if tries and last and not ports.is_free(last.port):
-            report(f"port {last.port} was taken meanwhile")
+            report(f"port {last.port} has been taken by another program")
             self.start(report)
             return
         if tries and self.kind.repair(self.data, self.log):
-            report(f"{self.kind.title} was interrupted in its very first start, and begins again")
+            report(f"{self.kind.title} was interrupted during its first start; starting again")
             self.start(report)
             return
         raise ServerFailed(

@@ -114,7 +114,7 @@ def _build(settings: Settings, binary: Path, report: Report) -> None:
         why = f"ended with code {code}" if code else f"built something that is not lakeFS {LAKEFS_VERSION}"
         raise ServerFailed(
             f"building lakeFS {LAKEFS_VERSION}: {go[0]} {why}; the end of {log}:\n{last_lines(log)}",
-            remedy="see that the Go module proxy can be reached (GOPROXY) and the disk has 3 GB, then `elt up` goes on",
+            remedy="check that the Go module proxy (GOPROXY) is reachable and 3 GB of disk are free, then `elt up`",
         )
     partial.replace(binary)
     # This frees a gigabyte that is not needed again.

@@ -83,5 +83,5 @@ def disk_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ServerFailed(
-            f"{doing}: {error}", remedy="correct the rights or free some space there, then try again"
+            f"{doing}: {error}", remedy="correct the permissions or free some space there, then try again"
         ) from error

@@ -46,7 +46,7 @@ def read_credentials(data: Path) -> Credentials:
     except (OSError, ValueError, TypeError) as error:
         raise ServerFailed(
             f"cannot read the keys of the local lakeFS, {path}: {type(error).__name__}",
-            remedy=f"restore {path}, or give its data up with `elt down --purge`",
+            remedy=f"restore {path}, or delete its data with `elt down --purge`",
         ) from error
 
 

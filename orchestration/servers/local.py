@@ -114,7 +114,7 @@ def down(settings: Settings, report: Report, purge: bool) -> None:
         ServerFailed: A server could not be stopped, or its data could not be removed.
     """
     if not settings.state_dir.exists():
-        report("no server was ever started here")
+        report("no server has been started here")
         return
     with disk_errors("stopping the servers"), _lock(settings, report):
         # Stop the worker first: it depends on the others.
@@ -169,7 +169,7 @@ def _is_open(server: LocalServer) -> bool:
 def _open_to_all(server: LocalServer) -> ServerFailed:
     return ServerFailed(
         f"Prefect at {server.running_url} runs without a login, as an earlier version started it: "
-        "every user of this machine can run code by it and read its secrets",
+        "every user of this machine can run code through it and read its secrets",
         remedy="`elt down`, then `elt up` (with --worker if a worker ran)",
     )
 
@@ -177,7 +177,7 @@ def _open_to_all(server: LocalServer) -> ServerFailed:
 def _not_answering(kind: Kind, url: str) -> ServerFailed:
     return ServerFailed(
         f"{kind.title} is configured at {url} and does not answer",
-        remedy=f"start it, or remove {_CONFIGURED_BY[kind.name]} to have a local one",
+        remedy=f"start it, or remove {_CONFIGURED_BY[kind.name]} to use a local one",
     )
 
 

@@ -49,7 +49,7 @@ def read(pid_file: Path) -> Process | None:
     except OSError as error:
         raise ServerFailed(
             f"cannot read {pid_file}: {error}",
-            remedy="set ELT_STATE_DIR to a folder of your own, or correct the rights",
+            remedy="set ELT_STATE_DIR to a folder that you own, or correct the permissions",
         ) from error
 
 

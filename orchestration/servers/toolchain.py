@@ -34,7 +34,7 @@ def go_command(project_dir: Path, go_mod: Path) -> tuple[str, ...]:
         wanted = ".".join(map(str, needed))
         has = f"{go} is {'.'.join(map(str, found)) if found else 'of an unknown version'}" if go else "there is no go"
         raise ServerFailed(
-            f"lakeFS is built with Go {wanted} or newer, but on PATH {has}, and no uv either to fetch one",
+            f"lakeFS is built with Go {wanted} or newer, but on PATH {has}, and there is no uv to fetch one",
             remedy=f"install uv (https://docs.astral.sh/uv) or Go {wanted} (https://go.dev/dl), "
             "or set LAKEFS_ENDPOINT to a lakeFS that runs elsewhere",
         )

@@ -96,11 +96,11 @@ def require_complete(
     last = announcements[-1]
     remedy = (
         f"declare the paging of {table.label} in the source's YAML, or ask for larger pages under parameters; "
-        "if the API means something else by it, set total: to the field with the number of records, or to false"
+        "if it has another meaning, set total: to the field with the number of records, or to false"
     )
     if last.more:
         raise SourceBodyInvalid(
-            f"{table.label}: after {len(announcements)} pages, the last says that there is more by {last.more}",
+            f"{table.label}: after {len(announcements)} pages, the last one announces more by {last.more}",
             remedy=remedy,
         )
     paging = table.fetch.paging
@@ -121,10 +121,10 @@ def require_complete(
         fetched = sum(count or 0 for count in counts)
         if number > fetched:
             raise SourceBodyInvalid(
-                f"{table.label}: {name} announces {number:,} records, {fetched:,} came", remedy=remedy
+                f"{table.label}: {name} announces {number:,} records, {fetched:,} were fetched", remedy=remedy
             )
         if number < fetched:
-            report(warning(f"{table.label}: {name} announces {number:,} records, {fetched:,} came"))
+            report(warning(f"{table.label}: {name} announces {number:,} records, {fetched:,} were fetched"))
 
 
 def _within(fields: Fields) -> Iterator[Fields]:

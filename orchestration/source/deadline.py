@@ -49,7 +49,7 @@ class Deadline:
 
         left = self.left
         if left <= 0:
-            raise self.error("another page was still to come")
+            raise self.error("another page was expected")
         return httpx.Timeout(**{name: left if of is None else min(of, left) for name, of in timeout.as_dict().items()})
 
     def watch(self, event: str, info: Mapping[str, Any]) -> None:

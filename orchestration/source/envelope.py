@@ -124,8 +124,8 @@ def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -
     ]
     raise SourceRefused(
         f"{where} reports a failure by {' and '.join(signs)}" + (f": {', '.join(words)}" if words else ""),
-        remedy=f"correct what the API names and run again; "
-        f"if that is no failure, set failure_signs: false of {table.label} in the source's YAML",
+        remedy=f"correct what the API reports and run again; "
+        f"if that is not a failure, set failure_signs: false of {table.label} in the source's YAML",
     )
 
 

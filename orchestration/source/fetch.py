@@ -113,7 +113,7 @@ def _client(name: str, source: SourceSettings, timeout: float, context: ssl.SSLC
         # The HTTP library's own error would show the token.
         if not (token.isascii() and token.isprintable()):
             raise UsageError(
-                f"{name.upper()}_API_TOKEN has a character that no HTTP header takes, such as a line break",
+                f"{name.upper()}_API_TOKEN has a character that is invalid in an HTTP header, such as a line break",
                 remedy="set it again",
             )
         headers["Authorization"] = f"Bearer {token}"
@@ -125,7 +125,7 @@ def _warn_of_open_token(name: str, source: SourceSettings, report: Report) -> No
     if source.token is not None and url.scheme == "http" and not _is_loopback(url.hostname or ""):
         report(
             warning(
-                f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, readable on the way; use https"
+                f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, which others can read; use https"
             )
         )
 
@@ -150,7 +150,7 @@ class _Run:
     def limit(self, table: Table, used: int) -> Limit:
         """Return the size limit of the next page, after `used` bytes of the date."""
         elt = self.elt
-        smaller = f"ask for smaller pages: set the API's page size under parameters of {table.label}"
+        smaller = f"request smaller pages: set the API's page size under parameters of {table.label}"
         limits = [
             Limit(
                 elt.max_page_bytes,
@@ -183,11 +183,11 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
         if number - after_empty > elt.max_pages:
             raise SourceBodyInvalid(
                 f"{table.label} has more than {elt.max_pages:,} pages",
-                remedy="ask for larger pages, or raise ELT_MAX_PAGES",
+                remedy="request larger pages, or raise ELT_MAX_PAGES",
             )
         same = _identity(table, request)
         if same in asked:
-            raise _circle(table, number, asked[same], f"{quoted(request.address, FOREIGN_LIMIT)} was asked for before")
+            raise _circle(table, number, asked[same], f"{quoted(request.address, FOREIGN_LIMIT)} was requested before")
         asked[same] = number
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
         wanted = (client, table, request.address, run.folder / key, run.limit(table, used), deadline)
@@ -207,7 +207,7 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
         if digest:
             if digest in seen:
                 raise _circle(
-                    table, number, seen[digest], f"{quoted(request.address, FOREIGN_LIMIT)} answered the same"
+                    table, number, seen[digest], f"{quoted(request.address, FOREIGN_LIMIT)} returned the same response"
                 )
             seen[digest] = full = number
             # More numbered pages followed, so the empty page before them belongs to the date.
@@ -245,20 +245,20 @@ def _on_a_later_page(table: Table, number: int, error: SourceRefused) -> IngestC
     paging = table.fetch.paging
     if number == 1 or error.status is None:
         return error
-    came = f"; {number - 1} pages came before"
+    came = f"; {number - 1} pages were fetched before it"
     if paging.is_counted and may_end_pages(error.status):
         return error.extended(
-            f"{came}, and an API may end its pages so",
+            f"{came}, and an API may end its pages this way",
             remedy=f"if that is the end, set paging.end_status: [{error.status}] of {table.label} in the source's YAML",
         )
     if error.status in (404, 410):
-        return error.extended(f"{came}, and named this one", remedy="run again, or correct the API")
+        return error.extended(f"{came}, and the last one named this page", remedy="run again, or correct the API")
     return error.extended(came)
 
 
 def _circle(table: Table, number: int, before: int, how: str) -> SourceBodyInvalid:
     return SourceBodyInvalid(
-        f"{table.label}: page {number} is page {before} again, so the paging goes in circles: {how}",
+        f"{table.label}: page {number} is page {before} again, so the paging is circular: {how}",
         remedy=f"correct the API, or paging of {table.label} in the source's YAML",
     )
 
@@ -268,6 +268,6 @@ def _identity(table: Table, request: Request) -> object:
         return identity(request.address)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: {quoted(request.url, FOREIGN_LIMIT)} cannot be asked for: {error}",
-            remedy=f"correct the API where it named that address, else {table.source.upper()}_API_URL",
+            f"{table.label}: {quoted(request.url, FOREIGN_LIMIT)} cannot be requested: {error}",
+            remedy=f"correct the API if it named that address, else {table.source.upper()}_API_URL",
         ) from error

@@ -97,12 +97,12 @@ def download(
         finally:
             response.close()
     except httpx.RemoteProtocolError as error:
-        raise SourceUnreachable(f"{asked}: the answer broke off: {error}") from error
+        raise SourceUnreachable(f"{asked}: the response was cut off: {error}") from error
     except httpx.TimeoutException as error:
         if deadline.left <= 0:
-            raise deadline.error(f"{asked}: no answer in time") from error
+            raise deadline.error(f"{asked}: no response in time") from error
         raise SourceUnreachable(
-            f"{asked}: no answer in time ({type(error).__name__})",
+            f"{asked}: no response in time ({type(error).__name__})",
             remedy="raise ELT_SOURCE_TIMEOUT if the API needs longer",
         ) from error
     except httpx.TransportError as error:
@@ -127,7 +127,7 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
         )
     remedy = {
         401: f"check {variable}_TOKEN",
-        403: f"check {variable}_TOKEN, or set User-Agent or what else the API asks for under headers {where}",
+        403: f"check {variable}_TOKEN, or set headers that the API requires, such as User-Agent, under headers {where}",
         404: address,
         406: f"set Accept under headers {where}",
         410: address,
@@ -185,8 +185,8 @@ def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
     if encoding.lower() != "identity":
         # Raw pages are stored as sent, and the models cannot read compressed ones.
         raise SourceBodyInvalid(
-            f"{asked}: content encoding {encoding!r}, though only identity was asked for",
-            remedy="correct the API, or what stands before it",
+            f"{asked}: content encoding {encoding!r}, although only identity was requested",
+            remedy="correct the API, or the proxy in front of it",
         )
 
 
@@ -202,7 +202,9 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
         for chunk in response.iter_raw(1024 * 1024):
             size += len(chunk)
             if size > limit.bytes:
-                raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {size:,} bytes came so far", remedy=limit.remedy)
+                raise SourceBodyInvalid(
+                    f"{asked}: {limit.exceeds}: {size:,} bytes were received so far", remedy=limit.remedy
+                )
             sha256.update(chunk)
             md5.update(chunk)
             with writing(path):

@@ -85,13 +85,15 @@ def _text(table: Table, page: Download, path: str, fields: Fields) -> str | None
         return None
     if raw is None:
         raise SourceBodyInvalid(
-            f"{where} has no field {path!r}, which says whether there is more",
+            f"{where} has no field {path!r}, which announces the next page",
             remedy=f"{remedy}; if the API leaves it out of the last page, set paging.absent: end",
         )
     try:
         value = msgspec.json.decode(raw, type=str | int | None)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceBodyInvalid(f"{where}: {path} is {bytes(raw)[:80]!r}, no text or number", remedy=remedy) from None
+        raise SourceBodyInvalid(
+            f"{where}: {path} is {bytes(raw)[:80]!r}, not a text or number", remedy=remedy
+        ) from None
     return None if value is None else str(value)
 
 
@@ -137,12 +139,12 @@ def _same_origin(table: Table, asked: str, link: str) -> str:
         is_same = same_origin(asked, target)
     except ValueError as error:
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} is no address: {error}", remedy=remedy
+            f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} is not a valid address: {error}", remedy=remedy
         ) from error
     if not is_same:
         # Do not send the token to another host.
         raise SourceBodyInvalid(
-            f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} leads away from {resolve(asked, '/')}",
+            f"{table.label}: the next link {quoted(link, FOREIGN_LIMIT)} points away from {resolve(asked, '/')}",
             remedy=remedy,
         )
     return target

@@ -80,13 +80,13 @@ def call_with_retry(
         asked = error.retry_after if isinstance(error, SourceBusy) else None
         seconds = backoff(state) if asked is None else asked
         if deadline is not None and seconds >= deadline.left:
-            raise deadline.error(f"{error}; the next try would be in {seconds:.0f} s") from error
+            raise deadline.error(f"{error}; the next retry would be in {seconds:.0f} s") from error
         return seconds
 
     def report_retry(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
-        line = f"try {state.attempt_number} of {policy.retries + 1}: {error}; again in {seconds:.0f} s"
+        line = f"try {state.attempt_number} of {policy.retries + 1}: {error}; retrying in {seconds:.0f} s"
         report(Line(line, logging.WARNING))
 
     tries = Retrying(
@@ -101,8 +101,8 @@ def call_with_retry(
     except (SourceUnreachable, SourceBusy) as error:
         made = f" (tries: {tries.statistics['attempt_number']})"
         if isinstance(error, SourceBusy) and (asked := error.retry_after or 0.0) > policy.max_wait:
-            remedy = "run again by then, or raise ELT_RETRY_AFTER_LIMIT"
+            remedy = "run again after that, or raise ELT_RETRY_AFTER_LIMIT"
             if error.remedy:
-                remedy = f"{remedy}; otherwise {error.remedy}"
+                remedy = f"{remedy}; or {error.remedy}"
             raise error.extended(f" and asks to wait {asked:.0f} s{made}", remedy=remedy) from error
         raise error.extended(made) from error

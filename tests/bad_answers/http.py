@@ -41,7 +41,7 @@ def _refused() -> Iterator[Case]:
 
 def _busy() -> Iterator[Case]:
     told = "answered 429 Too Many Requests"
-    limit = "next: run again by then, or raise ELT_RETRY_AFTER_LIMIT"
+    limit = "next: run again after that, or raise ELT_RETRY_AFTER_LIMIT"
     yield _fails("429 without Retry-After", answer(SAID, "429 Too Many Requests"), SourceBusy, told)
     retry_after: Mapping[str, tuple[str, ...]] = {
         "0": (told,),
@@ -106,7 +106,7 @@ STATUSES = (
         "headers, then silence",
         (answer(BODY, length=1_000),),
         SourceUnreachable,
-        ("no answer in time (ReadTimeout)", "next: raise ELT_SOURCE_TIMEOUT"),
+        ("no response in time (ReadTimeout)", "next: raise ELT_SOURCE_TIMEOUT"),
         stalls=True,
         environment={"ELT_SOURCE_TIMEOUT": "0.2"},
     ),
@@ -127,10 +127,10 @@ def _content_types() -> Iterator[Case]:
 
 def _encodings() -> Iterator[Case]:
     zipped = gzip.compress(BODY, mtime=0)
-    remedy = "next: correct the API, or what stands before it"
+    remedy = "next: correct the API, or the proxy in front of it"
     for name in ("gzip", "br"):
         sent = answer(zipped, "200 OK", f"Content-Encoding: {name}")
-        says = f"content encoding '{name}', though only identity was asked for"
+        says = f"content encoding '{name}', although only identity was requested"
         yield _fails(f"content encoding `{name}`, though identity was asked for", sent, SourceBodyInvalid, says, remedy)
     says = r"begins b'\x1f\x8b"
     yield _fails("gzip that no header tells of", answer(zipped), SourceBodyInvalid, says, "is not an array")

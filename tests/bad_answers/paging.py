@@ -7,7 +7,7 @@ from tests.bad_answers.case import Case, Counts, answer, array, envelope, event
 
 A, B, C = (answer(array(event(name))) for name in "abc")
 NONE = answer(array())
-CIRCLES = ("so the paging goes in circles", "next: correct the API, or paging of shop.events in the source's YAML")
+CIRCLES = ("so the paging is circular", "next: correct the API, or paging of shop.events in the source's YAML")
 NO_NEXT = "next: correct the API, or paging.next of shop.events in the source's YAML"
 ORIGIN = "next: correct the API, or SHOP_API_URL"
 
@@ -54,7 +54,7 @@ PAGING = (
         SourceRefused,
         (
             "&page=3 answered 404 Not Found: ",
-            "; 2 pages came before, and an API may end its pages so",
+            "; 2 pages were fetched before it, and an API may end its pages this way",
             "next: if that is the end, set paging.end_status: [404] of shop.events in the source's YAML",
         ),
         source="paged",
@@ -63,21 +63,24 @@ PAGING = (
         "a total larger than the records that came",
         (answer(envelope(event("a"), event("b")).replace(b'"next"', b'"meta":{"total":3},"next"')),),
         SourceBodyInvalid,
-        ("shop.events: total announces 3 records, 2 came", "set total: to the field with the number of records"),
+        (
+            "shop.events: total announces 3 records, 2 were fetched",
+            "set total: to the field with the number of records",
+        ),
         source="envelope",
     ),
     Case(
         "a last page that says that there is more",
         (answer(envelope(event("a")).replace(b'"next"', b'"has_more":true,"next"')),),
         SourceBodyInvalid,
-        ("shop.events: after 1 pages, the last says that there is more by has_more: true",),
+        ("shop.events: after 1 pages, the last one announces more by has_more: true",),
         source="envelope",
     ),
     Case(
         "a Link header with a next page, where no paging is declared",
         (_next(A, "</events?page=2>; rel=next"),),
         SourceBodyInvalid,
-        ("the last says that there is more by a Link header with the next page '/events?page=2'", "declare the paging"),
+        ("the last one announces more by a Link header with the next page '/events?page=2'", "declare the paging"),
     ),
     Case(
         "a record that comes again on the next page",
@@ -110,36 +113,36 @@ PAGING = (
         "pages without end",
         (A, B, C),
         SourceBodyInvalid,
-        ("shop.events has more than 2 pages", "next: ask for larger pages, or raise ELT_MAX_PAGES"),
+        ("shop.events has more than 2 pages", "next: request larger pages, or raise ELT_MAX_PAGES"),
         source="paged",
         environment={"ELT_MAX_PAGES": "2"},
     ),
     linked(
         "a next link to another host",
         "https://elsewhere.example/events",
-        "the next link 'https://elsewhere.example/events' leads away from http://127.0.0.1:",
+        "the next link 'https://elsewhere.example/events' points away from http://127.0.0.1:",
         ORIGIN,
     ),
     linked(
         "a next link to another scheme",
         "javascript:void(0)",
-        "the next link 'javascript:void(0)' leads away from",
+        "the next link 'javascript:void(0)' points away from",
         ORIGIN,
     ),
-    linked("a next link with a name and a password", "//me:secret@127.0.0.1/events", "leads away from", ORIGIN),
+    linked("a next link with a name and a password", "//me:secret@127.0.0.1/events", "points away from", ORIGIN),
     linked(
         "a next link that is no address",
         "http://[bad/events",
-        "the next link 'http://[bad/events' leads away from http://127.0.0.1:",
+        "the next link 'http://[bad/events' points away from http://127.0.0.1:",
         ORIGIN,
     ),
     linked(
         "a next link with a control character",
         "/events?\x7f",
-        r"the next link '/events?\x7f' is no address: Invalid non-printable ASCII character",
+        r"the next link '/events?\x7f' is not a valid address: Invalid non-printable ASCII character",
         ORIGIN,
     ),
-    linked("a next link of 70,000 bytes", f"/{'x' * 70_000}", "xxx'… is no address: URL too long", ORIGIN),
+    linked("a next link of 70,000 bytes", f"/{'x' * 70_000}", "xxx'… is not a valid address: URL too long", ORIGIN),
     unreadable("a Link header without brackets", '/events?page=2; rel="next"', "expected '<' at character 1"),
     unreadable("a Link header whose address does not end", '</events; rel="next"', "expected '>'"),
     unreadable("a Link header whose text does not end", '</events>; rel="next', "expected a value that ends"),
@@ -177,7 +180,7 @@ PAGING = (
             _next(answer(array(event("c"))), "<?page=b>; rel=next"),
         ),
         SourceBodyInvalid,
-        ("page 4 is page 2 again", *CIRCLES, ": 'http://127.0.0.1:", "/events?page=b' was asked for before"),
+        ("page 4 is page 2 again", *CIRCLES, ": 'http://127.0.0.1:", "/events?page=b' was requested before"),
         source="linked",
     ),
     Case(
@@ -192,12 +195,12 @@ PAGING = (
         "an envelope without the field that tells of more",
         (answer('{"data":[]}'),),
         SourceBodyInvalid,
-        ("page-00001.json of shop.events has no field 'next', which says whether there is more", NO_NEXT),
+        ("page-00001.json of shop.events has no field 'next', which announces the next page", NO_NEXT),
         source="envelope",
     ),
-    cursor("a cursor that is an object", '{"page":2}', "next is b'{\"page\":2}', no text or number", NO_NEXT),
-    cursor("a cursor that is true", "true", "next is b'true', no text or number", NO_NEXT),
-    cursor("a cursor that is no UTF-8", '"ÿ"', r"""next is b'"\xff"', no text or number""", NO_NEXT),
+    cursor("a cursor that is an object", '{"page":2}', "next is b'{\"page\":2}', not a text or number", NO_NEXT),
+    cursor("a cursor that is true", "true", "next is b'true', not a text or number", NO_NEXT),
+    cursor("a cursor that is no UTF-8", '"ÿ"', r"""next is b'"\xff"', not a text or number""", NO_NEXT),
     cursor(
         "a cursor of 70,000 letters", f'"{"x" * 70_000}"', "cannot be asked for", "too long", "next: correct the API"
     ),

@@ -119,7 +119,7 @@ def test_what_is_not_one_query_that_reads_is_refused(elt: Elt, lake_environment:
     done = elt("sql", query, **lake_environment)
 
     assert done.returncode == 2
-    assert f"{query!r} is not one query that reads" in done.stderr
+    assert f"{query!r} is not a single read-only query" in done.stderr
 
 
 @pytest.mark.parametrize("ref", ["", "no such", "nowhere"])

@@ -207,7 +207,7 @@ def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake
     assert cause.startswith(f"{execution_date} extract: read repository project: no answer from {endpoint}: ")
     assert further == [
         "main: untouched",
-        f"next: see elt status; elt up starts the local lakeFS, LAKEFS_ENDPOINT names another, "
+        f"next: see elt status; start the local lakeFS with elt up, or set LAKEFS_ENDPOINT, "
         f"then elt run {execution_date}",
     ]
     require_published_once(bench, execution_date)
@@ -261,7 +261,7 @@ def test_an_interrupt_while_dbt_builds_cancels_the_run(
     told = {
         signal.SIGINT: f"Cancelled: {execution_date} transform: interrupted\n"
         f"main: untouched\nkept: branch {kept}\nnext: elt run {execution_date}\n",
-        signal.SIGTERM: "Cancelled: interrupted; main holds whole dates only, run again\n",
+        signal.SIGTERM: "Cancelled: interrupted; main contains only complete dates, run again\n",
     }
     assert ended.err.endswith("\n" + told[sent])
     assert not require_whole(bench.lake, execution_date)

@@ -170,7 +170,7 @@ def test_a_slow_answer_is_waited_for_up_to_the_time_out(fetch: Fetcher) -> None:
     slow = create_app(Options(rows=1_000, fault="slow", delay=0.3))
 
     assert len(records_of(fetch(slow))) == 1_000
-    with pytest.raises(SourceUnreachable, match="no answer in time"):
+    with pytest.raises(SourceUnreachable, match="no response in time"):
         fetch(slow, elt={"ELT_SOURCE_TIMEOUT": "0.1", "ELT_RETRIES": "1"})
 
 
@@ -243,7 +243,7 @@ def test_blanks_around_a_body_are_fine(fetch: Fetcher) -> None:
         ('{"data": {}}', "no list 'data'"),
         ('{"data": []}', "no field 'next'"),
         ('{"data": [], "next": ["x"]}', "no text or number"),
-        ('{"data": [], "next": "http://elsewhere.example/events"}', "leads away from"),
+        ('{"data": [], "next": "http://elsewhere.example/events"}', "points away from"),
     ],
 )
 def test_an_envelope_that_does_not_say_what_it_should_is_refused(fetch: Fetcher, body: str, says: str) -> None:

@@ -119,7 +119,7 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
         told = ended.told
         assert (told["subject"], told["step"], told["main"]) == (execution_date, "transform", "untouched")
-        assert "the disk of ELT_STATE_DIR is full, where DuckDB spills to: failed to offload" in told["cause"]
+        assert "the disk of ELT_STATE_DIR, where DuckDB spills, is full: failed to offload" in told["cause"]
         assert told["branch"].startswith(f"etl-{execution_date}-")
         assert told["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
         assert not require_whole(lake, execution_date)

@@ -64,7 +64,7 @@ def published(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> I
 )
 def test_what_is_not_one_query_is_refused(published: tuple[Lake, Settings], tmp_path: Path, sql: str) -> None:
     asked = sql.format(file=tmp_path / "file", folder=tmp_path)
-    with pytest.raises(UsageError, match=r"is not one query that reads|Parser Error"):
+    with pytest.raises(UsageError, match=r"is not a single read-only query|Parser Error"):
         query(published[0], asked)
     assert list(tmp_path.iterdir()) == []
 

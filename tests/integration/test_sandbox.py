@@ -181,7 +181,7 @@ def test_a_name_that_lakefs_forbids_is_told_the_allowed_form(sandbox_lake: Lake,
     with pytest.raises(UsageError) as error:
         create(sandbox_lake, tmp_path, name)
 
-    assert error.value.cause == f"{name!r} is no sandbox name"
+    assert error.value.cause == f"{name!r} is not a valid sandbox name"
     assert "letters, digits, '-' and '_'" in error.value.remedy
     assert list(tmp_path.iterdir()) == []
 

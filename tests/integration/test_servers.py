@@ -238,7 +238,7 @@ def test_a_port_lost_between_probing_and_binding_costs_another_try(
     said: list[str] = []
     lake.start(said.append)
     assert lake.wait(said.append).state == "running"
-    assert f"port {usual_port_taken} was taken meanwhile" in said
+    assert f"port {usual_port_taken} has been taken by another program" in said
 
 
 def test_a_server_that_ends_while_starting_fails_with_its_last_words(lake: LocalServer) -> None:
@@ -288,5 +288,5 @@ def test_a_lakefs_killed_while_it_set_itself_up_is_begun_again(lake: LocalServer
     said: list[str] = []
     lake.start(said.append)
     assert lake.wait(said.append).state == "running"
-    assert "lakeFS was interrupted in its very first start, and begins again" in said
+    assert "lakeFS was interrupted during its first start; starting again" in said
     assert repositories(settings) == []

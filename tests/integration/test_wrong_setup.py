@@ -43,7 +43,7 @@ from tests.support import copy_project, keys_of
 ANY = "/{path:path}"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 CHECK_KEYS = "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY against the lakeFS at LAKEFS_ENDPOINT"
-NO_LAKE = "correct LAKEFS_ENDPOINT: no lakeFS answers there"
+NO_LAKE = "correct LAKEFS_ENDPOINT: the server there is not lakeFS"
 
 _numbers = count()
 
@@ -100,13 +100,13 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
     assert error_class(ended.outcome).exit_code == 2
     assert ended.told == (
         f"{given} given without {names}: "
-        f"set {names} too in the environment or .env, or none of them for the local lakeFS"
+        f"set {names} too in the environment or .env, or unset all to use the local lakeFS"
     )
 
 
 def test_https_on_a_port_that_speaks_http_is_named(bench: Bench, access: LakeAccess) -> None:
     endpoint = access.endpoint.replace("http:", "https:")
-    trusted = "correct LAKEFS_ENDPOINT: https:// needs TLS there, with a certificate that is trusted here"
+    trusted = "correct LAKEFS_ENDPOINT: https:// requires TLS with a certificate that this machine trusts"
     refused_at_extract(bench, f"no secure connection to {endpoint}: ", trusted, LAKEFS_ENDPOINT=endpoint)
 
 
@@ -121,7 +121,7 @@ def test_a_web_server_that_is_no_lakefs_is_named(bench: Bench, status: int) -> N
 
 def test_another_api_is_named(bench: Bench) -> None:
     shop = bench.pipeline.environment["SHOP_API_URL"]
-    refused_at_extract(bench, f"{shop} answers 404, and not as lakeFS does", NO_LAKE, LAKEFS_ENDPOINT=shop)
+    refused_at_extract(bench, f"{shop} answers 404, in a form that is not lakeFS's", NO_LAKE, LAKEFS_ENDPOINT=shop)
 
 
 def test_a_wrong_bucket_and_a_wrong_repository_are_named(bench: Bench) -> None:
@@ -270,7 +270,7 @@ def test_a_clock_that_is_off_is_named(bench: Bench, access: LakeAccess, off: tim
         ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **PATIENT)
 
     apart = f"the clocks of lakeFS and of this machine are more than 15 minutes apart: {says}"
-    refused_at_transform(bench, ended, execution_date, apart, "set both clocks right, then ")
+    refused_at_transform(bench, ended, execution_date, apart, "synchronise both clocks, then ")
 
 
 def test_a_clock_that_is_right_is_no_trouble(bench: Bench, access: LakeAccess) -> None:

@@ -246,7 +246,7 @@ main()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert done.returncode == 130
-    assert done.stderr == "Cancelled: interrupted before anything was done\n"
+    assert done.stderr == "Cancelled: interrupted during start-up, nothing was changed\n"
     assert list(json.loads(done.stdout)) == KEYS
 
 

@@ -97,7 +97,7 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
     assert told == [
         "warning: events: undeclared field 'Channel' in 3 of 1,000 records",
         "events: 2 of 1,000 rows rejected for price_not_numeric",
-        "events: 12 conflicting rows left out, under keys such as 'a', 'b'",
+        "events: 12 conflicting rows omitted, with keys such as 'a', 'b'",
         "events of all dates: published_rows 3, kept_rows 2",
         "warning: events_event_type_known: 1 rows, such as " + f"event_type='{'gift' * 100}"[:300] + "…",
     ]

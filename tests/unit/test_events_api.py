@@ -285,7 +285,7 @@ def test_a_date_is_required(api: Callable[..., Api], day: str) -> None:
 def test_an_unknown_page_is_refused(api: Callable[..., Api], paging: Paging, parameters: dict[str, str]) -> None:
     refused = api(paging=paging).get(**parameters)
     assert refused.status_code == 400
-    assert " is no " in refused.json()["error"]
+    assert " is not a " in refused.json()["error"]
 
 
 def test_unknown_paths_and_methods_are_refused_in_json(api: Callable[..., Api]) -> None:

@@ -86,7 +86,7 @@ TOTAL = (
 )
 def test_a_total_larger_than_what_came_is_an_error(api: Api, name: str, inside: str) -> None:
     said = f'"{inside}": {{"{name}": 5}}' if inside else f'"{name}": "5"'
-    with pytest.raises(SourceBodyInvalid, match=rf"shop.events: {name} announces 5 records, 4 came") as error:
+    with pytest.raises(SourceBodyInvalid, match=rf"shop.events: {name} announces 5 records, 4 were fetched") as error:
         api.fetch(answer(f'{{{said}, "data": [1, 2, [3, 4], {{}}]}}'), **ENVELOPE)
 
     assert "set total: to the field with the number of records, or to false" in error.value.remedy
@@ -97,7 +97,7 @@ def test_a_total_counts_all_pages_and_the_last_with_records_announces_it(api: Ap
     end = answer('{"total": 0, "data": []}')
 
     assert records(api.fetch(answer(first), answer(second), end, **ENVELOPE, **PAGED)) == [1, 2, 3]
-    with pytest.raises(SourceBodyInvalid, match="total announces 9 records, 3 came"):
+    with pytest.raises(SourceBodyInvalid, match="total announces 9 records, 3 were fetched"):
         api.fetch(answer(second), answer(first), end, **ENVELOPE, **PAGED)
 
 
@@ -107,19 +107,19 @@ def test_a_hole_is_passed_and_a_larger_one_is_seen_by_the_total(api: Api) -> Non
 
     pages = api.fetch(first, empty, second, empty, **ENVELOPE, **PAGED)
     assert records(pages) == [1, 2]
-    with pytest.raises(SourceBodyInvalid, match="total announces 2 records, 1 came"):
+    with pytest.raises(SourceBodyInvalid, match="total announces 2 records, 1 were fetched"):
         api.fetch(first, empty, empty, second, **ENVELOPE, **PAGED)
 
 
 def test_an_empty_day_that_announces_records_is_an_error(api: Api) -> None:
-    with pytest.raises(SourceBodyInvalid, match="total announces 5 records, 0 came"):
+    with pytest.raises(SourceBodyInvalid, match="total announces 5 records, 0 were fetched"):
         api.fetch(answer('{"total": 5, "data": []}'), **ENVELOPE, **PAGED)
 
 
 def test_more_records_than_announced_are_a_warning(api: Api) -> None:
     api.fetch(answer('{"total": 1, "data": [1, 2]}'), **ENVELOPE)
 
-    assert api.said[0] == "warning: shop.events: total announces 1 records, 2 came"
+    assert api.said[0] == "warning: shop.events: total announces 1 records, 2 were fetched"
 
 
 @pytest.mark.parametrize("said", ['"total": null', '"total": -1', '"total": true', '"total": {}', '"total": "many"'])
@@ -134,7 +134,7 @@ def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
-        ('"meta": {"rows": 5}', "meta.rows announces 5 records, 1 came"),
+        ('"meta": {"rows": 5}', "meta.rows announces 5 records, 1 were fetched"),
         ('"total": 1', "does not announce its total: it has no field 'meta.rows'"),
         ('"meta": {"rows": null}', "meta.rows is b'null', not a whole number"),
         ('"meta": 5', "meta is b'5', not an object"),
@@ -163,7 +163,7 @@ def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, said: 
     with pytest.raises(SourceBodyInvalid) as error:
         api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
 
-    assert error.value.cause.endswith(f"after 1 pages, the last says that there is more by {sign}")
+    assert error.value.cause.endswith(f"after 1 pages, the last one announces more by {sign}")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_other_links_where_no_paging_is_declared_do_not_matter(api: Api, link: s
 @pytest.mark.parametrize("absent", ["next_token", "nextTokn"])
 def test_a_field_that_names_the_next_page_under_another_name_is_an_error(api: Api, absent: str) -> None:
     paging = {"style": "cursor", "parameter": "t", "next": absent, "absent": "end"}
-    with pytest.raises(SourceBodyInvalid, match="says that there is more by nextToken: '\"x\"'"):
+    with pytest.raises(SourceBodyInvalid, match="announces more by nextToken: '\"x\"'"):
         api.fetch(answer('{"data": [1], "nextToken": "x"}'), **ENVELOPE, paging=paging)
 
 
@@ -208,8 +208,8 @@ def test_a_next_link_in_another_header_than_declared_is_an_error(api: Api) -> No
 @pytest.mark.parametrize(
     ("form", "body", "header", "says"),
     [
-        ("array", "[1, [2], {}]", "X-Total-Count: 4", "X-Total-Count announces 4 records, 3 came"),
-        ("ndjson", "{}\n\n{}", "x-total: 3", "X-Total announces 3 records, 2 came"),
+        ("array", "[1, [2], {}]", "X-Total-Count: 4", "X-Total-Count announces 4 records, 3 were fetched"),
+        ("ndjson", "{}\n\n{}", "x-total: 3", "X-Total announces 3 records, 2 were fetched"),
         ("array", "[1]", "X-Total-Pages: 2", "X-Total-Pages announces 2 pages, 1 were fetched"),
     ],
 )

@@ -68,21 +68,25 @@ def test_a_declared_status_ends_the_pages_from_the_second_on(api: Api, status: i
 
 @pytest.mark.parametrize(("status", "other"), [("404 Not Found", 400), ("400 Bad Request", 404)])
 def test_another_status_than_the_declared_one_is_an_error_with_a_remedy(api: Api, status: str, other: int) -> None:
-    with pytest.raises(SourceRefused, match="; 1 pages came before, and an API may end its pages so") as error:
+    with pytest.raises(
+        SourceRefused, match="; 1 pages were fetched before it, and an API may end its pages this way"
+    ) as error:
         api.fetch(answer("[1]"), answer(b"", status), paging={**PAGED["paging"], "end_status": [other]})
 
     assert f"set paging.end_status: [{status[:3]}] of shop.events" in error.value.remedy
 
 
 def test_a_refused_later_page_that_the_api_named_is_no_wrong_path(api: Api) -> None:
-    with pytest.raises(SourceRefused, match="; 1 pages came before, and named this one") as error:
+    with pytest.raises(
+        SourceRefused, match="; 1 pages were fetched before it, and the last one named this page"
+    ) as error:
         api.fetch(answer('{"data": [1], "next": "x"}'), answer(b"", "404 Not Found"), **CURSOR)
 
     assert "path" not in error.value.remedy
 
 
 def test_a_token_refused_on_a_later_page_keeps_its_remedy(api: Api) -> None:
-    with pytest.raises(SourceRefused, match="; 1 pages came before") as error:
+    with pytest.raises(SourceRefused, match="; 1 pages were fetched before it") as error:
         api.fetch(answer("[1]"), answer(b"", "401 Unauthorized"), **PAGED)
 
     assert error.value.remedy == "check SHOP_API_TOKEN"
@@ -114,9 +118,7 @@ def test_what_is_no_object_on_the_way_is_an_error(api: Api, absent: str) -> None
 
 @pytest.mark.parametrize("body", ['{"data": [1]}', '{"data": [1], "meta": null}', '{"data": [1], "meta": {}}'])
 def test_an_absent_field_is_an_error_that_names_the_declaration_otherwise(api: Api, body: str) -> None:
-    with pytest.raises(
-        SourceBodyInvalid, match=r"has no field 'meta\.next', which says whether there is more"
-    ) as error:
+    with pytest.raises(SourceBodyInvalid, match=r"has no field 'meta\.next', which announces the next page") as error:
         api.fetch(answer(body), **with_cursor(next="meta.next"))
 
     assert error.value.remedy == (
@@ -145,5 +147,5 @@ def test_a_dot_may_belong_to_a_name(api: Api, name: str, body: str) -> None:
 
 
 def test_the_same_records_in_another_envelope_are_a_circle(api: Api) -> None:
-    with pytest.raises(SourceBodyInvalid, match="page 2 is page 1 again, so the paging goes in circles"):
+    with pytest.raises(SourceBodyInvalid, match="page 2 is page 1 again, so the paging is circular"):
         api.fetch(answer('{"id": 1, "data": [1]}'), answer('{"id": 2, "data": [1]}'), **ENVELOPE, **PAGED)

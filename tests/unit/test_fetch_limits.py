@@ -53,7 +53,7 @@ def test_a_dripping_api_ends_at_the_deadline_and_is_not_asked_again(api: Api, se
 
 
 def test_a_silent_api_ends_at_the_deadline(api: Api) -> None:
-    with pytest.raises(SourceTimedOut, match=r"/events\?date=2025-05-20: no answer in time"):
+    with pytest.raises(SourceTimedOut, match=r"/events\?date=2025-05-20: no response in time"):
         api.fetch(_silence, environment=SHORT)
 
 
@@ -82,7 +82,9 @@ def test_a_page_over_the_limit_ends_while_it_comes(api: Api) -> None:
     endless = dripping(HEAD + b"\r\n[", b" " * 300_000)
     limit: dict[str, object] = {"ELT_MAX_PAGE_BYTES": 2_000_000}
 
-    with pytest.raises(SourceBodyInvalid, match=r"a page over 2,000,000 bytes: 2,\d+,\d+ bytes came so far") as error:
+    with pytest.raises(
+        SourceBodyInvalid, match=r"a page over 2,000,000 bytes: 2,\d+,\d+ bytes were received so far"
+    ) as error:
         api.fetch(endless, environment=limit)
 
     assert "ELT_MAX_PAGE_BYTES" in error.value.remedy
@@ -130,6 +132,6 @@ def test_a_dripping_api_behind_tls_ends_at_the_deadline(
 def test_a_page_after_the_deadline_is_not_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Deadline, "left", -1.0)
 
-    with pytest.raises(SourceTimedOut, match="another page was still to come"):
+    with pytest.raises(SourceTimedOut, match="another page was expected"):
         api.fetch(answer("[1]"))
     assert api.targets == []

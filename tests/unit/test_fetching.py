@@ -60,7 +60,7 @@ def test_a_link_of_another_resource_is_not_followed(api: Api, anchor: str) -> No
 
 
 def test_a_circle_is_seen_before_a_request_is_made_again(api: Api) -> None:
-    with pytest.raises(SourceBodyInvalid, match="page 4 is page 2 again, so the paging goes in circles") as error:
+    with pytest.raises(SourceBodyInvalid, match="page 4 is page 2 again, so the paging is circular") as error:
         api.fetch(
             answer('{"id": 1, "data": [1], "next": "b"}'),
             answer('{"id": 2, "data": [2], "next": "a"}'),
@@ -70,7 +70,7 @@ def test_a_circle_is_seen_before_a_request_is_made_again(api: Api) -> None:
         )
 
     assert len(api.targets) == 3
-    assert error.value.cause.endswith("&cursor=b' was asked for before")
+    assert error.value.cause.endswith("&cursor=b' was requested before")
 
 
 def test_two_values_of_a_header_with_the_cursor_are_an_error(api: Api) -> None:
@@ -120,7 +120,7 @@ def test_declared_headers_are_sent_with_every_page_instead_of_ours(api: Api) -> 
 @pytest.mark.parametrize("token", ["hush\nX-Admin: yes", "h\xfcsh", "hush\x00"])
 def test_a_token_that_no_header_takes_is_a_usage_error_without_it(api: Api, token: str) -> None:
     settings = SourceSettings(url="http://127.0.0.1:9", token=SecretStr(token))
-    with pytest.raises(UsageError, match="SHOP_API_TOKEN has a character that no HTTP header takes") as error:
+    with pytest.raises(UsageError, match="SHOP_API_TOKEN has a character that is invalid in an HTTP header") as error:
         api.fetch(answer("[]"), source=settings)
 
     assert "sh" not in error.value.describe().replace("SHOP", "")
@@ -134,7 +134,7 @@ def test_a_token_sent_over_plain_http_is_warned_of_once(api: Api) -> None:
     api.fetch(answer("[1]"), answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"}, paging=paged)
 
     warnings = [line for line in api.said if level_of(line) == logging.WARNING]
-    assert warnings == ["warning: SHOP_API_TOKEN is sent to 0.0.0.0 over plain http, readable on the way; use https"]
+    assert warnings == ["warning: SHOP_API_TOKEN is sent to 0.0.0.0 over plain http, which others can read; use https"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -214,7 +214,7 @@ def test_a_webhook_that_fails_only_warns_and_its_address_is_not_in_the_log(
 
     warnings = [record for record in log if record.name.endswith("ingest_clean")]
     assert [record.levelname for record in warnings] == ["WARNING", "WARNING"]
-    assert "nobody was told of 2025-05-20 daily" in warnings[0].getMessage()
+    assert "notification for 2025-05-20 daily failed" in warnings[0].getMessage()
     assert "answered 500" in warnings[0].getMessage()
     assert "does not answer: ConnectError" in warnings[1].getMessage()
     assert not any(SECRET in record.getMessage() or record.exc_info for record in log)

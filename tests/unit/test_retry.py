@@ -172,7 +172,9 @@ def test_a_remedy_of_the_error_is_kept_beside_that_of_a_long_wait() -> None:
     with pytest.raises(SourceBusy) as raised:
         call_with_retry(QUICK, silent, source, "page 1")
 
-    assert raised.value.remedy == ("run again by then, or raise ELT_RETRY_AFTER_LIMIT; otherwise check SHOP_API_TOKEN")
+    assert raised.value.remedy == (
+        "run again after that, or raise ELT_RETRY_AFTER_LIMIT; or check SHOP_API_TOKEN"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept:
         )
 
     assert (source.asked, slept) == (1, [])
-    assert raised.value.cause == (f"shop.events was not fetched within 20 s: {error}; the next try would be in 30 s")
+    assert raised.value.cause == (f"shop.events was not fetched within 20 s: {error}; the next retry would be in 30 s")
     assert "ELT_FETCH_TIMEOUT" in raised.value.remedy
 
 
@@ -197,7 +199,7 @@ def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float
     with pytest.raises(SourceUnreachable):
         call_with_retry(RetryPolicy(2, 7.0, 600.0), told.append, failing(unreachable), "page 1")
 
-    assert told == ["try 1 of 3: no connection; again in 7 s", "try 2 of 3: no connection; again in 7 s"]
+    assert told == ["try 1 of 3: no connection; retrying in 7 s", "try 2 of 3: no connection; retrying in 7 s"]
     assert [level_of(line) for line in told] == [logging.WARNING] * 2
 
 

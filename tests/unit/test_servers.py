@@ -745,7 +745,7 @@ def test_the_configured_lake_is_used_without_its_last_slash(tmp_path: Path) -> N
 def test_half_a_lake_is_a_usage_error_everywhere(tmp_path: Path, given: dict[str, str], missing: list[str]) -> None:
     settings = make_settings(tmp_path, **given)
     for ask in (local.lake_access, local.status, lambda settings: local.up(settings, silent)):
-        with pytest.raises(UsageError, match=f"given without {' and '.join(missing)}$"):
+        with pytest.raises(UsageError, match=f"set without {' and '.join(missing)}$"):
             ask(settings)
     assert not settings.state_dir.exists()
 
@@ -836,7 +836,7 @@ def test_prefect_is_the_configured_one_else_the_profiles_else_the_local_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_settings(tmp_path)
-    with pytest.raises(ServerFailed, match="Prefect: none is configured and the local one is not running") as failed:
+    with pytest.raises(ServerFailed, match="Prefect: not configured, and the local server is not running") as failed:
         local.prefect_access(settings)
     assert failed.value.remedy == "`elt up`, or set PREFECT_API_URL"
     pretend_running(settings, "prefect", "http://127.0.0.1:4200/api")
@@ -944,7 +944,7 @@ def test_down_is_fine_where_nothing_was_ever_started(tmp_path: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
     local.down(settings, said.append, purge=True)
-    assert said == ["no server was ever started here"]
+    assert said == ["no server has been started here"]
     assert not settings.state_dir.exists()
 
 

@@ -31,7 +31,7 @@ def test_a_wide_day_is_a_few_lines(bench: Bench) -> None:
     assert [line for line in result.notes() if line.startswith(("warning", "events"))][:2] == [
         "warning: events: 490 undeclared fields, such as "
         "'Further 000', 'Further 001', 'Further 002', 'Further 003', 'Further 004' and 485 more",
-        "events: 300 conflicting rows left out, under keys such as 'e000', 'e001', 'e002', 'e003', 'e004' and 295 more",
+        "events: 300 conflicting rows omitted, with keys such as 'e000', 'e001', 'e002', 'e003', 'e004' and 295 more",
     ]
 
 
