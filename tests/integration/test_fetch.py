@@ -155,7 +155,7 @@ def test_retry_after_is_obeyed(fetch: Fetcher) -> None:
     fetch(create_app(Options(rows=10, fault="429", fault_times=1, retry_after=2)))
 
     assert time.monotonic() - begun >= 2
-    assert "again in 2 s" in fetch.said[0]
+    assert "retrying in 2 s" in fetch.said[0]
 
 
 def test_a_retry_after_beyond_the_limit_ends_the_run_at_once(fetch: Fetcher) -> None:
