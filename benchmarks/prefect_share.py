@@ -25,7 +25,7 @@ from orchestration.context import DateRun
 from orchestration.endpoints import open_lake, use_prefect
 from orchestration.flows.launch import run_date_flow
 from orchestration.lake.setup import init_lake
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.run import run_date
 from orchestration.settings import read_settings
 from tests.support import copy_project
@@ -54,12 +54,12 @@ def main() -> None:
 def _compare(times: int) -> None:
     settings = read_settings()
     lake = open_lake(settings)
-    init_lake(lake, settings.elt.bucket, settings.project_dir, silent)
+    init_lake(lake, settings.elt.bucket, settings.project_dir, SILENT)
     use_prefect(settings)
     logging.disable(logging.CRITICAL)
 
     def plain(day: str) -> None:
-        run_date(DateRun(execution_date=day, lake=lake, settings=settings, report=silent))
+        run_date(DateRun(execution_date=day, lake=lake, settings=settings, log=SILENT))
 
     def flow(run_type: str) -> Callable[[str], None]:
         def run(day: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.dbt_runner.manifest import DATE_SELECTOR, MARTS_SELECTOR
 from orchestration.lake.client import Lake
-from orchestration.progress import Report
+from orchestration.log import Log
 from orchestration.settings import Settings
 from orchestration.source.retry import RunType
 from orchestration.steps import UNTOUCHED, Step, step
@@ -44,7 +44,7 @@ class RunContext(ABC):
     Attributes:
         lake: The repository.
         settings: All other settings.
-        report: Takes progress lines.
+        log: Takes progress lines.
         force: Build again although neither the input nor the code changed.
         task_runs: Show each dbt node as a task run of the current Prefect flow run.
         origin: Commit metadata about the origin of the run: flow run id and link, code version.
@@ -53,7 +53,7 @@ class RunContext(ABC):
 
     lake: Lake
     settings: Settings
-    report: Report
+    log: Log
     force: bool = False
     task_runs: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class RunContext(ABC):
 
     def step(self, name: str, *, main: str = UNTOUCHED, branch: str = "") -> AbstractContextManager[Step]:
         """Return the context manager of a step of this run: see `steps.step`."""
-        return step(name, self.subject, self.command, self.report, self.record.seconds, main=main, branch=branch)
+        return step(name, self.subject, self.command, self.log, self.record.seconds, main=main, branch=branch)
 
 
 @dataclass(frozen=True, kw_only=True)

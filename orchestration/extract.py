@@ -45,7 +45,7 @@ def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
     settings, date = run.settings, run.execution_date
     with run.step("extract"):
         base = require_lake(run.lake, settings.elt.bucket, settings.project_dir)
-        pages = fetch_date(plan.tables, settings, date, folder, run.report, run.run_type)
+        pages = fetch_date(plan.tables, settings, date, folder, run.log, run.run_type)
         former = read_receipt(run.lake, base, keys.date_receipt(date))
         run.record.former = former
         unchanged = not run.force and former is not None and _covers(former, pages, plan.code)

@@ -57,7 +57,7 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
             Project(settings.project_dir, TARGET, settings.state_dir / "dbt" / "parse"),
             state_dir=settings.state_dir,
             environment=environment(engine, gateway_of(run.lake)),
-            report=run.report,
+            log=run.log,
         )
         code = code_digest(manifest, models_of(manifest, run.selector))
         outputs = frozenset(published_models(manifest, run.selector, execution_date))

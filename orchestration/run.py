@@ -13,7 +13,6 @@ from orchestration.errors import Conflict, IngestCleanError
 from orchestration.extract import Extracted, extract
 from orchestration.land import Landed, land
 from orchestration.plan import Plan, make_plan
-from orchestration.progress import warning
 from orchestration.publish import RunResult, publish, unchanged
 from orchestration.transform import transform
 from orchestration.workdir import work_directory
@@ -72,7 +71,7 @@ def retry_on_conflict(run: RunContext, attempt: Callable[[], RunResult]) -> RunR
             if not attempts_left:
                 raise
             # Something newer was published, so the data that this run read is out of date.
-            run.report(f"{conflict}; retrying from the new head of main")
+            run.log.info(f"{conflict}; retrying from the new head of main")
             delete_branch(run, conflict.branch)
     raise AssertionError("unreachable")
 
@@ -82,4 +81,4 @@ def delete_branch(run: RunContext, branch: str) -> None:
     try:
         run.lake.delete_branch(branch)
     except IngestCleanError as error:
-        run.report(warning(f"cannot delete branch {branch}: {error}"))
+        run.log.warning(f"cannot delete branch {branch}: {error}")

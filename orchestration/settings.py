@@ -18,8 +18,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.errors import UsageError
+from orchestration.log import Log
 from orchestration.private import readable_by_others
-from orchestration.progress import Report, warning
 from orchestration.source_names import source_names
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
@@ -160,7 +160,7 @@ def read_settings() -> Settings:
     )
 
 
-def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
+def warn_of_readable_secrets(settings: Settings, log: Log) -> None:
     """Report a `.env` that contains a secret and that other users may read."""
     from dotenv import dotenv_values
 
@@ -169,7 +169,7 @@ def warn_of_readable_secrets(settings: Settings, report: Report) -> None:
         return
     secrets = sorted(name for name, value in dotenv_values(env_file).items() if value and _SECRET.search(name))
     if secrets:
-        report(warning(f"{env_file} contains {', '.join(secrets)}, and other users can read it: chmod 600 {env_file}"))
+        log.warning(f"{env_file} contains {', '.join(secrets)}, and other users can read it: chmod 600 {env_file}")
 
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:

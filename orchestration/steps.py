@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestration.errors import Cancelled, Conflict, GateRefused, IngestCleanError, TimedOut
-from orchestration.progress import Report
+from orchestration.log import Log
 from orchestration.time_limit import timed_out
 
 UNTOUCHED = "untouched"
@@ -33,7 +33,7 @@ def step(
     name: str,
     subject: str,
     command: str,
-    report: Report,
+    log: Log,
     seconds: dict[str, float],
     *,
     main: str = UNTOUCHED,
@@ -47,7 +47,7 @@ def step(
         name: `plan`, `extract`, `land`, `transform`, `audit` or `publish`.
         subject: The date, or `marts`.
         command: The command that repeats the run.
-        report: Takes the line with the duration.
+        log: Takes the line with the duration.
         seconds: Takes the duration under the step's name, also for a step that fails.
         main: The state of `main` if this step fails.
         branch: The branch that is kept then.
@@ -70,7 +70,7 @@ def step(
     finally:
         spent = time.monotonic() - begun
         seconds[name] = seconds.get(name, 0.0) + spent
-    report(f"{name}: {spent:.2f} s")
+    log.info(f"{name}: {spent:.2f} s")
 
 
 def _marked(error: IngestCleanError, name: str, subject: str, command: str, main: str, branch: str) -> IngestCleanError:

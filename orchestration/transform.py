@@ -59,7 +59,7 @@ def build_models(run: RunContext, plan: Plan, run_file: RunFile, folder: Path) -
         engine=plan.engine,
         gateway=gateway_of(run.lake),
         task_runs=run.task_runs,
-        report=run.report,
+        log=run.log,
     )
     run.record.built = built
     return built
@@ -74,5 +74,5 @@ def require_passed(run: RunContext, built: BuildResult) -> None:
         PlatformFailed: Anything else failed, so the data was not tested.
     """
     built.require_passed()
-    for note in built.notes():
-        run.report(note)
+    for level, note in built.notes():
+        run.log.log(level, note)

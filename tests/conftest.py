@@ -23,6 +23,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import init_lake
+from orchestration.log import SILENT
 from orchestration.servers import lakefs, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
@@ -59,12 +60,12 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeAccess]:
     state = tmp_path_factory.mktemp("elt")
     settings = replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings())
     server = LocalServer(lakefs.KIND, settings)
-    server.start(print)
+    server.start(SILENT)
     try:
-        server.wait(print)
+        server.wait(SILENT)
         yield lake_access(settings)
     finally:
-        server.stop(print)
+        server.stop(SILENT)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +87,7 @@ def open_repository(access: LakeAccess) -> Iterator[Callable[..., Lake]]:
 def lake(open_repository: Callable[..., Lake]) -> Lake:
     """The repository `project` with its gate and protection, shared by all tests: each takes dates of its own."""
     shared = open_repository("project")
-    init_lake(shared, "lakefs", PROJECT_DIR, print)
+    init_lake(shared, "lakefs", PROJECT_DIR, SILENT)
     return shared
 
 
@@ -96,12 +97,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSe
     state = tmp_path_factory.mktemp("prefect")
     settings = replace(read_settings(), elt=EltSettings(state_dir=state))
     server = LocalServer(prefect.KIND, settings)
-    server.start(print)
+    server.start(SILENT)
     try:
-        server.wait(print)
+        server.wait(SILENT)
         yield server
     finally:
-        server.stop(print)
+        server.stop(SILENT)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from orchestration.log import log_to
 from orchestration.settings import SourceSettings
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import Page, fetch_date
@@ -54,7 +55,7 @@ class Api:
         settings = settings_of(self.monkeypatch, self.folder, **environment)
         if source is not None:
             settings = replace(settings, sources={"shop": source})
-        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "spool", self.said.append)
+        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "spool", log_to(self.said.append))
 
     @property
     def targets(self) -> list[str]:

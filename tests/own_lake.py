@@ -16,7 +16,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
@@ -58,8 +58,8 @@ class OwnLake:
 
     def start(self) -> None:
         """Starts it; returns once it answers."""
-        self.server.start(silent)
-        self.server.wait(silent)
+        self.server.start(SILENT)
+        self.server.wait(SILENT)
 
     def crash(self) -> None:
         """Kills it, and starts it again meanwhile."""
@@ -74,7 +74,7 @@ class OwnLake:
     def stop(self) -> None:
         """Stops it for good."""
         self._pool.shutdown()
-        self.server.stop(silent)
+        self.server.stop(SILENT)
 
 
 @contextmanager
@@ -92,8 +92,8 @@ def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
     """A new repository with gate and protection; nobody waits until hooks that name a branch are seen."""
     lake = Lake(LakeConnection(access, timeout=30), name)
     try:
-        _ensure_repository(lake, "lakefs", silent)
-        _ensure_gate(lake, PROJECT_DIR, silent)
+        _ensure_repository(lake, "lakefs", SILENT)
+        _ensure_gate(lake, PROJECT_DIR, SILENT)
         _set_rules(lake, [MAIN])
         yield lake
     finally:

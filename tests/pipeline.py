@@ -18,7 +18,7 @@ from orchestration.endpoints import open_lake
 from orchestration.errors import IngestCleanError
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.run import PLAIN_STEPS, DateSteps, run_date
 from orchestration.settings import read_settings
 
@@ -100,7 +100,7 @@ def _run(environment: Mapping[str, str], execution_date: str, steps: DateSteps |
     settings = read_settings()
     try:
         published = run_date(
-            DateRun(execution_date=execution_date, lake=open_lake(settings), settings=settings, report=silent),
+            DateRun(execution_date=execution_date, lake=open_lake(settings), settings=settings, log=SILENT),
             steps or PLAIN_STEPS,
         )
         answer.send(Ended(published.outcome))

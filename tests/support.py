@@ -12,7 +12,7 @@ import yaml
 from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult, NodeResult
 from orchestration.lake.client import Lake
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
@@ -88,7 +88,7 @@ def built(*nodes: NodeResult, **values: Any) -> BuildResult:
 def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> DateRun:
     """A run of a date that says nothing."""
     return DateRun(
-        execution_date=execution_date, lake=lake, settings=settings, report=further.pop("report", silent), **further
+        execution_date=execution_date, lake=lake, settings=settings, log=further.pop("log", SILENT), **further
     )
 
 

@@ -14,6 +14,7 @@ from orchestration.errors import GateRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.setup import _ensure_gate, _ensure_repository
+from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
 
 Writes = Mapping[str, bytes | None]
@@ -41,8 +42,8 @@ def vouched(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | None]:
 
 def install_gate(lake: Lake) -> Lake:
     """A new repository with the gate; `main` is not protected, and no list of its hooks is cached yet."""
-    _ensure_repository(lake, "lakefs", print)
-    _ensure_gate(lake, PROJECT_DIR, print)
+    _ensure_repository(lake, "lakefs", SILENT)
+    _ensure_gate(lake, PROJECT_DIR, SILENT)
     return lake
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.output import Json, format_table, say, show
+from orchestration.log import log_to
 
 if TYPE_CHECKING:
     from orchestration.servers.model import Server
@@ -24,12 +25,12 @@ def up(
     from orchestration.settings import read_settings
 
     settings = read_settings()
-    servers = local.up(settings, say)
+    servers = local.up(settings, log_to(say))
     if worker:
         from orchestration.flows.launch import deploy_all
 
-        ui = deploy_all(settings, say)
-        servers = (*servers, local.up_worker(settings, say))
+        ui = deploy_all(settings, log_to(say))
+        servers = (*servers, local.up_worker(settings, log_to(say)))
         say(f"Prefect's web pages: {ui}")
     if any(server.state == "running" for server in servers):
         say("the web pages of local servers require a login: `elt status --show-login` prints it")
@@ -44,7 +45,7 @@ def deploy(as_json: Json = False) -> None:
     from orchestration.flows.launch import deploy_all
     from orchestration.settings import read_settings
 
-    ui = deploy_all(read_settings(), say)
+    ui = deploy_all(read_settings(), log_to(say))
     show({"ui": ui}, f"deployed: {ui}/deployments", as_json)
 
 
@@ -60,7 +61,7 @@ def down(
     settings = read_settings()
     if purge and not yes:
         typer.confirm(f"Remove all data of the local lakeFS and Prefect in {settings.state_dir}?", abort=True, err=True)
-    local.down(settings, say, purge=purge)
+    local.down(settings, log_to(say), purge=purge)
     servers = local.status(settings)
     show({"servers": servers}, _table(servers), as_json)
 
@@ -106,6 +107,8 @@ def init(
     from orchestration.settings import read_settings
 
     settings = read_settings()
-    done = init_lake(open_lake(settings), settings.elt.bucket, settings.project_dir, say, discard_stray=discard_stray)
+    done = init_lake(
+        open_lake(settings), settings.elt.bucket, settings.project_dir, log_to(say), discard_stray=discard_stray
+    )
     text = f"{done.storage}: repository {done.repository}, gate {done.gate}, protection {done.protection}"
     show(done, text, as_json)

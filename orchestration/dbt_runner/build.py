@@ -16,7 +16,7 @@ from orchestration.dbt_runner.results import BuildResult, FailedTest, Kind, Node
 from orchestration.dbt_runner.session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.s3 import Gateway, httpfs_extension
-from orchestration.progress import Report, silent
+from orchestration.log import SILENT, Log
 from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from orchestration.workdir import writing
 
@@ -74,7 +74,7 @@ def build(
     engine: Engine,
     gateway: Gateway | None = None,
     task_runs: bool = False,
-    report: Report = silent,
+    log: Log = SILENT,
 ) -> BuildResult:
     """Build and test with dbt, and return the results. Failed data is part of the result and raises no error.
 
@@ -86,7 +86,7 @@ def build(
         engine: Resources that DuckDB may use.
         gateway: The gateway for `s3://` roots.
         task_runs: See `session.invoke`.
-        report: Takes dbt's log lines.
+        log: Takes dbt's log lines.
 
     Raises:
         UsageError: `run` has no list of pages for a source table that is read.
@@ -102,7 +102,7 @@ def build(
         run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):
         arguments = project.arguments("build", "--selector", selector)
-        outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, report=report)
+        outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, log=log)
         results = getattr(outcome.result, "results", None)
         if outcome.exception is not None or results is None:
             raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception

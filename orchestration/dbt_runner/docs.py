@@ -15,14 +15,14 @@ from orchestration.dbt_runner.inputs import RunFile, sample_run
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import IngestCleanError, PlatformFailed
 from orchestration.lake import keys
-from orchestration.progress import Report, silent
+from orchestration.log import SILENT, Log, log_to
 from orchestration.settings import PROJECT_DIR
 from orchestration.workdir import writing
 
 _COMMANDS = (("run",), ("docs", "generate", "--static"))
 
 
-def write_docs(project_dir: Path, folder: Path, report: Report = silent) -> Path:
+def write_docs(project_dir: Path, folder: Path, log: Log = SILENT) -> Path:
     """Build the raw sample's latest date below `folder`, and write the page there.
 
     Raises:
@@ -44,7 +44,7 @@ def write_docs(project_dir: Path, folder: Path, report: Report = silent) -> Path
     }
     for command in _COMMANDS:
         with dbt_session(environment):
-            outcome = invoke(project, project.arguments(*command), report=report)
+            outcome = invoke(project, project.arguments(*command), log=log)
         if not outcome.success:
             raise PlatformFailed(
                 f"dbt {' '.join(command)} failed: {outcome.exception or 'see its output above'}",
@@ -66,7 +66,8 @@ def _sample_in(work: Path, project_dir: Path) -> RunFile:
 def main() -> int:
     """Write the page of this project to `target/docs`, and print its path."""
     try:
-        page = write_docs(PROJECT_DIR, PROJECT_DIR / "target" / "docs", lambda line: print(line, file=sys.stderr))
+        log = log_to(lambda line: print(line, file=sys.stderr))
+        page = write_docs(PROJECT_DIR, PROJECT_DIR / "target" / "docs", log)
     except IngestCleanError as error:
         print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
         return error.exit_code

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import UsageError
-from orchestration.progress import Report, silent
+from orchestration.log import SILENT, Log
 from orchestration.workdir import writing
 
 if TYPE_CHECKING:
@@ -29,16 +29,14 @@ _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/*
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
 
-def load_manifest(
-    project: Project, *, state_dir: Path, environment: Mapping[str, str], report: Report = silent
-) -> Manifest:
+def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str, str], log: Log = SILENT) -> Manifest:
     """Return the manifest of `project`, saved in `state_dir` or parsed (about 2 s) and saved there.
 
     Args:
         project: Project, target and a folder for dbt's files.
         state_dir: Holds `dbt/manifest-<target>-<digest>.msgpack`, which is written atomically.
         environment: The variables that the profile reads. Only the database's name enters the manifest.
-        report: Takes dbt's log lines.
+        log: Takes dbt's log lines.
 
     Raises:
         UsageError: The project does not parse; dbt's message is the cause.
@@ -54,7 +52,7 @@ def load_manifest(
         manifest.build_flat_graph()
         return manifest
     with dbt_session(environment):
-        parsed = invoke(project, project.arguments("parse", "--no-partial-parse"), report=report)
+        parsed = invoke(project, project.arguments("parse", "--no-partial-parse"), log=log)
     if not parsed.success or not isinstance(parsed.result, Manifest):
         raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
     manifest = parsed.result

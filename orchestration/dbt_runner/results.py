@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
-from orchestration.progress import warning
 from orchestration.text import EXAMPLES, LINE_LIMIT, examples, one_line, quoted, shortened
 
 Kind = Literal["model", "test", "unit_test", "hook"]
@@ -204,25 +204,28 @@ class BuildResult:
         if failure:
             raise failure
 
-    def notes(self) -> Iterator[str]:
-        """Yield what a person should know about a build that passed, one line each.
+    def notes(self) -> Iterator[tuple[int, str]]:
+        """Yield what a person should know about a build that passed: a log level and one line each.
 
         The lines cover drift, omitted rows and tests that warn.
         """
         for table, parts in self.accounting.items():
-            yield from map(warning, _drift(table, parts))
+            for line in _drift(table, parts):
+                yield logging.WARNING, line
             for reason, count in _most(parts.rejected):
-                yield f"{table}: {count:,} of {parts.raw:,} rows rejected for {one_line(reason)}"
-            yield from _further_reasons(table, parts)
+                yield logging.INFO, f"{table}: {count:,} of {parts.raw:,} rows rejected for {one_line(reason)}"
+            for line in _further_reasons(table, parts):
+                yield logging.INFO, line
             if parts.conflicting:
                 keys = max(parts.conflicting_key_count, len(parts.conflicting_keys))
                 some = examples(map(quoted, parts.conflicting_keys), keys)
-                yield f"{table}: {parts.conflicting:,} conflicting rows omitted, with keys such as {some}"
+                yield logging.INFO, f"{table}: {parts.conflicting:,} conflicting rows omitted, with keys such as {some}"
         for table, rows in self.across_dates.items():
-            yield f"{table} of all dates: " + ", ".join(f"{name} {count:,}" for name, count in rows.items())
+            counts = ", ".join(f"{name} {count:,}" for name, count in rows.items())
+            yield logging.INFO, f"{table} of all dates: {counts}"
         for test in self.failed_tests:
             if test.status == "warn":
-                yield warning(f"{test.name}: {test.failures:,} rows, such as {_shown(test.rows[0])}")
+                yield logging.WARNING, f"{test.name}: {test.failures:,} rows, such as {_shown(test.rows[0])}"
 
     def _data_faults(self, broken: list[NodeResult]) -> Iterator[str]:
         rows = {test.unique_id: test.rows for test in self.failed_tests}

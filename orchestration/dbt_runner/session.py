@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed
-from orchestration.progress import Line, Report, silent
+from orchestration.log import SILENT, Log
 from orchestration.text import shortened
 from orchestration.workdir import disk_failed
 
@@ -94,7 +94,7 @@ def invoke(
     *,
     manifest: Manifest | None = None,
     task_runs: bool = False,
-    report: Report = silent,
+    log: Log = SILENT,
 ) -> dbtRunnerResult:
     """Run dbt with `arguments` inside a `dbt_session` and return dbt's result.
 
@@ -103,8 +103,8 @@ def invoke(
         arguments: Command and options, best from `Project.arguments`.
         manifest: The manifest of the same target. Without it dbt parses the project.
         task_runs: Make each node a task run of the current Prefect flow run, at 0.18 s per node. Prefect gets the log
-            lines then, and `report` none.
-        report: Takes dbt's log lines of level info and above.
+            lines then, and `log` none.
+        log: Takes dbt's log lines of level info and above.
 
     Raises:
         SpoolFailed: dbt's files could not be written.
@@ -116,7 +116,7 @@ def invoke(
 
         # The callback gets the lines with their levels. dbt's console output would repeat them.
         levels = ("--log-level", "none", "--log-level-file", "debug")
-        outcome = dbtRunner(manifest=manifest, callbacks=[_forward(report)]).invoke([*arguments, *levels])
+        outcome = dbtRunner(manifest=manifest, callbacks=[_forward(log)]).invoke([*arguments, *levels])
     error = outcome.exception
     if isinstance(error, OSError):
         raise disk_failed(project.work_dir, error) from error
@@ -156,7 +156,7 @@ def _with_task_runs(project: Project, arguments: Sequence[str], manifest: Manife
     return outcome
 
 
-def _forward(report: Report) -> Callable[[Any], None]:
+def _forward(log: Log) -> Callable[[Any], None]:
     def on_event(event: Any) -> None:
         if event.info.name == _TRACEBACK:
             return
@@ -164,7 +164,7 @@ def _forward(report: Report) -> Callable[[Any], None]:
         # Report each message as one: its further lines may be foreign text, and the receiver indents them.
         text = "\n".join(line for line in shortened(str(event.info.msg)).split("\n") if line.strip())
         if level and text:
-            report(Line(text, level))
+            log.log(level, text)
 
     return on_event
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import yaml
 
 from orchestration.errors import PlatformFailed, UsageError
-from orchestration.progress import Report
+from orchestration.log import Log
 from orchestration.servers.worker import POOL
 
 QUEUES = {"nightly": 1, "downstream": 2, "backfill": 3}
 """Work queues by priority (1 is highest): backfills never delay the nightly run."""
 
 
-def deploy(api_url: str, project_dir: Path, report: Report) -> None:
+def deploy(api_url: str, project_dir: Path, log: Log) -> None:
     """Create the work pool and its queues if they are missing, and deploy prefect.yaml. Idempotent.
 
     Raises:
@@ -27,7 +27,7 @@ def deploy(api_url: str, project_dir: Path, report: Report) -> None:
     """
     names = _deployment_names(project_dir / "prefect.yaml")
     _ensure_pool()
-    report(f"work pool {POOL} with the queues {', '.join(QUEUES)}")
+    log.info(f"work pool {POOL} with the queues {', '.join(QUEUES)}")
     deployed = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=project_dir,
@@ -46,7 +46,7 @@ def deploy(api_url: str, project_dir: Path, report: Report) -> None:
             raise PlatformFailed(
                 f"prefect deploy reported success, but there is no deployment {name}", remedy="correct prefect.yaml"
             )
-        report(f"deployment {name}")
+        log.info(f"deployment {name}")
 
 
 def _deployment_names(file: Path) -> tuple[str, ...]:

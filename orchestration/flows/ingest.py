@@ -76,7 +76,7 @@ def ingest_clean(
             execution_date=date,
             lake=open_lake(settings),
             settings=settings,
-            report=run_log(),
+            log=run_log(),
             run_type=run_type,
             force=force,
             task_runs=run_type == "daily" and settings.elt.dbt_task_runs,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.endpoints import use_prefect
 from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, error_class
-from orchestration.progress import Report
+from orchestration.log import Log
 from orchestration.settings import Settings
 from orchestration.steps import IN_DOUBT
 
@@ -69,12 +69,12 @@ def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:
     return _run(settings, run, "eda-report", "elt report", commit=commit)
 
 
-def deploy_all(settings: Settings, report: Report) -> str:
+def deploy_all(settings: Settings, log: Log) -> str:
     """Deploy prefect.yaml (see `deploy.deploy`) and return the address of Prefect's web pages."""
     from orchestration.flows.deploy import deploy
 
     url = use_prefect(settings)
-    deploy(url, settings.project_dir, report)
+    deploy(url, settings.project_dir, log)
     return url.removesuffix("/api")
 
 

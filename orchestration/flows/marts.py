@@ -55,7 +55,7 @@ def marts(repo: str = "project", bucket: str = "lakefs", force: bool = False) ->
         run = MartsRun(
             lake=open_lake(settings),
             settings=settings,
-            report=run_log(),
+            log=run_log(),
             force=force,
             task_runs=settings.elt.dbt_task_runs,
             origin=origin_of(settings),

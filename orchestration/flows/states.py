@@ -20,8 +20,8 @@ from orchestration.errors import IngestCleanError, PlatformFailed, TimedOut
 from orchestration.flows.artifacts import before_and_after, commit_url, dbt_table, summary
 from orchestration.flows.secrets import with_secrets
 from orchestration.lake.keys import LINK
+from orchestration.log import Log
 from orchestration.private import restrict_rights
-from orchestration.progress import Report, level_of
 from orchestration.publish import RunResult
 from orchestration.settings import Settings, read_settings, warn_of_readable_secrets
 from orchestration.steps import IN_DOUBT
@@ -93,10 +93,9 @@ def _make_artifacts(
         create_table_artifact(rows, key="superseded-rows", description=title)
 
 
-def run_log() -> Report:
-    """Return a report that writes to the flow run's log, each line at its own level."""
-    logger = get_run_logger()
-    return lambda line: logger.log(level_of(line), "%s", line)
+def run_log() -> Log:
+    """Return the log of the current flow run."""
+    return get_run_logger()
 
 
 class _Printable(logging.Filter):

@@ -13,7 +13,7 @@ from orchestration.errors import LakeExists, LakeNotFound, LakeRefused, Platform
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake, stray_writes
 from orchestration.lake.gate import gate_file, gate_problem, require_gate
-from orchestration.progress import Report
+from orchestration.log import Log
 from orchestration.text import key_list
 
 _PROTECTION_LIMIT = 20.0
@@ -31,29 +31,27 @@ class Initialised:
     storage: str
 
 
-def init_lake(
-    lake: Lake, bucket: str, project_dir: Path, report: Report, *, discard_stray: bool = False
-) -> Initialised:
+def init_lake(lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_stray: bool = False) -> Initialised:
     """Prepare the lake for runs, and wait until lakeFS applies the changes.
 
     Args:
         lake: The repository to create or complete.
         bucket: The storage bucket of the repository: `lakefs` for `s3://lakefs/<repository>`.
         project_dir: The project, which contains the gate to install.
-        report: Takes a line for each change and each wait.
+        log: Takes a line for each change and each wait.
         discard_stray: Remove uncommitted writes from `main`, which block every merge.
 
     Raises:
         PlatformFailed: The repository is in another bucket, or lakeFS does not apply a change.
         LakeDirty: There are uncommitted writes on `main`.
     """
-    repository, storage = _ensure_repository(lake, bucket, report)
-    _ensure_no_stray(lake, report, discard_stray)
-    gate = _ensure_gate(lake, project_dir, report)
+    repository, storage = _ensure_repository(lake, bucket, log)
+    _ensure_no_stray(lake, log, discard_stray)
+    gate = _ensure_gate(lake, project_dir, log)
     seen_by = time.monotonic() + (_ACTIONS_CACHED if gate != "unchanged" else 0.0)
-    protection = _ensure_protection(lake, report)
+    protection = _ensure_protection(lake, log)
     if (left := seen_by - time.monotonic()) > 0:
-        report(f"waiting {left:.0f} s until lakeFS's cached list of hooks expires")
+        log.info(f"waiting {left:.0f} s until lakeFS's cached list of hooks expires")
         time.sleep(left)
     return Initialised(repository, gate, protection, storage)
 
@@ -100,7 +98,7 @@ def _require_bucket(lake: Lake, storage: str, bucket: str) -> None:
         )
 
 
-def _ensure_repository(lake: Lake, bucket: str, report: Report) -> tuple[Literal["created", "unchanged"], str]:
+def _ensure_repository(lake: Lake, bucket: str, log: Log) -> tuple[Literal["created", "unchanged"], str]:
     import lakefs_sdk
 
     found = _repository(lake)
@@ -115,11 +113,11 @@ def _ensure_repository(lake: Lake, bucket: str, report: Report) -> tuple[Literal
     except LakeExists:
         # Another init created it, or the response to the first try was lost.
         return "unchanged", storage
-    report(f"created repository {lake.repository} in {storage}")
+    log.info(f"created repository {lake.repository} in {storage}")
     return "created", storage
 
 
-def _ensure_gate(lake: Lake, project_dir: Path, report: Report) -> Literal["installed", "replaced", "unchanged"]:
+def _ensure_gate(lake: Lake, project_dir: Path, log: Log) -> Literal["installed", "replaced", "unchanged"]:
     base = lake.head(MAIN)
     problem = gate_problem(lake, base, project_dir)
     if problem is None:
@@ -133,17 +131,17 @@ def _ensure_gate(lake: Lake, project_dir: Path, report: Report) -> Literal["inst
         lake.merge(commit, f"Gate {done}", {"gate_change": "approved"})
     finally:
         lake.delete_branch(branch)
-    report(f"gate {done}: {problem}")
+    log.info(f"gate {done}: {problem}")
     return done
 
 
-def _ensure_protection(lake: Lake, report: Report) -> Literal["set", "unchanged"]:
+def _ensure_protection(lake: Lake, log: Log) -> Literal["set", "unchanged"]:
     rules = _rules(lake)
     if MAIN in rules:
         done: Literal["set", "unchanged"] = "unchanged"
     else:
         _set_rules(lake, [*rules, MAIN])
-        report(f"{MAIN} protected; waiting until lakeFS applies it")
+        log.info(f"{MAIN} protected; waiting until lakeFS applies it")
         done = "set"
     _wait(lambda: _is_protected(lake), f"the protection of {MAIN} is set but not in effect")
     return done
@@ -185,7 +183,7 @@ def _require_no_stray(lake: Lake) -> None:
         raise stray_writes(stray)
 
 
-def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
+def _ensure_no_stray(lake: Lake, log: Log, discard: bool) -> None:
     if not discard:
         _require_no_stray(lake)
         return
@@ -194,7 +192,7 @@ def _ensure_no_stray(lake: Lake, report: Report, discard: bool) -> None:
         return
     import lakefs_sdk
 
-    report(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
+    log.info(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
     # Protection blocks a reset too.
     _set_rules(lake, [pattern for pattern in _rules(lake) if pattern != MAIN])
     _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is removed but still in effect")

@@ -14,7 +14,7 @@ from orchestration.servers.health import Answers, health_checks
 from orchestration.servers.model import Kind, Server, State
 
 if TYPE_CHECKING:
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.settings import Settings
 
 _POLL = 0.1
@@ -54,7 +54,7 @@ class LocalServer:
         with health_checks(timeout=_CHECK_TIMEOUT, proxies=False) as answers:
             return self._server(running, "running" if self._serves(running, answers) else "unhealthy")
 
-    def start(self, report: Report) -> None:
+    def start(self, log: Log) -> None:
         """Start it unless its process is alive, without waiting until it answers.
 
         Raises:
@@ -62,15 +62,15 @@ class LocalServer:
         """
         if process.running(self.pid_file):
             return
-        launch = self.kind.prepare(self.settings, self.data, report)
+        launch = self.kind.prepare(self.settings, self.data, log)
         last = process.read(self.pid_file)
         port = ports.free_port([last.port, self.kind.port] if last else [self.kind.port])
         url = f"http://{ports.HOST}:{port}{self.kind.path}"
-        report(f"starting {self.kind.title} at {url}")
+        log.info(f"starting {self.kind.title} at {url}")
         how = launch(port)
         process.start(how.command, env=how.env, cwd=self.data, log=self.log, pid_file=self.pid_file, port=port, url=url)
 
-    def wait(self, report: Report) -> Server:
+    def wait(self, log: Log) -> Server:
         """Wait until it answers. Start it again if another program took its port, or if its kind can repair it.
 
         Raises:
@@ -83,7 +83,7 @@ class LocalServer:
                 running = process.running(self.pid_file)
                 waited = time.monotonic() - begun
                 if running and self._serves(running, answers):
-                    report(f"{self.kind.title} is up at {running.url}")
+                    log.info(f"{self.kind.title} is up at {running.url}")
                     return self._server(running, "running")
                 if running and waited > self.kind.limit:
                     raise ServerFailed(
@@ -93,14 +93,14 @@ class LocalServer:
                     )
                 if not running:
                     tries -= 1
-                    self._restart(report, tries)
+                    self._restart(log, tries)
                     begun = time.monotonic()
                 elif time.monotonic() - reported > _REPORT_EVERY:
                     reported = time.monotonic()
-                    report(f"waiting for {self.kind.title}, {waited:.0f} s")
+                    log.info(f"waiting for {self.kind.title}, {waited:.0f} s")
                 time.sleep(_POLL)
 
-    def stop(self, report: Report) -> None:
+    def stop(self, log: Log) -> None:
         """Stop it if it runs.
 
         Raises:
@@ -108,28 +108,28 @@ class LocalServer:
         """
         running = process.running(self.pid_file)
         if not running:
-            report(f"{self.kind.title} is not running")
+            log.info(f"{self.kind.title} is not running")
             return
         process.stop(running, _STOP_WAIT)
-        report(f"stopped {self.kind.title} (process {running.pid})")
+        log.info(f"stopped {self.kind.title} (process {running.pid})")
 
-    def purge(self, report: Report) -> None:
+    def purge(self, log: Log) -> None:
         """Remove its data, keys, logs and pid file. It must be stopped."""
         if self.data.exists():
             shutil.rmtree(self.data)
-            report(f"removed {self.data}")
+            log.info(f"removed {self.data}")
         for path in (self.pid_file, self.log, process.old_log(self.log)):
             path.unlink(missing_ok=True)
 
-    def _restart(self, report: Report, tries: int) -> None:
+    def _restart(self, log: Log, tries: int) -> None:
         last = process.read(self.pid_file)
         if tries and last and not ports.is_free(last.port):
-            report(f"port {last.port} has been taken by another program")
-            self.start(report)
+            log.info(f"port {last.port} has been taken by another program")
+            self.start(log)
             return
         if tries and self.kind.repair(self.data, self.log):
-            report(f"{self.kind.title} was interrupted during its first start; starting again")
-            self.start(report)
+            log.info(f"{self.kind.title} was interrupted during its first start; starting again")
+            self.start(log)
             return
         raise ServerFailed(
             f"{self.kind.title} ended while starting; the end of {self.log}:\n{last_lines(self.log)}",

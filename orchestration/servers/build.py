@@ -20,7 +20,7 @@ from orchestration.servers.process import end
 from orchestration.servers.toolchain import go_command, module_missing
 
 if TYPE_CHECKING:
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.settings import Settings
 
 LAKEFS_VERSION = "1.86.0"
@@ -34,7 +34,7 @@ _TELL_EVERY = 15.0
 _STOP_WAIT = 5.0
 
 
-def lakefs_binary(settings: Settings, report: Report) -> Path:
+def lakefs_binary(settings: Settings, log: Log) -> Path:
     """Return the lakeFS server of LAKEFS_VERSION: from PATH, from an earlier build with the same pins, or built now.
 
     A build takes 4 to 8 minutes on two cores. Its program is kept in the user's cache folder, in a folder per set of
@@ -52,10 +52,10 @@ def lakefs_binary(settings: Settings, report: Report) -> Path:
     if not binary.exists():
         with (
             disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
-            locked(programs / "lock", lambda: report("waiting for another build of lakeFS")),
+            locked(programs / "lock", lambda: log.info("waiting for another build of lakeFS")),
         ):
             if not binary.exists():
-                _build(settings, binary, report)
+                _build(settings, binary, log)
     with suppress(OSError):
         _remove_unused(programs, binary.parent)
     return binary
@@ -94,32 +94,32 @@ def stage(log: str) -> str:
     return f"downloading modules, {downloads} so far" if downloads else "starting the Go toolchain"
 
 
-def _build(settings: Settings, binary: Path, report: Report) -> None:
+def _build(settings: Settings, binary: Path, log: Log) -> None:
     module = settings.project_dir / "tools" / "lakefs"
     go = go_command(settings.project_dir, module / "go.mod")
     caches = settings.cache_dir / "go"
-    log = settings.state_dir / "logs" / "lakefs-build.log"
+    output = settings.state_dir / "logs" / "lakefs-build.log"
     # If a build outlives its `elt`, it must not write into the next build's program.
     partial = binary.with_name(f"lakefs.{os.getpid()}.partial")
-    for folder in (binary.parent, log.parent):
+    for folder in (binary.parent, output.parent):
         folder.mkdir(parents=True, exist_ok=True)
     for left in binary.parent.glob("lakefs.*.partial"):
         left.unlink()
     linker = f"-s -w -X github.com/treeverse/lakefs/pkg/version.Version={LAKEFS_VERSION}"
     command = [*go, "build", "-v", "-trimpath", "-ldflags", linker, "-o", str(partial), _PACKAGE]
-    report(f"building lakeFS {LAKEFS_VERSION}, once per machine, 4 to 8 minutes on two cores (log: {log})")
+    log.info(f"building lakeFS {LAKEFS_VERSION}, once per machine, 4 to 8 minutes on two cores (log: {output})")
     begun = time.monotonic()
-    code = _run(command, module, _environment(caches), log, report)
+    code = _run(command, module, _environment(caches), output, log)
     if code or not _is_wanted(partial):
         why = f"ended with code {code}" if code else f"built something that is not lakeFS {LAKEFS_VERSION}"
         raise ServerFailed(
-            f"building lakeFS {LAKEFS_VERSION}: {go[0]} {why}; the end of {log}:\n{last_lines(log)}",
+            f"building lakeFS {LAKEFS_VERSION}: {go[0]} {why}; the end of {output}:\n{last_lines(output)}",
             remedy="check that the Go module proxy (GOPROXY) is reachable and 3 GB of disk are free, then `elt up`",
         )
     partial.replace(binary)
     # This frees a gigabyte that is not needed again.
     shutil.rmtree(caches, ignore_errors=True)
-    report(f"built lakeFS {LAKEFS_VERSION} in {time.monotonic() - begun:.0f} s: {binary}")
+    log.info(f"built lakeFS {LAKEFS_VERSION} in {time.monotonic() - begun:.0f} s: {binary}")
 
 
 def _environment(caches: Path) -> dict[str, str]:
@@ -135,19 +135,19 @@ def _environment(caches: Path) -> dict[str, str]:
     }
 
 
-def _run(command: list[str], folder: Path, env: dict[str, str], log: Path, report: Report) -> int:
+def _run(command: list[str], folder: Path, env: dict[str, str], output: Path, log: Log) -> int:
     begun = time.monotonic()
-    with log.open("wb") as output:
+    with output.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
         )
         try:
             while True:
                 try:
                     return process.wait(_TELL_EVERY)
                 except subprocess.TimeoutExpired:
-                    doing = stage(log.read_text(encoding="utf-8", errors="replace"))
-                    report(f"building lakeFS: {doing}, {time.monotonic() - begun:.0f} s")
+                    doing = stage(output.read_text(encoding="utf-8", errors="replace"))
+                    log.info(f"building lakeFS: {doing}, {time.monotonic() - begun:.0f} s")
         finally:
             if process.poll() is None:
                 with suppress(psutil.Error):
@@ -166,10 +166,12 @@ def _is_wanted(binary: Path) -> bool:
 def main() -> int:
     """Provide the server during `make setup`, before it is needed, and report why that takes long."""
     from orchestration.errors import IngestCleanError
+    from orchestration.log import log_to
     from orchestration.settings import read_settings
 
     try:
-        print(f"lakeFS {LAKEFS_VERSION}: {lakefs_binary(read_settings(), lambda line: print(line, flush=True))}")
+        binary = lakefs_binary(read_settings(), log_to(lambda line: print(line, flush=True)))
+        print(f"lakeFS {LAKEFS_VERSION}: {binary}")
     except IngestCleanError as error:
         print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
         return error.exit_code

@@ -18,7 +18,7 @@ from orchestration.servers.model import Kind, Launch
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.settings import Settings
 
 _METADATA = "metadata"
@@ -50,7 +50,7 @@ def read_credentials(data: Path) -> Credentials:
         ) from error
 
 
-def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
+def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
     """Find or build lakeFS and generate its keys if it has no data yet.
 
     Return a function from a port to the command to run.
@@ -58,7 +58,7 @@ def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], L
     Raises:
         ServerFailed: It cannot be built, or its keys are missing although its data exists.
     """
-    binary = lakefs_binary(settings, report)
+    binary = lakefs_binary(settings, log)
     # lakeFS creates files that all users can read.
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _credentials_file(data).exists() and not (data / _METADATA).exists():

@@ -25,7 +25,7 @@ from orchestration.servers.prefect import PrefectAccess
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.settings import Settings
 
 __all__ = [
@@ -47,19 +47,19 @@ _CONFIGURED_BY = {
 _CONFIGURED_TIMEOUT = 10.0
 
 
-def up_worker(settings: Settings, report: Report) -> Server:
+def up_worker(settings: Settings, log: Log) -> Server:
     """Start a worker on the pool of prefect.yaml unless one runs. The Prefect API in use must be up.
 
     Raises:
         ServerFailed: It could not be started.
     """
     server = _worker(settings, prefect_access(settings))
-    with disk_errors("starting the worker"), _lock(settings, report):
-        server.start(report)
-        return server.wait(report)
+    with disk_errors("starting the worker"), _lock(settings, log):
+        server.start(log)
+        return server.wait(log)
 
 
-def up(settings: Settings, report: Report) -> tuple[Server, ...]:
+def up(settings: Settings, log: Log) -> tuple[Server, ...]:
     """Start the local servers that do not run, and check the configured ones.
 
     Nothing changes if all are up. It is safe to run this twice at once, and again after an interruption.
@@ -77,14 +77,14 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
         failures.append(_open_to_all(local.pop("prefect")))
     from orchestration.settings import warn_of_readable_secrets
 
-    warn_of_readable_secrets(settings, report)
-    with disk_errors("starting the servers"), _lock(settings, report):
+    warn_of_readable_secrets(settings, log)
+    with disk_errors("starting the servers"), _lock(settings, log):
         # Start all before waiting, so that they start in parallel.
         for server in local.values():
-            server.start(report)
+            server.start(log)
         for name, server in local.items():
             try:
-                servers[name] = server.wait(report)
+                servers[name] = server.wait(log)
             except ServerFailed as failed:
                 failures.append(failed)
             else:
@@ -96,34 +96,34 @@ def up(settings: Settings, report: Report) -> tuple[Server, ...]:
             if servers[kind.name].state == "unhealthy":
                 failures.append(_not_answering(kind, configured[kind.name]))
             else:
-                report(f"{kind.title} is configured and answers at {configured[kind.name]}")
+                log.info(f"{kind.title} is configured and answers at {configured[kind.name]}")
     if failures:
         raise failures[0]
     return tuple(servers[kind.name] for kind in _KINDS)
 
 
-def down(settings: Settings, report: Report, purge: bool) -> None:
+def down(settings: Settings, log: Log, purge: bool) -> None:
     """Stop the servers that `up` started, if any run. Configured servers are left unchanged.
 
     Args:
         settings: The settings, which give the state folder.
-        report: Takes a line for each server stopped and folder removed.
+        log: Takes a line for each server stopped and folder removed.
         purge: Also remove the local servers' data, keys and logs, and nothing else of the state folder.
 
     Raises:
         ServerFailed: A server could not be stopped, or its data could not be removed.
     """
     if not settings.state_dir.exists():
-        report("no server has been started here")
+        log.info("no server has been started here")
         return
-    with disk_errors("stopping the servers"), _lock(settings, report):
+    with disk_errors("stopping the servers"), _lock(settings, log):
         # Stop the worker first: it depends on the others.
         for server in (_worker(settings), *(LocalServer(kind, settings) for kind in _KINDS)):
             if server.kind.name == "worker" and not server.pid_file.exists():
                 continue
-            server.stop(report)
+            server.stop(log)
             if purge:
-                server.purge(report)
+                server.purge(log)
 
 
 def status(settings: Settings) -> tuple[Server, ...]:
@@ -182,7 +182,7 @@ def _not_answering(kind: Kind, url: str) -> ServerFailed:
 
 
 @contextmanager
-def _lock(settings: Settings, report: Report) -> Iterator[None]:
+def _lock(settings: Settings, log: Log) -> Iterator[None]:
     private_folder(settings.state_dir)
-    with locked(settings.state_dir / "run" / "lock", lambda: report("waiting for another `elt up` or `elt down`")):
+    with locked(settings.state_dir / "run" / "lock", lambda: log.info("waiting for another `elt up` or `elt down`")):
         yield

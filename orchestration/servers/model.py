@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.settings import Settings
 
 State = Literal["running", "stopped", "configured", "unhealthy"]
@@ -64,5 +64,5 @@ class Kind:
     path: str
     health: str
     limit: float
-    prepare: Callable[[Settings, Path, Report], Callable[[int], Launch]]
+    prepare: Callable[[Settings, Path, Log], Callable[[int], Launch]]
     repair: Callable[[Path, Path], bool] = lambda data, log: False

@@ -19,7 +19,7 @@ from orchestration.servers.ports import HOST
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.settings import Settings
 
 _PATH = "/api"
@@ -69,7 +69,7 @@ def read_login(data: Path) -> SecretStr | None:
         ) from error
 
 
-def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
+def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
     """Prepare a run of Prefect's server with its database and its login in the folder `data`.
 
     Return a function from a port to the command to run.

@@ -12,7 +12,7 @@ from orchestration.servers.model import Kind, Launch
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
-    from orchestration.progress import Report
+    from orchestration.log import Log
     from orchestration.servers.prefect import PrefectAccess
     from orchestration.settings import Settings
 
@@ -22,7 +22,7 @@ POOL = "etl-pool"
 def kind_for(access: PrefectAccess) -> Kind:
     """Return the kind of server that is a worker of a Prefect API."""
 
-    def prepare(settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
+    def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
         for folder in (data, _temporary(data)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 

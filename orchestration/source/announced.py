@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from orchestration.errors import SourceBodyInvalid
-from orchestration.progress import Report, warning
+from orchestration.log import Log
 from orchestration.source.address import Request
 from orchestration.source.config import Table
 from orchestration.source.envelope import Fields, count_records, text_of, value_at
@@ -82,9 +82,7 @@ def announced(table: Table, asked: Request, page: Download, fields: Fields) -> A
     return Announced(total, pages, more[0] if more else "")
 
 
-def require_complete(
-    table: Table, pages: Sequence[Download], announcements: Sequence[Announced], report: Report
-) -> None:
+def require_complete(table: Table, pages: Sequence[Download], announcements: Sequence[Announced], log: Log) -> None:
     """Compare what was fetched for a date with what was announced.
 
     `pages` are the pages with records, or the first page if none has any. More records than announced are only a
@@ -124,7 +122,7 @@ def require_complete(
                 f"{table.label}: {name} announces {number:,} records, {fetched:,} were fetched", remedy=remedy
             )
         if number < fetched:
-            report(warning(f"{table.label}: {name} announces {number:,} records, {fetched:,} were fetched"))
+            log.warning(f"{table.label}: {name} announces {number:,} records, {fetched:,} were fetched")
 
 
 def _within(fields: Fields) -> Iterator[Fields]:

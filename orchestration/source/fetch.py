@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceRefused, UsageError
 from orchestration.lake import keys
-from orchestration.progress import Report, warning
+from orchestration.log import Log
 from orchestration.settings import EltSettings, Settings, SourceSettings
 from orchestration.source.address import Request, identity
 from orchestration.source.announced import Announced, announced, require_complete
@@ -61,7 +61,7 @@ def fetch_date(
     settings: Settings,
     execution_date: str,
     folder: Path,
-    report: Report,
+    log: Log,
     run_type: RunType = "daily",
 ) -> tuple[Page, ...]:
     """Fetch all pages of all tables of a date, with the retry policy of the run type.
@@ -75,8 +75,8 @@ def fetch_date(
 
     sources = {table.source: _configured(settings, table.source) for table in tables}
     for name, source in sources.items():
-        _warn_of_open_token(name, source, report)
-    run = _Run(settings.elt, execution_date, folder, retry_policy(settings.elt, run_type), report)
+        _warn_of_open_token(name, source, log)
+    run = _Run(settings.elt, execution_date, folder, retry_policy(settings.elt, run_type), log)
     context = httpx.create_ssl_context()
     pages: list[Page] = []
     for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
@@ -85,7 +85,7 @@ def fetch_date(
         # One client per table: each connection is bound to its table's deadline.
         with _client(table.source, source, settings.elt.source_timeout, context) as client:
             found = list(_fetch_table(client, table, first, run, sum(page.bytes for page in pages)))
-        report(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
+        log.info(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
         pages += found
     return tuple(pages)
 
@@ -120,13 +120,11 @@ def _client(name: str, source: SourceSettings, timeout: float, context: ssl.SSLC
     return httpx.Client(headers=headers, timeout=timeout, verify=context)
 
 
-def _warn_of_open_token(name: str, source: SourceSettings, report: Report) -> None:
+def _warn_of_open_token(name: str, source: SourceSettings, log: Log) -> None:
     url = urlsplit(source.url or "")
     if source.token is not None and url.scheme == "http" and not _is_loopback(url.hostname or ""):
-        report(
-            warning(
-                f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, which others can read; use https"
-            )
+        log.warning(
+            f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, which others can read; use https"
         )
 
 
@@ -145,7 +143,7 @@ class _Run:
     execution_date: str
     folder: Path
     retries: RetryPolicy
-    report: Report
+    log: Log
 
     def limit(self, table: Table, used: int) -> Limit:
         """Return the size limit of the next page, after `used` bytes of the date."""
@@ -192,7 +190,7 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
         wanted = (client, table, request.address, run.folder / key, run.limit(table, used), deadline)
         try:
-            page = call_with_retry(run.retries, run.report, download, *wanted, deadline=deadline)
+            page = call_with_retry(run.retries, run.log, download, *wanted, deadline=deadline)
         except SourceRefused as error:
             if _is_end(table, number, error.status, after_empty=after_empty):
                 break
@@ -222,7 +220,7 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
             break
         after_empty = counted and not digest
         request = following
-    require_complete(table, found[:full], announcements, run.report)
+    require_complete(table, found[:full], announcements, run.log)
 
 
 def _digest_of_records(table: Table, page: Download, fields: Fields) -> bytes:

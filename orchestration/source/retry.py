@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from orchestration.errors import SourceBusy, SourceUnreachable
-from orchestration.progress import Line, Report
+from orchestration.log import Log
 from orchestration.settings import EltSettings
 from orchestration.source.deadline import Deadline
 
@@ -55,7 +54,7 @@ def retry_policy(elt: EltSettings, run_type: RunType) -> RetryPolicy:
 
 
 def call_with_retry(
-    policy: RetryPolicy, report: Report, call: Callable[..., T], *args: Any, deadline: Deadline | None = None
+    policy: RetryPolicy, log: Log, call: Callable[..., T], *args: Any, deadline: Deadline | None = None
 ) -> T:
     """Return the result of `call`, which is repeated after SourceUnreachable and SourceBusy.
 
@@ -87,7 +86,7 @@ def call_with_retry(
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
         line = f"try {state.attempt_number} of {policy.retries + 1}: {error}; retrying in {seconds:.0f} s"
-        report(Line(line, logging.WARNING))
+        log.warning(line)
 
     tries = Retrying(
         retry=retry_if_exception(is_transient),

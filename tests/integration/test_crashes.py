@@ -19,7 +19,7 @@ from examples.events_api import Options, create_app, serving
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
 from tests.elt_runs import Ended, prefect_environment
@@ -101,14 +101,14 @@ def prefect_killed(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iter
             yield pool.submit(kill_prefect, server, bench, folder)
         finally:
             pool.shutdown()
-            server.stop(silent)
+            server.stop(SILENT)
 
 
 def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKilled:
     """A daily run has a hundred things to tell Prefect, and Prefect's client would try 8 s to tell each."""
     execution_date = next(bench.dates)
-    server.start(silent)
-    url = str(server.wait(silent).url)
+    server.start(SILENT)
+    url = str(server.wait(SILENT).url)
     of_prefect = {**prefect_environment(server), "PREFECT_CLIENT_MAX_RETRIES": "0"}
     environment = {**bench.pipeline.environment, **PATIENT, **of_prefect}
     with (
@@ -117,8 +117,8 @@ def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKill
     ):
         ended = end_of(running, execution_date)
     published = require_whole(bench.lake, execution_date)
-    server.start(silent)
-    server.wait(silent)
+    server.start(SILENT)
+    server.wait(SILENT)
     with elt("run", execution_date, folder=folder, environment=environment) as running:
         again = end_of(running, execution_date)
     return PrefectKilled(execution_date, url, ended, published, again, publications_of(bench.lake, execution_date))

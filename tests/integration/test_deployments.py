@@ -39,7 +39,7 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.keys import LINK
 from orchestration.lake.receipt import read_receipt
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import PrefectAccess
@@ -170,20 +170,20 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
             "secret_key": own.access.secret_key.get_secret_value(),
         }
         save(LAKE, json.dumps(keys_of_lake))
-        deploy(url, PROJECT, silent)
+        deploy(url, PROJECT, SILENT)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
         server = LocalServer(worker.kind_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
-        server.start(silent)
+        server.start(SILENT)
         shown = Shown(login)
         try:
-            server.wait(silent)
+            server.wait(SILENT)
             with get_client(sync_client=True) as client:
                 yield Nightly(client, shown, own, lake, shop, told, folder / "state", environment)
                 for found in client.read_deployments():
                     client.delete_deployment(found.id)
                 client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
         finally:
-            server.stop(silent)
+            server.stop(SILENT)
             shown.close()
     refresh_global_settings_context()
 
@@ -382,7 +382,7 @@ def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Ni
 
 
 def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(nightly: Nightly) -> None:
-    nightly.own.server.stop(silent)
+    nightly.own.server.stop(SILENT)
     try:
         failed = nightly.date(DOWN)
     finally:
@@ -500,7 +500,7 @@ def test_the_deployments_are_made_once(nightly: Nightly, monkeypatch: pytest.Mon
     refresh_global_settings_context()
     before = {one["name"]: one["id"] for one in nightly.shown.all("deployments")}
 
-    deploy(nightly.environment["PREFECT_API_URL"], PROJECT, silent)
+    deploy(nightly.environment["PREFECT_API_URL"], PROJECT, SILENT)
 
     assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
     assert len(nightly.shown.all("automations")) == 2

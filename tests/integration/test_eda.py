@@ -18,6 +18,7 @@ from orchestration.eda.profile import profile
 from orchestration.errors import DataFailed, GateRefused, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
+from orchestration.log import SILENT
 from orchestration.marts import run_marts
 from orchestration.run import run_date
 from orchestration.settings import Settings
@@ -59,7 +60,7 @@ def world(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         with pytest.raises(DataFailed):
             run_date(request_for(lake, settings(bad), FAILED))
         without_marts = lake.head(MAIN)
-        run_marts(MartsRun(lake=lake, settings=settings(), report=lambda _: None))
+        run_marts(MartsRun(lake=lake, settings=settings(), log=SILENT))
         yield World(lake, without_marts, settings)
 
 

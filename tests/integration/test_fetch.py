@@ -27,6 +27,7 @@ from orchestration.errors import (
     SpoolFailed,
     UsageError,
 )
+from orchestration.log import log_to
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import Page, fetch_date
 from tests.support import events_only, settings_of
@@ -49,7 +50,7 @@ class Fetcher:
         url = app if isinstance(app, str) else self.serve(app)
         environment = {"SHOP_API_URL": url, **({"SHOP_API_TOKEN": token} if token else {}), **(elt or {})}
         settings = settings_of(self.monkeypatch, self.tmp_path, **environment)
-        return fetch_date(read_tables(self.tmp_path), settings, DATE, self.tmp_path / "spool", self.said.append)
+        return fetch_date(read_tables(self.tmp_path), settings, DATE, self.tmp_path / "spool", log_to(self.said.append))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 from examples.events_api import Options, create_app, serving
 from orchestration.errors import error_class
 from orchestration.lake.client import Lake
-from orchestration.progress import Report
+from orchestration.log import Log
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
@@ -167,8 +167,8 @@ class StoreOnADisk:
         self._objects = state / "lakefs" / "objects"
         self._pid_file = state / "run" / "lakefs.json"
 
-    def _prepare(self, settings: Settings, data: Path, report: Report) -> Callable[[int], Launch]:
-        launch = lakefs.KIND.prepare(settings, data, report)
+    def _prepare(self, settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
+        launch = lakefs.KIND.prepare(settings, data, log)
         self._objects.mkdir(exist_ok=True)
 
         def launch_on_a_disk(port: int) -> Launch:

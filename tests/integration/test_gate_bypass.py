@@ -10,6 +10,7 @@ from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file, require_gate
 from orchestration.lake.setup import _ensure_gate
+from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
 from tests.sabotage import OPEN_GATE
 from tests.vouching import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
@@ -108,7 +109,7 @@ def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
 
     assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
     assert gated.stat(MAIN, page(DATE)) is not None
-    assert _ensure_gate(gated, PROJECT_DIR, print) == init
+    assert _ensure_gate(gated, PROJECT_DIR, SILENT) == init
     refused(gated, {page(OTHER): b"[]"}, "is not vouched for")
 
 

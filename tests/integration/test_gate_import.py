@@ -12,6 +12,7 @@ from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import _ensure_protection
+from orchestration.log import SILENT
 from orchestration.servers import lakefs
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
@@ -43,15 +44,15 @@ def gated(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Lak
     server = LocalServer(lakefs.KIND, settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lakefs, "configuration", importing)
-        server.start(print)
+        server.start(SILENT)
     try:
-        server.wait(print)
+        server.wait(SILENT)
         lake = install_gate(Lake(LakeConnection(lake_access(settings), timeout=30), "imported"))
-        _ensure_protection(lake, print)
+        _ensure_protection(lake, SILENT)
         yield lake
         lake.connection.close()
     finally:
-        server.stop(print)
+        server.stop(SILENT)
 
 
 def imported(lake: Lake, branch: str, folder: Path, destination: str) -> str:

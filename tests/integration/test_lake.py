@@ -27,6 +27,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.errors import error_for
+from orchestration.log import SILENT
 from tests.proxy import Proxy, Spoil, proxied
 
 JSON = keys.JSON_CONTENT_TYPE
@@ -225,7 +226,7 @@ def test_a_stray_write_on_main_is_named(open_repository: Callable[..., Lake], pa
     from orchestration.lake.setup import _ensure_repository
 
     bare = open_repository("stray-writes")
-    _ensure_repository(bare, "lakefs", print)
+    _ensure_repository(bare, "lakefs", SILENT)
     bare.put(MAIN, page, b"[]", RAW)
     bare.create_branch("etl-x", bare.head(MAIN))
 

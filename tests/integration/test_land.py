@@ -17,6 +17,7 @@ from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake, LakeObject
 from orchestration.lake.setup import _ensure_repository
 from orchestration.land import Landed, land, put_pages
+from orchestration.log import SILENT
 from orchestration.plan import make_plan
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
@@ -188,7 +189,7 @@ def test_a_lake_without_its_gate_is_refused_before_the_fetch(
     open_repository: Callable[..., Lake], land_from: LandFrom, execution_date: str
 ) -> None:
     bare = open_repository("no-gate")
-    _ensure_repository(bare, "lakefs", print)
+    _ensure_repository(bare, "lakefs", SILENT)
 
     with pytest.raises(GateMissing) as error:
         land_from(paged(1, fault="500"), bare)

@@ -22,6 +22,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.receipt import read_receipt
+from orchestration.log import SILENT
 from orchestration.marts import MartsInputs, MartsSteps, audit_marts, land_branch, run_marts
 from orchestration.plan import Plan
 from orchestration.publish import RunResult, publish
@@ -68,7 +69,7 @@ def published(marts_lake: Lake, settings: MakeSettings) -> Lake:
 
 
 def marts_of(lake: Lake, settings: Settings, **further: Any) -> MartsRun:
-    return MartsRun(lake=lake, settings=settings, report=lambda _: None, **further)
+    return MartsRun(lake=lake, settings=settings, log=SILENT, **further)
 
 
 def tree_of(lake: Lake) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from orchestration.lake import keys
 from orchestration.lake.client import Lake
 from orchestration.lake.setup import init_lake
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from tests.integration.test_races import fast_overtakes_slow, newer
 from tests.matrix import PATIENT, Bench
@@ -33,7 +33,7 @@ def behind_an_open_gate(bench: Bench, open_repository: Callable[..., Lake], tmp_
     shutil.copytree(bench.pipeline.environment["ELT_PROJECT_DIR"], project, ignore=shutil.ignore_patterns(".elt"))
     (project / "lake" / keys.GATE).write_bytes(OPEN_GATE)
     lake = open_repository("opengate")
-    init_lake(lake, "lakefs", project, silent)
+    init_lake(lake, "lakefs", project, SILENT)
     return bench.elsewhere(lake, ELT_PROJECT_DIR=str(project), ELT_REPOSITORY=lake.repository)
 
 

@@ -23,7 +23,7 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file
 from orchestration.lake.receipt import read_receipt
 from orchestration.lake.setup import init_lake
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
 from tests.matrix import PATIENT, Bench
@@ -216,14 +216,14 @@ def test_a_new_gate_during_a_run_stands_and_is_asked_by_the_next(
 ) -> None:
     """In a repository of its own, whose gate no other test needs."""
     lake = open_repository("newgate")
-    init_lake(lake, "lakefs", PROJECT_DIR, silent)
+    init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
     next_version = tmp_path / "lake" / keys.GATE
     next_version.parent.mkdir(parents=True)
     next_version.write_bytes(gate_file(PROJECT_DIR) + b"# the next version\n")
     during, after = islice(bench.dates, 2)
     there = bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
 
-    ended = during_a_run(there, during, lambda: init_lake(lake, "lakefs", tmp_path, silent))
+    ended = during_a_run(there, during, lambda: init_lake(lake, "lakefs", tmp_path, SILENT))
 
     assert ended.outcome == "published"
     assert require_whole(lake, during)

@@ -19,8 +19,8 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
+from orchestration.log import SILENT
 from orchestration.marts import run_marts
-from orchestration.progress import silent
 from orchestration.run import run_date
 from tests.own_lake import repository_of
 from tests.support import RETAIL, copy_project, fetched_in_pages, needs_retail, request_for, settings_of
@@ -180,7 +180,7 @@ def test_the_marts_are_what_is_computed_apart(
     for day in set(days) - read_catalog(retail_lake, MAIN).receipts.keys():
         run_date(request_for(retail_lake, settings, day))
 
-    run_marts(MartsRun(lake=retail_lake, settings=settings, report=silent))
+    run_marts(MartsRun(lake=retail_lake, settings=settings, log=SILENT))
 
     figures = "sales, returns, units, revenue"
     for mart, key, computed in (

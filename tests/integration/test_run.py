@@ -26,9 +26,9 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.receipt import read_receipt
 from orchestration.land import Landed
+from orchestration.log import SILENT, log_to
 from orchestration.marts import run_marts
 from orchestration.plan import Plan
-from orchestration.progress import silent
 from orchestration.publish import RunResult, publish
 from orchestration.run import ATTEMPTS, DateSteps, run_date
 from orchestration.settings import Settings
@@ -238,7 +238,7 @@ def test_a_gone_field_and_an_empty_day_are_failed_data(
 
 def test_a_new_field_is_told_and_published(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     told: list[str] = []
-    run_date(request_for(lake, settings(100, fault="new-field"), execution_date, report=told.append))
+    run_date(request_for(lake, settings(100, fault="new-field"), execution_date, log=log_to(told.append)))
 
     assert "warning: events: undeclared field 'Channel' in 100 of 100 records" in told
     receipt = read_receipt(lake, MAIN, keys.date_receipt(execution_date))
@@ -406,7 +406,7 @@ def test_a_manifest_without_what_a_run_needs_is_an_error_of_the_date(
     assert error.command == f"elt run {execution_date}"
 
     with pytest.raises(PlatformFailed) as failed:
-        run_marts(MartsRun(lake=lake, settings=settings(), report=silent))
+        run_marts(MartsRun(lake=lake, settings=settings(), log=SILENT))
     error = failed.value
     assert (error.subject, error.step, error.branch) == ("marts", "plan", "")
     assert list(lake.branches("etl-marts-")) == []

@@ -25,7 +25,7 @@ from orchestration.endpoints import use_prefect
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.flows.deploy import deploy
 from orchestration.flows.secrets import LAKE, NOTIFY, load, notify_url, save, token_block, with_secrets
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
 from orchestration.settings import (
@@ -422,7 +422,7 @@ def test_a_prefect_yaml_that_prefect_refuses_fails_with_its_words(
     (tmp_path / "prefect.yaml").write_text(json.dumps({"name": "x", "pull": [], **described}))
 
     with pytest.raises(PlatformFailed) as refused:
-        deploy(api, tmp_path, silent)
+        deploy(api, tmp_path, SILENT)
 
     assert refused.value.cause.startswith("prefect deploy failed:\n")
     assert words in " ".join(refused.value.cause.split())
@@ -435,4 +435,4 @@ def test_a_prefect_that_does_not_answer_gets_no_work_pool(api: str, tmp_path: Pa
     (tmp_path / "prefect.yaml").write_text("deployments: []")
 
     with nobody_answering() as url, pytest.raises(PlatformFailed, match="Prefect makes no work pool"):
-        deploy(url, tmp_path, silent)
+        deploy(url, tmp_path, SILENT)

@@ -19,7 +19,7 @@ from prefect.context import refresh_global_settings_context
 
 from orchestration.errors import ServerFailed
 from orchestration.flows.deploy import deploy
-from orchestration.progress import silent
+from orchestration.log import SILENT, log_to
 from orchestration.servers import local, ports, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.lakefs import KIND as LAKEFS
@@ -42,7 +42,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         prefect=PrefectSettings(),
     )
     yield made
-    local.down(made, silent, purge=True)
+    local.down(made, SILENT, purge=True)
     monkeypatch.undo()
     refresh_global_settings_context()
 
@@ -111,7 +111,7 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert states(local.status(settings)) == ["stopped", "stopped"]
 
     said: list[str] = []
-    first = local.up(settings, said.append)
+    first = local.up(settings, log_to(said.append))
     assert [(server.name, server.state) for server in first] == [("lakefs", "running"), ("prefect", "running")]
     assert [line.split(" at ")[0] for line in said[:2]] == ["starting lakeFS", "starting Prefect"]
     assert local.status(settings) == first
@@ -126,13 +126,13 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert httpx.get(f"{api.removesuffix('/api')}/ui-settings", trust_env=False).json()["api_url"] == api
     assert (settings.state_dir / "prefect" / "prefect.db").exists()
 
-    assert local.up(settings, silent) == first
+    assert local.up(settings, SILENT) == first
 
     kill(first[0])
     assert states(local.status(settings)) == ["stopped", "running"]
     with pytest.raises(ServerFailed, match="not running"):
         local.lake_access(settings)
-    healed = local.up(settings, silent)
+    healed = local.up(settings, SILENT)
     assert healed[0].url == first[0].url
     assert healed[0].pid != first[0].pid
     assert healed[1] == first[1]
@@ -141,47 +141,47 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     monkeypatch.setenv("PREFECT_API_URL", api)
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", access.auth_string.get_secret_value())
     refresh_global_settings_context()
-    deploy(api, PROJECT, silent)
-    ours = local.up_worker(settings, silent)
+    deploy(api, PROJECT, SILENT)
+    ours = local.up_worker(settings, SILENT)
     assert (ours.name, ours.state) == ("worker", "running")
-    assert local.up_worker(settings, silent) == ours
+    assert local.up_worker(settings, SILENT) == ours
     polling = f"{api}/work_pools/{POOL}/workers/filter"
     workers = eventually(lambda: httpx.post(polling, json={}, auth=login, trust_env=False).json())
     assert [worker["status"] for worker in workers] == ["ONLINE"]
     assert local.status(settings) == (*healed, ours)
 
     said.clear()
-    local.down(settings, said.append, purge=False)
+    local.down(settings, log_to(said.append), purge=False)
     assert [line.split(" (")[0] for line in said] == ["stopped the worker", "stopped lakeFS", "stopped Prefect"]
     assert states(local.status(settings)) == ["stopped", "stopped", "stopped"]
     assert not lives(ours)
     said.pop(0)
     assert not any(lives(server) for server in healed)
-    local.down(settings, said.append, purge=False)
+    local.down(settings, log_to(said.append), purge=False)
     assert said[2:] == ["the worker is not running", "lakeFS is not running", "Prefect is not running"]
 
-    local.down(settings, silent, purge=True)
+    local.down(settings, SILENT, purge=True)
     left = {str(path.relative_to(settings.state_dir)) for path in settings.state_dir.rglob("*") if path.is_file()}
     assert left == {"spool/page.json", "run/lock"}
 
 
 def test_a_taken_port_is_avoided_and_the_one_found_is_kept(lake: LocalServer, usual_port_taken: int) -> None:
-    lake.start(silent)
-    first = lake.wait(silent)
+    lake.start(SILENT)
+    first = lake.wait(SILENT)
     assert first.url
     assert first.url != f"http://127.0.0.1:{usual_port_taken}"
-    lake.stop(silent)
-    lake.start(silent)
-    assert lake.wait(silent).url == first.url
+    lake.stop(SILENT)
+    lake.start(SILENT)
+    assert lake.wait(SILENT).url == first.url
 
 
 def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
     lake: LocalServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
-    (first,) = local.up(settings, silent)
+    (first,) = local.up(settings, SILENT)
     own = local.lake_access(settings)
-    local.down(settings, silent, purge=False)
+    local.down(settings, SILENT, purge=False)
     monkeypatch.setattr(ports, "free_port", lambda preferred: int(str(first.url).rpartition(":")[2]))
     with own_lake(tmp_path / "second") as second:
         monkeypatch.undo()
@@ -197,7 +197,7 @@ def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
     # The second one is gone: its keys are not the local server's, so nothing is started in its place.
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
     with pytest.raises(ServerFailed, match=r"is configured at .* and does not answer"):
-        local.up(configured, silent)
+        local.up(configured, SILENT)
     # The local server's own address and keys, as .env may hold them: it is started again.
     remembered = replace(
         settings, lake=LakeSettings(endpoint=own.endpoint, access_key=own.access_key, secret_key=own.secret_key)
@@ -205,7 +205,7 @@ def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
     with pytest.raises(ServerFailed, match="does not answer") as stopped:
         local.lake_access(remembered)
     assert "`elt up`" in stopped.value.remedy
-    assert local.up(remembered, silent)[0].url == first.url
+    assert local.up(remembered, SILENT)[0].url == first.url
     assert local.lake_access(remembered) == own
     assert repositories(remembered) == []
 
@@ -214,9 +214,9 @@ def test_a_local_server_that_had_to_move_from_its_configured_address_says_so(
     lake: LocalServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
-    (first,) = local.up(settings, silent)
+    (first,) = local.up(settings, SILENT)
     own = local.lake_access(settings)
-    lake.stop(silent)
+    lake.stop(SILENT)
     remembered = replace(
         settings, lake=LakeSettings(endpoint=own.endpoint, access_key=own.access_key, secret_key=own.secret_key)
     )
@@ -225,7 +225,7 @@ def test_a_local_server_that_had_to_move_from_its_configured_address_says_so(
         socket.create_server((ports.HOST, int(str(first.url).rpartition(":")[2]))),
         pytest.raises(ServerFailed, match=f"another program listens at {first.url}, which LAKEFS_ENDPOINT") as moved,
     ):
-        local.up(remembered, silent)
+        local.up(remembered, SILENT)
     assert f"set LAKEFS_ENDPOINT={lake.running_url}" in moved.value.remedy
 
 
@@ -236,28 +236,28 @@ def test_a_port_lost_between_probing_and_binding_costs_another_try(
     guesses = [usual_port_taken]
     monkeypatch.setattr(ports, "free_port", lambda preferred: guesses.pop() if guesses else choose(preferred))
     said: list[str] = []
-    lake.start(said.append)
-    assert lake.wait(said.append).state == "running"
+    lake.start(log_to(said.append))
+    assert lake.wait(log_to(said.append)).state == "running"
     assert f"port {usual_port_taken} has been taken by another program" in said
 
 
 def test_a_server_that_ends_while_starting_fails_with_its_last_words(lake: LocalServer) -> None:
-    lake.start(silent)
-    lake.wait(silent)
-    lake.stop(silent)
+    lake.start(SILENT)
+    lake.wait(SILENT)
+    lake.stop(SILENT)
     manifest = lake.data / "metadata" / "MANIFEST"
     manifest.write_bytes(b"no manifest")
-    lake.start(silent)
+    lake.start(SILENT)
     with pytest.raises(ServerFailed, match="lakeFS ended while starting") as failed:
-        lake.wait(silent)
+        lake.wait(SILENT)
     assert "Failed to open KV store" in failed.value.cause
     assert str(lake.log) in failed.value.cause
     assert lake.status().state == "stopped"
 
 
 def test_a_server_that_hangs_is_unhealthy(lake: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake.start(silent)
-    running = lake.wait(silent)
+    lake.start(SILENT)
+    running = lake.wait(SILENT)
     assert running.pid
     monkeypatch.setattr("orchestration.servers.background._CHECK_TIMEOUT", 0.5)
     os.kill(running.pid, signal.SIGSTOP)
@@ -273,20 +273,20 @@ def test_two_ups_at_once_start_one_server(
 ) -> None:
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
     with ThreadPoolExecutor(2) as pool:
-        both = [task.result(60) for task in [pool.submit(local.up, settings, silent) for _ in "ab"]]
+        both = [task.result(60) for task in [pool.submit(local.up, settings, SILENT) for _ in "ab"]]
     assert both[0] == both[1]
     assert lake.status() == both[0][0]
 
 
 def test_a_lakefs_killed_while_it_set_itself_up_is_begun_again(lake: LocalServer, settings: Settings) -> None:
     # What a kill leaves between its two last writes: the administrator, but no note that the setup is done.
-    half = LAKEFS.prepare(settings, lake.data, silent)(LAKEFS.port)
+    half = LAKEFS.prepare(settings, lake.data, SILENT)(LAKEFS.port)
     program, _, *config = half.command
     subprocess.run(
         [program, "superuser", *config, "--user-name", "admin"], env=half.env, check=True, capture_output=True
     )
     said: list[str] = []
-    lake.start(said.append)
-    assert lake.wait(said.append).state == "running"
+    lake.start(log_to(said.append))
+    assert lake.wait(log_to(said.append)).state == "running"
     assert "lakeFS was interrupted during its first start; starting again" in said
     assert repositories(settings) == []

@@ -10,6 +10,7 @@ from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file
 from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules, init_lake, require_lake
+from orchestration.log import SILENT, log_to
 from orchestration.settings import PROJECT_DIR
 
 
@@ -22,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_init_changes_nothing(lake: Lake) -> None:
     before = lake.head(MAIN)
 
-    again = init_lake(lake, "lakefs", PROJECT_DIR, print)
+    again = init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
 
     assert (again.repository, again.gate, again.protection) == ("unchanged", "unchanged", "unchanged")
     assert again.storage == "local://lakefs/project"
@@ -45,10 +46,10 @@ def test_a_new_lake_is_made_ready_and_an_older_gate_replaced(
     older.write_bytes(gate_file(PROJECT_DIR) + b"# an older one\n")
     said: list[str] = []
 
-    first = init_lake(lake, "lakefs", tmp_path, said.append)
+    first = init_lake(lake, "lakefs", tmp_path, log_to(said.append))
     with pytest.raises(GateMissing, match="is not this version's") as refused:
         require_lake(lake, "lakefs", PROJECT_DIR)
-    second = init_lake(lake, "lakefs", PROJECT_DIR, said.append)
+    second = init_lake(lake, "lakefs", PROJECT_DIR, log_to(said.append))
 
     assert (first.repository, first.gate, first.protection) == ("created", "installed", "set")
     assert (second.repository, second.gate, second.protection) == ("unchanged", "replaced", "unchanged")
@@ -62,12 +63,12 @@ def test_a_new_lake_is_made_ready_and_an_older_gate_replaced(
 @pytest.mark.usefixtures("quick")
 def test_stray_writes_on_main_are_named_and_discarded_when_asked(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("stray")
-    _ensure_repository(lake, "lakefs", print)
+    _ensure_repository(lake, "lakefs", SILENT)
     lake.put(MAIN, "raw/stray", b"", keys.RAW_CONTENT_TYPE)
 
     with pytest.raises(LakeDirty, match="raw/stray") as error:
-        init_lake(lake, "lakefs", PROJECT_DIR, print)
-    done = init_lake(lake, "lakefs", PROJECT_DIR, print, discard_stray=True)
+        init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
+    done = init_lake(lake, "lakefs", PROJECT_DIR, SILENT, discard_stray=True)
 
     assert "--discard-stray" in error.value.remedy
     assert lake.uncommitted(MAIN) == ()
@@ -80,7 +81,7 @@ def test_a_lake_without_its_gate_or_repository_is_refused(open_repository: Calla
     assert error.value.remedy == "elt init"
 
     bare = open_repository("bare")
-    _ensure_repository(bare, "lakefs", print)
+    _ensure_repository(bare, "lakefs", SILENT)
     with pytest.raises(GateMissing, match="is missing in"):
         require_lake(bare, "lakefs", PROJECT_DIR)
 
@@ -89,17 +90,17 @@ def test_a_repository_in_another_bucket_is_refused(lake: Lake) -> None:
     with pytest.raises(PlatformFailed, match="lives in local://lakefs/project, not in the bucket elsewhere"):
         require_lake(lake, "elsewhere", PROJECT_DIR)
     with pytest.raises(PlatformFailed, match="not in the bucket elsewhere"):
-        init_lake(lake, "elsewhere", PROJECT_DIR, print)
+        init_lake(lake, "elsewhere", PROJECT_DIR, SILENT)
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_lifted_protection_is_set_again_beside_other_rules(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("lifted")
-    _ensure_repository(lake, "lakefs", print)
-    _ensure_gate(lake, PROJECT_DIR, print)
+    _ensure_repository(lake, "lakefs", SILENT)
+    _ensure_gate(lake, PROJECT_DIR, SILENT)
     _set_rules(lake, ["release-*"])
 
-    done = init_lake(lake, "lakefs", PROJECT_DIR, print)
+    done = init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
 
     assert (done.gate, done.protection) == ("unchanged", "set")
     with pytest.raises(LakeRefused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -95,11 +96,14 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
         ).notes()
     )
     assert told == [
-        "warning: events: undeclared field 'Channel' in 3 of 1,000 records",
-        "events: 2 of 1,000 rows rejected for price_not_numeric",
-        "events: 12 conflicting rows omitted, with keys such as 'a', 'b'",
-        "events of all dates: published_rows 3, kept_rows 2",
-        "warning: events_event_type_known: 1 rows, such as " + f"event_type='{'gift' * 100}"[:300] + "…",
+        (logging.WARNING, "events: undeclared field 'Channel' in 3 of 1,000 records"),
+        (logging.INFO, "events: 2 of 1,000 rows rejected for price_not_numeric"),
+        (logging.INFO, "events: 12 conflicting rows omitted, with keys such as 'a', 'b'"),
+        (logging.INFO, "events of all dates: published_rows 3, kept_rows 2"),
+        (
+            logging.WARNING,
+            "events_event_type_known: 1 rows, such as " + f"event_type='{'gift' * 100}"[:300] + "…",
+        ),
     ]
 
 
@@ -136,7 +140,7 @@ def test_an_accounting_closes_over_rows_and_keys(lost: dict[str, int]) -> None:
 )
 def test_undeclared_fields_are_one_line_a_table(drift: dict[str, int], fields: int, said: str) -> None:
     parts = accounting(drift=drift, drift_fields=fields)
-    assert list(built(accounting={"events": parts}).notes()) == [f"warning: events: {said}"]
+    assert list(built(accounting={"events": parts}).notes()) == [(logging.WARNING, f"events: {said}")]
 
 
 def test_failed_data_shows_the_field_that_came_instead() -> None:
@@ -161,7 +165,7 @@ def test_no_foreign_value_makes_a_line_or_reaches_a_terminal_raw() -> None:
     )
     result = built(LIMIT, WARNED, failed_tests=(failed, warned), accounting={"events": parts})
     cause = str(result.failure())
-    notes = list(result.notes())
+    notes = [note for _, note in result.notes()]
     for line in (*cause.splitlines(), *notes):
         assert line.isprintable()
         assert not line.startswith("ERROR")
@@ -174,7 +178,7 @@ def test_many_reasons_and_long_messages_are_few_lines() -> None:
     rejects = {reason: ({"page": "p", "record": "x" * 301},) * 5 for reason in reasons}
     broken = node("events", "error", f"{CONTRACT.message} {'y' * 15_000_000}")
     result = built(broken, LIMIT, accounting={"events": accounting(rejected=reasons, rejects=rejects)})
-    told = "\n".join(result.notes())
+    told = "\n".join(note for _, note in result.notes())
     assert len(str(result.failure())) < 5_000
     assert "events: 395 of 60 rows rejected for 395 more reasons" in told
     assert len(told.splitlines()) == 6

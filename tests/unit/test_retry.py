@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -18,7 +17,7 @@ from orchestration.errors import (
     SourceTimedOut,
     SourceUnreachable,
 )
-from orchestration.progress import Line, level_of, silent, warning
+from orchestration.log import SILENT, log_to
 from orchestration.settings import EltSettings
 from orchestration.source.deadline import deadline_after
 from orchestration.source.retry import RetryPolicy, call_with_retry, retry_policy
@@ -68,7 +67,7 @@ def test_a_backfill_tries_twice_as_often_with_exponential_backoff() -> None:
 
 def test_the_waits_of_a_daily_run_are_all_the_same(slept: list[float]) -> None:
     with pytest.raises(SourceUnreachable):
-        call_with_retry(RetryPolicy(5, 30.0, 600.0), silent, failing(unreachable), "page 1")
+        call_with_retry(RetryPolicy(5, 30.0, 600.0), SILENT, failing(unreachable), "page 1")
 
     assert slept == [30.0] * 5
 
@@ -76,7 +75,7 @@ def test_the_waits_of_a_daily_run_are_all_the_same(slept: list[float]) -> None:
 def test_exponential_waits_double_with_jitter_up_to_the_longest(slept: list[float]) -> None:
     for _ in range(50):
         with pytest.raises(SourceUnreachable):
-            call_with_retry(RetryPolicy(6, 10.0, 100.0, exponential=True), silent, failing(unreachable), "page 1")
+            call_with_retry(RetryPolicy(6, 10.0, 100.0, exponential=True), SILENT, failing(unreachable), "page 1")
 
     for number, least in enumerate((10.0, 20.0, 40.0, 80.0)):
         waits = slept[number::6]
@@ -95,7 +94,7 @@ def test_what_passes_is_asked_again_until_it_answers(
 ) -> None:
     source = Source(passing(), passing())
 
-    assert call_with_retry(QUICK, silent, source, "page 1") == "page 1"
+    assert call_with_retry(QUICK, SILENT, source, "page 1") == "page 1"
     assert source.asked == 3
     assert len(slept) == 2
 
@@ -105,7 +104,7 @@ def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: 
     source = failing(lambda: error("404"))
 
     with pytest.raises(error) as raised:
-        call_with_retry(QUICK, silent, source, "page 1")
+        call_with_retry(QUICK, SILENT, source, "page 1")
 
     assert (source.asked, slept) == (1, [])
     assert raised.value.cause == "404"
@@ -119,7 +118,7 @@ def test_an_error_that_is_not_ours_is_not_tried_again(slept: list[float]) -> Non
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        call_with_retry(QUICK, silent, broken, "page 1")
+        call_with_retry(QUICK, SILENT, broken, "page 1")
 
     assert (asked, slept) == (["page 1"], [])
 
@@ -129,7 +128,7 @@ def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]
     source = failing(unreachable)
 
     with pytest.raises(SourceUnreachable) as raised:
-        call_with_retry(RetryPolicy(retries, 5.0, 600.0), silent, source, "page 1")
+        call_with_retry(RetryPolicy(retries, 5.0, 600.0), SILENT, source, "page 1")
 
     assert source.asked == retries + 1
     assert slept == [5.0] * retries
@@ -140,7 +139,7 @@ def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]
 def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[float]) -> None:
     call_with_retry(
         RetryPolicy(3, 30.0, 600.0, exponential),
-        silent,
+        SILENT,
         Source(SourceBusy("429", retry_after=2.5), SourceBusy("429", retry_after=600.0), SourceBusy("429")),
         "page 1",
     )
@@ -150,7 +149,7 @@ def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[floa
 
 
 def test_a_retry_after_of_zero_is_obeyed_too(slept: list[float]) -> None:
-    call_with_retry(RetryPolicy(3, 30.0, 600.0), silent, Source(SourceBusy("429", retry_after=0.0)), "page 1")
+    call_with_retry(RetryPolicy(3, 30.0, 600.0), SILENT, Source(SourceBusy("429", retry_after=0.0)), "page 1")
 
     assert slept == [0.0]
 
@@ -159,7 +158,7 @@ def test_a_retry_after_that_is_too_long_ends_it_and_says_how_long(slept: list[fl
     source = Source(unreachable(), SourceBusy("answered 429", retry_after=601.0))
 
     with pytest.raises(SourceBusy) as raised:
-        call_with_retry(QUICK, silent, source, "page 1")
+        call_with_retry(QUICK, SILENT, source, "page 1")
 
     assert (source.asked, slept) == (2, [0.0])
     assert raised.value.cause == "answered 429 and asks to wait 601 s (tries: 2)"
@@ -170,11 +169,9 @@ def test_a_remedy_of_the_error_is_kept_beside_that_of_a_long_wait() -> None:
     source = Source(SourceBusy("answered 403", retry_after=601.0, remedy="check SHOP_API_TOKEN"))
 
     with pytest.raises(SourceBusy) as raised:
-        call_with_retry(QUICK, silent, source, "page 1")
+        call_with_retry(QUICK, SILENT, source, "page 1")
 
-    assert raised.value.remedy == (
-        "run again after that, or raise ELT_RETRY_AFTER_LIMIT; or check SHOP_API_TOKEN"
-    )
+    assert raised.value.remedy == ("run again after that, or raise ELT_RETRY_AFTER_LIMIT; or check SHOP_API_TOKEN")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +182,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept:
 
     with pytest.raises(SourceTimedOut) as raised:
         call_with_retry(
-            RetryPolicy(3, 30.0, 600.0), silent, source, "page 1", deadline=deadline_after("shop.events", 20)
+            RetryPolicy(3, 30.0, 600.0), SILENT, source, "page 1", deadline=deadline_after("shop.events", 20)
         )
 
     assert (source.asked, slept) == (1, [])
@@ -197,18 +194,9 @@ def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float
     told: list[str] = []
 
     with pytest.raises(SourceUnreachable):
-        call_with_retry(RetryPolicy(2, 7.0, 600.0), told.append, failing(unreachable), "page 1")
+        call_with_retry(RetryPolicy(2, 7.0, 600.0), log_to(told.append), failing(unreachable), "page 1")
 
-    assert told == ["try 1 of 3: no connection; retrying in 7 s", "try 2 of 3: no connection; retrying in 7 s"]
-    assert [level_of(line) for line in told] == [logging.WARNING] * 2
-
-
-# lines and their levels
-
-
-def test_plain_text_informs_and_a_warning_says_so() -> None:
-    assert level_of("land: 3 pages") == logging.INFO
-    assert level_of(warning("a field is new")) == logging.WARNING
-    assert warning("a field is new") == "warning: a field is new"
-    assert level_of(Line("gone", logging.ERROR)) == logging.ERROR
-    assert f"{Line('gone', logging.ERROR)}" == "gone"
+    assert told == [
+        "warning: try 1 of 3: no connection; retrying in 7 s",
+        "warning: try 2 of 3: no connection; retrying in 7 s",
+    ]

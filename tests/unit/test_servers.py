@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 from orchestration.cli.app import app
 from orchestration.errors import ServerFailed, UsageError
 from orchestration.lake.access import LakeAccess
-from orchestration.progress import silent
+from orchestration.log import SILENT, log_to
 from orchestration.servers import build, files, lakefs, local, ports, prefect, process, toolchain
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import PrefectAccess
@@ -124,7 +124,7 @@ def test_status_shows_secrets_only_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
 ) -> None:
     settings = with_local_keys(make_settings(tmp_path), NOBODY)
-    prefect.prepare(settings, settings.state_dir / "prefect", silent)
+    prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
     remember_stopped(settings, "lakefs", NOBODY)
     remember_stopped(settings, "prefect", f"{NOBODY}/api")
     monkeypatch.setenv("ELT_STATE_DIR", str(settings.state_dir))
@@ -352,9 +352,9 @@ def lakefs_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("lakefs_on_path")
 def test_keys_are_generated_once_and_are_the_owners_alone(tmp_path: Path) -> None:
     settings, data = make_settings(tmp_path), tmp_path / "state" / "lakefs"
-    lakefs.prepare(settings, data, silent)
+    lakefs.prepare(settings, data, SILENT)
     first = lakefs.read_credentials(data)
-    lakefs.prepare(settings, data, silent)
+    lakefs.prepare(settings, data, SILENT)
     assert lakefs.read_credentials(data) == first
     assert mode(data / "credentials.json") == 0o600
     assert mode(data) == 0o700
@@ -367,7 +367,7 @@ def test_keys_are_generated_once_and_are_the_owners_alone(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("lakefs_on_path")
 def test_two_folders_have_different_keys(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        lakefs.prepare(make_settings(tmp_path), tmp_path / name, silent)
+        lakefs.prepare(make_settings(tmp_path), tmp_path / name, SILENT)
     assert lakefs.read_credentials(tmp_path / "a") != lakefs.read_credentials(tmp_path / "b")
 
 
@@ -375,7 +375,7 @@ def test_two_folders_have_different_keys(tmp_path: Path) -> None:
 def test_keys_are_given_by_environment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEFS_DATABASE_TYPE", "postgres")
     data = tmp_path / "lakefs"
-    launch = lakefs.prepare(make_settings(tmp_path), data, silent)(8123)
+    launch = lakefs.prepare(make_settings(tmp_path), data, SILENT)(8123)
     keys = lakefs.read_credentials(data)
     told = " ".join(launch.command) + (data / "config.json").read_text()
     for key in (keys.access_key, keys.secret_key, keys.encrypt_key, keys.signing_key):
@@ -388,11 +388,11 @@ def test_keys_are_given_by_environment_only(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.usefixtures("lakefs_on_path")
 def test_data_without_its_keys_is_not_given_new_ones(tmp_path: Path) -> None:
     data = tmp_path / "lakefs"
-    lakefs.prepare(make_settings(tmp_path), data, silent)
+    lakefs.prepare(make_settings(tmp_path), data, SILENT)
     (data / "metadata").mkdir()
     (data / "credentials.json").unlink()
     with pytest.raises(ServerFailed, match=r"credentials\.json") as failed:
-        lakefs.prepare(make_settings(tmp_path), data, silent)
+        lakefs.prepare(make_settings(tmp_path), data, SILENT)
     assert "elt down --purge" in failed.value.remedy
     assert not (data / "credentials.json").exists()
 
@@ -413,7 +413,7 @@ def test_prefect_is_run_on_loopback_with_nothing_of_the_users_own(
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "user:password")
     data = tmp_path / "prefect"
-    launch = prefect.prepare(make_settings(tmp_path), data, silent)(4321)
+    launch = prefect.prepare(make_settings(tmp_path), data, SILENT)(4321)
     login = prefect.read_login(data)
     assert login
     assert launch.command[0] == sys.executable
@@ -431,14 +431,14 @@ def test_prefect_is_run_on_loopback_with_nothing_of_the_users_own(
 def test_prefects_login_is_generated_once_and_is_the_owners_alone(tmp_path: Path) -> None:
     settings, data = make_settings(tmp_path), tmp_path / "prefect"
     assert prefect.read_login(data) is None
-    launches = [prefect.prepare(settings, data, silent)(4321) for _ in range(2)]
+    launches = [prefect.prepare(settings, data, SILENT)(4321) for _ in range(2)]
     login = prefect.read_login(data)
     assert login
     assert {launch.env["PREFECT_SERVER_API_AUTH_STRING"] for launch in launches} == {login.get_secret_value()}
     assert (mode(data), mode(data / "login.json")) == (0o700, 0o600)
     assert len(login.get_secret_value()) > 40
     assert not any(login.get_secret_value() in part for launch in launches for part in launch.command)
-    prefect.prepare(settings, tmp_path / "other", silent)
+    prefect.prepare(settings, tmp_path / "other", SILENT)
     assert prefect.read_login(tmp_path / "other") != login
 
 
@@ -446,7 +446,7 @@ def test_prefects_login_is_generated_once_and_is_the_owners_alone(tmp_path: Path
 def test_a_damaged_login_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "login.json").write_text(content)
     with pytest.raises(ServerFailed, match=re.escape(str(tmp_path / "login.json"))) as failed:
-        prefect.prepare(make_settings(tmp_path), tmp_path, silent)
+        prefect.prepare(make_settings(tmp_path), tmp_path, SILENT)
     assert "`elt up`" in failed.value.remedy
 
 
@@ -455,7 +455,7 @@ def test_a_prefect_of_an_earlier_version_without_a_login_is_refused_with_the_rem
         settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret")
         pretend_running(settings, "prefect", f"{url}/api")
         with pytest.raises(ServerFailed, match=f"Prefect at {url}/api runs without a login") as failed:
-            local.up(settings, silent)
+            local.up(settings, SILENT)
         assert "`elt down`" in failed.value.remedy
         assert local.prefect_access(settings) == PrefectAccess(f"{url}/api")
 
@@ -464,7 +464,7 @@ def test_logins_are_those_of_the_local_servers_that_were_started(tmp_path: Path)
     settings = make_settings(tmp_path)
     assert local.logins(settings) == {}
     settings = with_local_keys(settings, NOBODY)
-    prefect.prepare(settings, settings.state_dir / "prefect", silent)
+    prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
     remember_stopped(settings, "lakefs", NOBODY)
     remember_stopped(settings, "prefect", "http://127.0.0.1:8/api")
     found = local.logins(settings)
@@ -596,12 +596,12 @@ def test_a_program_built_with_other_pins_is_not_used(tmp_path: Path, fake_go: Pa
     module = project / "tools" / "lakefs"
     shutil.copytree(GO_MOD.parent, module)
     settings = replace(make_settings(tmp_path), project_dir=project)
-    first = build.lakefs_binary(settings, silent)
+    first = build.lakefs_binary(settings, SILENT)
     (module / file).write_text((module / file).read_text().replace("go 1.27.3\n", "") + text)
-    second = build.lakefs_binary(settings, silent)
+    second = build.lakefs_binary(settings, SILENT)
     assert first.parent != second.parent == program_folder(tmp_path, module)
     assert (fake_go / "runs").read_text() == "run\n" * 2
-    assert build.lakefs_binary(make_settings(tmp_path), silent) == first
+    assert build.lakefs_binary(make_settings(tmp_path), SILENT) == first
 
 
 def test_programs_of_other_pins_are_removed_when_unused_for_long(tmp_path: Path, fake_go: Path) -> None:
@@ -611,11 +611,11 @@ def test_programs_of_other_pins_are_removed_when_unused_for_long(tmp_path: Path,
         script(folder / "lakefs", "exit 1")
     long_ago = time.time() - (build.UNUSED_DAYS + 1) * 86_400
     os.utime(old, (long_ago, long_ago))
-    built = build.lakefs_binary(make_settings(tmp_path), silent)
+    built = build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert sorted(path.name for path in programs.iterdir()) == sorted([recent.name, built.parent.name, "lock"])
     # One in use stays, however long ago it was built.
     os.utime(built.parent, (long_ago, long_ago))
-    build.lakefs_binary(make_settings(tmp_path), silent)
+    build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert built.parent.stat().st_mtime > long_ago
 
 
@@ -626,24 +626,24 @@ def test_a_module_without_its_sums_is_named(tmp_path: Path) -> None:
 
 
 def test_a_lakefs_of_our_version_on_path_is_used(tmp_path: Path, lakefs_on_path: Path) -> None:
-    assert build.lakefs_binary(make_settings(tmp_path), silent) == lakefs_on_path
+    assert build.lakefs_binary(make_settings(tmp_path), SILENT) == lakefs_on_path
 
 
 def test_a_lakefs_of_another_version_on_path_is_not(tmp_path: Path, fake_go: Path) -> None:
     script(fake_go / "lakefs", "echo lakefs version 1.86.01")
-    built = build.lakefs_binary(make_settings(tmp_path), silent)
+    built = build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert built == program_folder(tmp_path) / "lakefs"
 
 
 def test_it_is_built_once_and_the_caches_are_removed(tmp_path: Path, fake_go: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
-    built = build.lakefs_binary(settings, said.append)
+    built = build.lakefs_binary(settings, log_to(said.append))
     assert os.access(built, os.X_OK)
     assert "once per machine" in said[0]
     assert (fake_go / "environment").read_text() == "-modcacherw local\n"
     assert not (tmp_path / "cache" / "go").exists()
-    assert build.lakefs_binary(settings, said.append) == built
+    assert build.lakefs_binary(settings, log_to(said.append)) == built
     assert (fake_go / "runs").read_text() == "run\n"
 
 
@@ -651,7 +651,9 @@ def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
     with ThreadPoolExecutor(2) as pool:
-        paths = {task.result(30) for task in [pool.submit(build.lakefs_binary, settings, said.append) for _ in "ab"]}
+        paths = {
+            task.result(30) for task in [pool.submit(build.lakefs_binary, settings, log_to(said.append)) for _ in "ab"]
+        }
     assert len(paths) == 1
     assert (fake_go / "runs").read_text() == "run\n"
     assert "waiting for another build of lakeFS" in said
@@ -661,7 +663,7 @@ def test_a_long_build_says_what_it_is_doing(tmp_path: Path, fake_go: Path, monke
     script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 1")
     monkeypatch.setattr(build, "_TELL_EVERY", 0.4)
     said: list[str] = []
-    build.lakefs_binary(make_settings(tmp_path), said.append)
+    build.lakefs_binary(make_settings(tmp_path), log_to(said.append))
     assert "building lakeFS: downloading modules, 1 so far, 0 s" in said
 
 
@@ -689,7 +691,7 @@ def test_a_failed_build_leaves_no_program_and_names_its_log(
 ) -> None:
     script(fake_go / "go", FAKE_BUILD % fault)
     with pytest.raises(ServerFailed, match=why) as failed:
-        build.lakefs_binary(make_settings(tmp_path), silent)
+        build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert str(tmp_path / "state" / "logs" / "lakefs-build.log") in failed.value.cause
     assert ("no route to host" in failed.value.cause) == ("route" in fault)
     assert not (program_folder(tmp_path) / "lakefs").exists()
@@ -707,19 +709,19 @@ def test_an_interrupted_build_ends_its_compiler_and_is_done_by_the_next(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build.lakefs_binary(make_settings(tmp_path), interrupt)
+        build.lakefs_binary(make_settings(tmp_path), log_to(interrupt))
     assert not any("62.75" in command for command in children())
     folder = program_folder(tmp_path)
     assert [path.suffix for path in folder.iterdir()] == [".partial"]
     script(fake_go / "go", FAKE_BUILD % "")
-    assert os.access(build.lakefs_binary(make_settings(tmp_path), silent), os.X_OK)
+    assert os.access(build.lakefs_binary(make_settings(tmp_path), SILENT), os.X_OK)
     assert [path.name for path in folder.iterdir()] == ["lakefs"]
 
 
 def test_a_cache_folder_that_cannot_be_written_is_a_server_failure(tmp_path: Path, fake_go: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(ServerFailed, match=r"building lakeFS 1\.86\.0: .*cache"):
-        build.lakefs_binary(make_settings(tmp_path), silent)
+        build.lakefs_binary(make_settings(tmp_path), SILENT)
 
 
 # --- who is configured
@@ -744,7 +746,7 @@ def test_the_configured_lake_is_used_without_its_last_slash(tmp_path: Path) -> N
 )
 def test_half_a_lake_is_a_usage_error_everywhere(tmp_path: Path, given: dict[str, str], missing: list[str]) -> None:
     settings = make_settings(tmp_path, **given)
-    for ask in (local.lake_access, local.status, lambda settings: local.up(settings, silent)):
+    for ask in (local.lake_access, local.status, lambda settings: local.up(settings, SILENT)):
         with pytest.raises(UsageError, match=f"set without {' and '.join(missing)}$"):
             ask(settings)
     assert not settings.state_dir.exists()
@@ -756,7 +758,7 @@ def test_the_local_lake_is_used_while_it_runs(tmp_path: Path) -> None:
     with pytest.raises(ServerFailed, match="not running") as failed:
         local.lake_access(settings)
     assert failed.value.remedy.startswith("`elt up`")
-    lakefs.prepare(settings, settings.state_dir / "lakefs", silent)
+    lakefs.prepare(settings, settings.state_dir / "lakefs", SILENT)
     pretend_running(settings, "lakefs", "http://127.0.0.1:8000")
     keys = lakefs.read_credentials(settings.state_dir / "lakefs")
     assert local.lake_access(settings) == LakeAccess(
@@ -787,7 +789,7 @@ def test_another_lake_at_the_remembered_address_is_used_as_configured(tmp_path: 
         remember_stopped(settings, "lakefs", url)
         assert local.lake_access(settings) == LakeAccess(url, SecretStr("key"), SecretStr("secret"))
         assert local.status(settings)[0].state == "configured"
-        assert local.up(settings, silent)[0].state == "configured"
+        assert local.up(settings, SILENT)[0].state == "configured"
         # Even with the local server's keys: what is configured and answers is used.
         own = with_local_keys(settings, url)
         assert local.lake_access(own).endpoint == url
@@ -801,7 +803,7 @@ def test_the_remembered_address_with_other_keys_is_another_lake(tmp_path: Path) 
     assert local.lake_access(settings) == LakeAccess(NOBODY, SecretStr("key"), SecretStr("secret"))
     assert local.status(settings)[0].state == "unhealthy"
     with pytest.raises(ServerFailed, match=f"lakeFS is configured at {NOBODY} and does not answer"):
-        local.up(settings, silent)
+        local.up(settings, SILENT)
 
 
 def test_damaged_or_missing_local_keys_do_not_take_the_configured_lake_away(tmp_path: Path) -> None:
@@ -853,7 +855,7 @@ def test_another_prefect_at_the_remembered_address_is_used_and_not_told_the_loca
     with web_server() as url:
         settings = make_settings(tmp_path, api_url=f"{url}/api")
         remember_stopped(settings, "prefect", f"{url}/api")
-        prefect.prepare(settings, settings.state_dir / "prefect", silent)
+        prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
         assert local.prefect_access(settings) == PrefectAccess(f"{url}/api")
         assert local.status(settings)[1].state == "configured"
 
@@ -861,7 +863,7 @@ def test_another_prefect_at_the_remembered_address_is_used_and_not_told_the_loca
 def test_the_remembered_address_with_another_login_is_another_prefect(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, api_url=f"{NOBODY}/api", api_auth_string="user:password")
     remember_stopped(settings, "prefect", f"{NOBODY}/api")
-    prefect.prepare(settings, settings.state_dir / "prefect", silent)
+    prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
     assert local.prefect_access(settings) == PrefectAccess(f"{NOBODY}/api", SecretStr("user:password"))
     assert local.status(settings)[1].state == "unhealthy"
 
@@ -872,7 +874,7 @@ def test_the_address_of_the_stopped_local_prefect_means_the_local_one(
 ) -> None:
     settings, url = make_settings(tmp_path), f"{NOBODY}/api"
     data = settings.state_dir / "prefect"
-    prefect.prepare(settings, data, silent)
+    prefect.prepare(settings, data, SILENT)
     login = prefect.read_login(data)
     monkeypatch.setattr(prefect, "_profile", lambda: PrefectAccess(url, login if with_login else None))
     remember_stopped(settings, "prefect", url)
@@ -921,13 +923,13 @@ def test_invalid_prefect_settings_are_a_usage_error(tmp_path: Path) -> None:
 def test_configured_servers_are_checked_and_nothing_is_started(tmp_path: Path, status: int) -> None:
     with web_server(status) as url:
         settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret", api_url=f"{url}/api")
-        servers = local.up(settings, silent)
+        servers = local.up(settings, SILENT)
         assert [(server.name, server.url, server.state, server.pid) for server in servers] == [
             ("lakefs", url, "configured", None),
             ("prefect", f"{url}/api", "configured", None),
         ]
         assert local.status(settings) == servers
-        local.down(settings, silent, purge=True)
+        local.down(settings, SILENT, purge=True)
     assert [path.name for path in settings.state_dir.rglob("*")] in (["run", "lock"], [])
 
 
@@ -936,14 +938,14 @@ def test_a_configured_server_that_does_not_answer_fails_up_and_shows_in_status(t
         settings = make_settings(tmp_path, endpoint=broken, access_key="key", secret_key="secret", api_url=f"{url}/api")
         assert [server.state for server in local.status(settings)] == ["unhealthy", "configured"]
         with pytest.raises(ServerFailed, match=f"lakeFS is configured at {broken} and does not answer") as failed:
-            local.up(settings, silent)
+            local.up(settings, SILENT)
         assert "remove LAKEFS_ENDPOINT" in failed.value.remedy
 
 
 def test_down_is_fine_where_nothing_was_ever_started(tmp_path: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
-    local.down(settings, said.append, purge=True)
+    local.down(settings, log_to(said.append), purge=True)
     assert said == ["no server has been started here"]
     assert not settings.state_dir.exists()
 
@@ -957,9 +959,9 @@ def test_purge_removes_the_servers_and_nothing_else(tmp_path: Path) -> None:
     for gone in ("lakefs/credentials.json", "lakefs/objects/x", "prefect/prefect.db", "logs/prefect.log.old"):
         (state / gone).parent.mkdir(parents=True, exist_ok=True)
         (state / gone).write_text("remove")
-    local.down(settings, silent, purge=False)
+    local.down(settings, SILENT, purge=False)
     assert (state / "lakefs" / "objects" / "x").exists()
-    local.down(settings, silent, purge=True)
+    local.down(settings, SILENT, purge=True)
     assert {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()} == {
         "spool/page.json",
         "lakefs.txt",
@@ -975,7 +977,7 @@ def test_data_that_cannot_be_removed_is_a_server_failure(tmp_path: Path) -> None
     settings.state_dir.mkdir()
     (settings.state_dir / "lakefs").symlink_to(tmp_path / "big-disk")
     with pytest.raises(ServerFailed, match="stopping the servers"):
-        local.down(settings, silent, purge=True)
+        local.down(settings, SILENT, purge=True)
     assert (tmp_path / "big-disk").exists()
 
 
@@ -985,7 +987,7 @@ def test_a_server_without_an_answer_is_left_running_and_named(tmp_path: Path) ->
     slow = LocalServer(replace(lakefs.KIND, limit=0.2), settings)
     assert slow.status().state == "unhealthy"
     with pytest.raises(ServerFailed, match="does not answer after") as failed:
-        slow.wait(silent)
+        slow.wait(SILENT)
     assert "elt down" in failed.value.remedy
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from orchestration import private
 from orchestration.errors import UsageError
-from orchestration.progress import Line
+from orchestration.log import log_to
 from orchestration.settings import read_settings, warn_of_readable_secrets
 from orchestration.source_names import source_names
 from orchestration.workdir import work_directory
@@ -98,17 +98,17 @@ def test_an_env_file_with_secrets_that_others_may_read_is_reported(
     env = tmp_path / ".env"
     env.write_text("ELT_RETRIES=1\nSHOP_API_TOKEN=\n")
     env.chmod(0o644)
-    warn_of_readable_secrets(settings, said.append)
+    warn_of_readable_secrets(settings, log_to(said.append))
     assert said == []
     env.write_text("SHOP_API_TOKEN=sesam\nLAKEFS_SECRET_KEY=sesam\n")
-    warn_of_readable_secrets(settings, said.append)
+    warn_of_readable_secrets(settings, log_to(said.append))
     (line,) = said
-    assert isinstance(line, Line)
+    assert line.startswith("warning: ")
     assert "LAKEFS_SECRET_KEY, SHOP_API_TOKEN" in line
     assert f"chmod 600 {env}" in line
     assert "sesam" not in line
     env.chmod(0o600)
-    warn_of_readable_secrets(settings, said.append)
+    warn_of_readable_secrets(settings, log_to(said.append))
     assert said == [line]
 
 

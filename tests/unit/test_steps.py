@@ -15,7 +15,7 @@ from prefect.context import FlowRunContext
 
 from orchestration.errors import Cancelled, Conflict, DataFailed, GateRefused, IngestCleanError, LakeServerError
 from orchestration.flows import ingest
-from orchestration.progress import silent
+from orchestration.log import SILENT, log_to
 from orchestration.steps import IN_DOUBT, UNTOUCHED, step
 
 DATE, AGAIN = "2025-05-20", "elt run 2025-05-20"
@@ -27,7 +27,7 @@ DATE, AGAIN = "2025-05-20", "elt run 2025-05-20"
 def test_an_interrupted_step_is_cancelled_and_named() -> None:
     told: list[str] = []
 
-    with pytest.raises(Cancelled) as raised, step("transform", DATE, AGAIN, told.append, {}, branch="etl-a"):
+    with pytest.raises(Cancelled) as raised, step("transform", DATE, AGAIN, log_to(told.append), {}, branch="etl-a"):
         raise KeyboardInterrupt
 
     assert raised.value.describe().splitlines() == [
@@ -43,7 +43,7 @@ def test_an_interrupted_step_is_cancelled_and_named() -> None:
 
 
 def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
-    with pytest.raises(Cancelled) as raised, step("publish", DATE, AGAIN, silent, {}, main=IN_DOUBT):
+    with pytest.raises(Cancelled) as raised, step("publish", DATE, AGAIN, SILENT, {}, main=IN_DOUBT):
         raise KeyboardInterrupt
 
     assert raised.value.main == IN_DOUBT
@@ -52,7 +52,7 @@ def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
 def test_an_error_is_marked_and_stays_what_it_was() -> None:
     error = DataFailed("events_has_rows: 1 failing rows", remedy="elt rejects 2025-05-20")
 
-    with pytest.raises(DataFailed) as raised, step("transform", DATE, AGAIN, silent, {}, branch="etl-x"):
+    with pytest.raises(DataFailed) as raised, step("transform", DATE, AGAIN, SILENT, {}, branch="etl-x"):
         raise error
 
     assert raised.value is error
@@ -74,7 +74,7 @@ def test_an_error_is_marked_and_stays_what_it_was() -> None:
     ],
 )
 def test_a_refusal_is_a_clear_answer_about_main(error: IngestCleanError, main: str) -> None:
-    with pytest.raises(type(error)), step("publish", DATE, AGAIN, silent, {}, main=IN_DOUBT):
+    with pytest.raises(type(error)), step("publish", DATE, AGAIN, SILENT, {}, main=IN_DOUBT):
         raise error
 
     assert error.main == main
@@ -83,8 +83,8 @@ def test_a_refusal_is_a_clear_answer_about_main(error: IngestCleanError, main: s
 def test_the_innermost_step_names_the_error() -> None:
     with (
         pytest.raises(Cancelled) as raised,
-        step("publish", DATE, AGAIN, silent, {}, branch="outer"),
-        step("publish", DATE, AGAIN, silent, {}, main=IN_DOUBT, branch="inner"),
+        step("publish", DATE, AGAIN, SILENT, {}, branch="outer"),
+        step("publish", DATE, AGAIN, SILENT, {}, main=IN_DOUBT, branch="inner"),
     ):
         raise KeyboardInterrupt
 
@@ -94,7 +94,7 @@ def test_the_innermost_step_names_the_error() -> None:
 def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
     told: list[str] = []
 
-    with pytest.raises(ZeroDivisionError), step("transform", DATE, AGAIN, told.append, {}):
+    with pytest.raises(ZeroDivisionError), step("transform", DATE, AGAIN, log_to(told.append), {}):
         raise ZeroDivisionError
 
     assert told == []
@@ -103,7 +103,7 @@ def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
 def test_a_step_that_ends_well_tells_its_seconds() -> None:
     told: list[str] = []
 
-    with step("transform", DATE, AGAIN, told.append, {}):
+    with step("transform", DATE, AGAIN, log_to(told.append), {}):
         pass
 
     assert [re.fullmatch(r"transform: 0\.\d\d s", line) is not None for line in told] == [True]

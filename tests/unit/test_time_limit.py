@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from orchestration.errors import Cancelled, DataFailed, PlatformFailed, TimedOut
-from orchestration.progress import silent
+from orchestration.log import SILENT
 from orchestration.steps import IN_DOUBT, UNTOUCHED, step
 from orchestration.time_limit import TimeLimitReached, time_limit, timed_out
 
@@ -46,7 +46,7 @@ def test_work_without_an_end_is_interrupted(work: Callable[[], None]) -> None:
     with (
         pytest.raises(TimedOut) as late,
         time_limit(0.3),
-        step("extract", "2025-05-20", "elt run 2025-05-20", silent, {}, branch="etl-1"),
+        step("extract", "2025-05-20", "elt run 2025-05-20", SILENT, {}, branch="etl-1"),
     ):
         work()
     error = late.value
@@ -67,7 +67,7 @@ def test_an_interrupt_that_was_swallowed_is_found_by_the_next_step() -> None:
             sleep()
         except TimeLimitReached:
             reached.append("swallowed")
-        with step("publish", "2025-05-20", "", silent, {}, main=IN_DOUBT):
+        with step("publish", "2025-05-20", "", SILENT, {}, main=IN_DOUBT):
             reached.append("merged")
 
     with pytest.raises(TimedOut) as late, time_limit(0.2):
@@ -103,11 +103,11 @@ def test_between_steps_it_ends_too() -> None:
 
 
 def test_what_ends_in_time_is_not_touched() -> None:
-    with time_limit(60), step("transform", "2025-05-20", "", silent, {}):
+    with time_limit(60), step("transform", "2025-05-20", "", SILENT, {}):
         assert timed_out() is None
-    with pytest.raises(DataFailed), time_limit(60), step("transform", "2025-05-20", "", silent, {}):
+    with pytest.raises(DataFailed), time_limit(60), step("transform", "2025-05-20", "", SILENT, {}):
         raise DataFailed("a test failed")
-    with pytest.raises(Cancelled), time_limit(60), step("transform", "2025-05-20", "", silent, {}):
+    with pytest.raises(Cancelled), time_limit(60), step("transform", "2025-05-20", "", SILENT, {}):
         raise KeyboardInterrupt
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
@@ -116,7 +116,7 @@ def test_outside_the_main_thread_the_next_step_ends_it() -> None:
     def run() -> None:
         with time_limit(0.1):
             time.sleep(0.2)
-            with step("transform", "2025-05-20", "", silent, {}):
+            with step("transform", "2025-05-20", "", SILENT, {}):
                 raise AssertionError("its time is over")
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(TimedOut) as late:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from orchestration.errors import UsageError
 from orchestration.flows.deploy import QUEUES, deploy
-from orchestration.progress import silent
+from orchestration.log import SILENT, log_to
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
@@ -39,7 +39,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     # They may come from elsewhere than the environment that is passed on.
     monkeypatch.delenv("ELT_PROJECT_DIR")
     monkeypatch.delenv("ELT_STATE_DIR")
-    return worker.kind_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", silent)(8123)
+    return worker.kind_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", SILENT)(8123)
 
 
 def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(launch: Launch) -> None:
@@ -71,7 +71,7 @@ def test_its_temporary_files_are_in_a_folder_of_its_own(launch: Launch, tmp_path
 def test_the_login_of_the_api_wins_over_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another-server")
     access = PrefectAccess(API, SecretStr("elt:sesam"))
-    launch = worker.kind_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", silent)(8123)
+    launch = worker.kind_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", SILENT)(8123)
     assert launch.env["PREFECT_API_AUTH_STRING"] == "elt:sesam"
     assert not any("sesam" in part for part in launch.command)
 
@@ -127,7 +127,7 @@ def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_pa
 
     # Nobody answers there: Prefect is not asked.
     with pytest.raises(UsageError) as refused:
-        deploy("http://127.0.0.1:9/api", tmp_path, told.append)
+        deploy("http://127.0.0.1:9/api", tmp_path, log_to(told.append))
 
     assert refused.value.cause == f"there is no prefect.yaml in {tmp_path}"
     assert "checkout" in refused.value.remedy
@@ -149,7 +149,7 @@ def test_an_invalid_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Pa
 
     # Nobody answers there: Prefect is not asked.
     with pytest.raises(UsageError) as refused:
-        deploy("http://127.0.0.1:9/api", tmp_path, silent)
+        deploy("http://127.0.0.1:9/api", tmp_path, SILENT)
 
     assert refused.value.cause.startswith(f"{tmp_path / 'prefect.yaml'}: {cause}")
 

@@ -18,7 +18,7 @@ from orchestration.dbt_runner.manifest import DATE_SELECTOR, load_manifest
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import Gateway
-from orchestration.progress import Report, silent
+from orchestration.log import SILENT, Log
 from orchestration.settings import PROJECT_DIR
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ class Bench:
         events: Sequence[Body] = ([event()],),
         products: Sequence[Body] = ([product()],),
         *,
-        report: Report = silent,
+        log: Log = SILENT,
     ) -> BuildResult:
-        return self.build_run(self.run(events, products), report=report)
+        return self.build_run(self.run(events, products), log=log)
 
-    def build_run(self, run: RunFile, *, report: Report = silent) -> BuildResult:
+    def build_run(self, run: RunFile, *, log: Log = SILENT) -> BuildResult:
         gateway = Gateway("localhost:1", use_ssl=False, access_key="bench", secret_key=SECRET)
         return build(
             run,
@@ -103,7 +103,7 @@ class Bench:
             selector=DATE_SELECTOR,
             engine=self.engine,
             gateway=gateway,
-            report=report,
+            log=log,
         )
 
     def file(self, name: str, date: str = DATE) -> Path:

@@ -20,7 +20,7 @@ LONG = 4_000_000
 def reported(result: BuildResult) -> str:
     """Everything that the build says of itself."""
     failure = result.failure()
-    return "\n".join(result.notes()) + (failure.describe() if failure else "")
+    return "\n".join(note for _, note in result.notes()) + (failure.describe() if failure else "")
 
 
 def test_a_wide_day_is_a_few_lines(bench: Bench) -> None:
@@ -28,8 +28,8 @@ def test_a_wide_day_is_a_few_lines(bench: Bench) -> None:
     day = [event(f"e{number % 300:03}", quantity=number) | further for number in range(600)]
     result = bench.build([day])
     result.require_passed()
-    assert [line for line in result.notes() if line.startswith(("warning", "events"))][:2] == [
-        "warning: events: 490 undeclared fields, such as "
+    assert [note for _, note in result.notes() if note.startswith("events")][:2] == [
+        "events: 490 undeclared fields, such as "
         "'Further 000', 'Further 001', 'Further 002', 'Further 003', 'Further 004' and 485 more",
         "events: 300 conflicting rows omitted, with keys such as 'e000', 'e001', 'e002', 'e003', 'e004' and 295 more",
     ]

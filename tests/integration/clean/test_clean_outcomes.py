@@ -15,6 +15,7 @@ from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.manifest import load_manifest
 from orchestration.dbt_runner.session import dbt_session
 from orchestration.errors import DataFailed, PlatformFailed, SourceBodyInvalid, UsageError
+from orchestration.log import log_to
 
 from .conftest import DATE, SECRET, Bench, event, product
 
@@ -23,7 +24,7 @@ PAGE = f"raw/shop/events/date={DATE}/page-00002.json"
 
 def test_a_good_day_passes_and_says_what_it_did(bench: Bench) -> None:
     lines: list[str] = []
-    result = bench.build(report=lines.append)
+    result = bench.build(log=log_to(lines.append))
     result.require_passed()
     assert result.failed_tests == ()
     assert {node.kind for node in result.nodes} == {"model", "test", "hook"}
@@ -175,7 +176,7 @@ def test_a_second_build_at_once_is_refused(bench: Bench) -> None:
 def test_the_environment_is_put_back_and_the_secret_is_in_no_file(bench: Bench) -> None:
     before = dict(os.environ)
     lines: list[str] = []
-    bench.build(report=lines.append)
+    bench.build(log=log_to(lines.append))
     load_manifest(bench.project, state_dir=bench.root, environment=environment(bench.engine))
     assert dict(os.environ) == before
     assert not [line for line in lines if SECRET in line]

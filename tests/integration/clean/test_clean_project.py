@@ -9,6 +9,7 @@ import duckdb
 from orchestration.dbt_runner.build import Engine, environment
 from orchestration.dbt_runner.manifest import code_digest, load_manifest
 from orchestration.dbt_runner.session import Project
+from orchestration.log import log_to
 from orchestration.settings import PROJECT_DIR
 
 from .conftest import DATE, Bench
@@ -114,6 +115,6 @@ def test_a_saved_manifest_is_used_again(bench: Bench, engine: Engine) -> None:
     lines: list[str] = []
     for _ in range(2):
         project = Project(PROJECT_DIR, "run", bench.root)
-        load_manifest(project, state_dir=bench.root, environment=environment(engine), report=lines.append)
+        load_manifest(project, state_dir=bench.root, environment=environment(engine), log=log_to(lines.append))
     assert sum("Running with dbt" in line for line in lines) == 1
     assert len(list((bench.root / "dbt").iterdir())) == 1
