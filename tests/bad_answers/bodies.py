@@ -30,7 +30,7 @@ def no_form(name: str, body: bytes | str, source: str = "array") -> Case:
 
 def malformed(name: str, body: bytes | str, where: str, source: str = "array") -> Case:
     """A body that only its full parse finds broken; the message says where."""
-    says = ("clean: raw/shop/events/date=", "page-00001.json: Malformed JSON at byte ", where, "kept: branch etl-")
+    says = ("transform: raw/shop/events/date=", "page-00001.json: Malformed JSON at byte ", where, "kept: branch etl-")
     return Case(name, (answer(body),), SourceBodyInvalid, says, source=source)
 
 
@@ -170,7 +170,7 @@ ENVELOPES = (
         "an envelope over 16 MiB",
         (lambda: answer(envelope(event(Description=f'"{"x" * 16 * MIB}"'))),),
         SourceBodyInvalid,
-        ("an envelope page over 16,777,216 bytes", "next: ask for smaller pages"),
+        ("an envelope page over 16,777,216 bytes", "next: request smaller pages"),
         source="envelope",
     ),
     fine(
@@ -191,7 +191,7 @@ def _sized(name: str, bad: int, sent: int, *, fails: bool = False) -> Case:
     records = [event(f"bad-{number}", Price='"n/a"') for number in range(bad)]
     counts = Counts(sent, sent - bad, rejected={"price_not_numeric": bad} if bad else {})
     says = (
-        "clean: events_reject_share_within_limit: 1 failing rows",
+        "transform: events_reject_share_within_limit: 1 failing rows",
         f"raw_rows={sent}, rejected_rows={bad}, limit_share=0.01",
         f"events rejected for price_not_numeric: {bad} of {sent} rows",
         '"Price":"n/a"',
@@ -201,7 +201,7 @@ def _sized(name: str, bad: int, sent: int, *, fails: bool = False) -> Case:
     return Case(name, (body,), DataFailed, says, counts) if fails else Case(name, (body,), counts=counts)
 
 
-_NOTHING = ("clean: events_has_rows: 1 failing rows", "raw_rows=0", "kept: branch etl-")
+_NOTHING = ("transform: events_has_rows: 1 failing rows", "raw_rows=0", "kept: branch etl-")
 
 SIZES = (
     Case("no record, where a day may not be empty", (answer(array()),), DataFailed, _NOTHING, Counts(0, 0)),

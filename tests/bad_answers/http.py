@@ -11,7 +11,7 @@ from tests.bad_answers.case import MIB, Case, Counts, answer, array, chunked, ev
 BODY = array(event())
 SAID = b'{"error": "so it is"}'
 WHERE = "next: correct SHOP_API_URL, or path of shop.events in the source's YAML"
-BROKE_OFF = "the answer broke off"
+BROKE_OFF = "the response was cut off"
 
 
 def _fails(name: str, sent: bytes, fails: type[IngestCleanError], *says: str) -> Case:
@@ -27,7 +27,7 @@ def _refused() -> Iterator[Case]:
         yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: '{SAID.decode()}'")
     told = "answered 401 Unauthorized: "
     yield _fails("401 Unauthorized", answer(SAID, "401 Unauthorized"), SourceRefused, told, "check SHOP_API_TOKEN")
-    told, remedy = "answered 403 Forbidden: ", "next: check SHOP_API_TOKEN, or set User-Agent or what else the API asks"
+    told, remedy = "answered 403 Forbidden: ", "next: check SHOP_API_TOKEN, or set headers that the API requires"
     yield _fails("403 Forbidden", answer(SAID, "403 Forbidden"), SourceRefused, told, remedy)
     escape = answer(b"", "404 \x1b]0;mine\x07")
     yield _fails("404 with a terminal's escape as reason", escape, SourceRefused, r"answered 404 \x1b]0;mine\x07: ''")
@@ -62,7 +62,7 @@ def _busy() -> Iterator[Case]:
         sent = answer(SAID, status, "Retry-After: 0")
         yield _fails(f"{status} with Retry-After `0`", sent, SourceBusy, f"answered {status}: '{SAID.decode()}'")
     sent = answer(SAID, "403 Forbidden", "Retry-After: 3600")
-    says = ("answered 403 Forbidden: ", "and asks to wait 3600 s", f"{limit}; otherwise check SHOP_API_TOKEN")
+    says = ("answered 403 Forbidden: ", "and asks to wait 3600 s", f"{limit}; or check SHOP_API_TOKEN")
     yield _fails("403 with Retry-After `3600`", sent, SourceBusy, *says)
     yield Case(
         "403 with Retry-After, then the records",

@@ -11,7 +11,7 @@ KEPT = "kept: branch etl-"
 def _renamed(name: str, instead: str) -> Case:
     body = array(*good(3)).replace(b'"Event ID"', f'"{instead}"'.encode())
     says = (
-        "clean: events_declared_fields_present: 1 failing rows",
+        "transform: events_declared_fields_present: 1 failing rows",
         "field='Event ID', records_without_it=3",
         f"undeclared field {instead!r} in 3 of 3 records",
         KEPT,
@@ -30,7 +30,7 @@ NAMES = (
         "a declared field missing that no row needs",
         (answer(array(event("a", without="Country"), event("b", without="Country"))),),
         DataFailed,
-        ("clean: events_declared_fields_present: 1 failing rows", "field='Country', records_without_it=2", KEPT),
+        ("transform: events_declared_fields_present: 1 failing rows", "field='Country', records_without_it=2", KEPT),
         Counts(2, 2),
     ),
     Case(

@@ -202,7 +202,7 @@ PAGING = (
     cursor("a cursor that is true", "true", "next is b'true', not a text or number", NO_NEXT),
     cursor("a cursor that is no UTF-8", '"ÿ"', r"""next is b'"\xff"', not a text or number""", NO_NEXT),
     cursor(
-        "a cursor of 70,000 letters", f'"{"x" * 70_000}"', "cannot be asked for", "too long", "next: correct the API"
+        "a cursor of 70,000 letters", f'"{"x" * 70_000}"', "cannot be requested", "too long", "next: correct the API"
     ),
     cursor("the same cursor again and again", '"more"', "page 2 is page 1 again", *CIRCLES),
     Case(
@@ -229,7 +229,7 @@ TABLES = (
         "events fine, no product",
         (A,),
         DataFailed,
-        ("clean: products_has_rows: 1 failing rows", "kept: branch etl-"),
+        ("transform: products_has_rows: 1 failing rows", "kept: branch etl-"),
         Counts(1, 1),
         products=NONE,
     ),

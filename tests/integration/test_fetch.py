@@ -127,7 +127,7 @@ def test_every_page_is_fetched_once_in_each_style(
     [
         ("500", SourceUnreachable, "answered 500 Internal Server Error (tries: 4)"),
         ("429", SourceBusy, "answered 429 Too Many Requests (tries: 4)"),
-        ("truncated", SourceUnreachable, "the answer broke off"),
+        ("truncated", SourceUnreachable, "the response was cut off"),
         ("wrong-content-type", SourceBodyInvalid, "content type 'text/html"),
         ("not-json", SourceBodyInvalid, "begins b'nonsense'"),
         ("html", SourceBodyInvalid, "content type 'text/html"),
