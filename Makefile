@@ -1,7 +1,7 @@
-# Everything a person or CI runs. `make` alone lists it.
+# Everything that developers and CI run. `make` without a target lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-# Compiled once here, every command starts seconds sooner.
+# Compiling the packages once makes every command start seconds faster.
 export UV_COMPILE_BYTECODE := 1
 UV := tools/uv
 
@@ -10,25 +10,26 @@ UV := tools/uv
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: ## Install the locked packages and have a lakeFS server, built once per machine
+setup: ## Install the locked packages, and build lakeFS once per machine
 	@echo "setting up the locked packages in .venv"
 	@$(UV) sync --locked --quiet
 	@$(UV) run --no-sync python -m orchestration.servers.build
 
-demo: setup ## Show the pipeline at work on sample data, on real servers
+demo: setup ## Run the pipeline on sample data, on real servers
 	@$(UV) run --no-sync python -m examples.demo
 
 test: setup ## Run the whole test suite
 	@$(UV) run --no-sync pytest
 
-test-faults: setup ## Spoil every request of a run in every way, and print the matrix (about 20 minutes)
+test-faults: setup ## Inject every fault into every request of a run, and print the matrix (about 20 minutes)
 	@$(UV) run --no-sync pytest tests/faults -s
 
-docs: setup ## Write the dbt docs as one static page, target/docs/index.html; no server is needed to read it
+docs: setup ## Write the dbt docs as one static page, target/docs/index.html
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
-check: ## Check lock file, format, lint of Python and SQL, layers, types
+check: ## Check lock file, words, format, lint of Python and SQL, layers, types
 	$(UV) lock --check
+	$(UV) run --no-sync codespell $$(git ls-files '*.md')
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync lint-imports
