@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export UV_COMPILE_BYTECODE := 1
 UV := tools/uv
 
-.PHONY: help setup demo test test-faults docs check format
+.PHONY: help setup demo test test-faults docs models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,11 +27,15 @@ test-faults: setup ## Spoil every request of a run in every way, and print the m
 docs: setup ## Write the dbt docs as one static page, target/docs/index.html; no server is needed to read it
 	@$(UV) run --no-sync python -m orchestration.dbt_docs
 
-check: ## Check lock file, format, lint of Python and SQL, types
+models: ## Write the tables' dbt models from the sources' YAML
+	@$(UV) run --no-sync elt models
+
+check: ## Check lock file, format, lint of Python and SQL, types, generated models
 	$(UV) lock --check
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync mypy
+	$(UV) run --no-sync elt models --check
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 
 format: ## Format the code

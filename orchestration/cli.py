@@ -295,3 +295,23 @@ def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: 
     answer = ask(open_lake(read_settings()), query)
     say(f"main at {answer.commit[:12]}")
     show(answer, aligned(answer.columns, answer.rows), as_json)
+
+
+@app.command()
+def models(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a file is not what would be written.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the tables' dbt models, SQL and contracts, from what the sources' YAML declares."""
+    from orchestration.models.generate import require_current, write_models
+    from orchestration.settings import read_settings
+
+    project_dir = read_settings().project_dir
+    if check:
+        count = require_current(project_dir)
+        show({"files": count}, f"{count} generated files are up to date", as_json)
+        return
+    written = write_models(project_dir)
+    show({"written": written}, "\n".join(written) or "the models are up to date", as_json)

@@ -4,7 +4,8 @@ Variables, set on every cursor, keep the parsed manifest the same for all builds
 trailing slash), `lake_date`, `raw_root` (what pages are below of), `raw_<source>__<table>` (a table's raw pages) and
 `published_<table>` (its Parquet of all published dates). They come from the run file (`orchestration.dbt_build`); on
 target `dev` from the raw sample and what was built from it, on target `sandbox` from the sandbox's folder.
-`source_problem` tells dbt's on-run-start what is wrong with a source's YAML.
+`source_problem` tells dbt's on-run-start what is wrong with a source's YAML, or that the models were generated from
+another one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from orchestration import keys
 from orchestration.dbt_build import RunFile
 from orchestration.errors import IngestCleanError, UsageError
 from orchestration.gateway import gateway_of, open_gateway
+from orchestration.models.generate import require_declared
 from orchestration.sandbox import open_sandbox
 from orchestration.source import Table, read_tables
 from orchestration.sql import identifier, literal, literals
@@ -88,10 +90,13 @@ def _require_no_retry() -> None:
 
 
 def _declared(project_dir: Path) -> tuple[Sequence[Table], str]:
+    tables: Sequence[Table] = ()
     try:
-        return read_tables(project_dir), ""
+        tables = read_tables(project_dir)
+        require_declared(project_dir, tables)
     except UsageError as error:
-        return (), error.describe()
+        return tables, error.describe()
+    return tables, ""
 
 
 def set_statement(name: str, value: str | Sequence[str]) -> str:
@@ -156,7 +161,7 @@ class Plugin(BasePlugin):
             cursor.execute(statement)
 
     def store(self, target_config: TargetConfig) -> None:
-        """Make the folder that `external` is about to write into; an object store has none."""
+        """Make the folder that `lake_parquet` is about to write into; an object store has none."""
         location = target_config.location
         if location and "://" not in location.path:
             Path(location.path).parent.mkdir(parents=True, exist_ok=True)
