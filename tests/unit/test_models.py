@@ -199,6 +199,17 @@ def test_a_line_that_is_too_long_is_broken_before_its_alias() -> None:
     assert aliased("x" * 60, "y" * 10, 8) == f"{'x' * 60}\n            as {'y' * 10}"
 
 
+def test_a_line_that_a_long_name_makes_too_long_is_marked_for_sqlfluff() -> None:
+    name = "x" * 90
+    made = sql(table_of(ID, Column(name, name, "double", nullable=True)))
+
+    for path, text in made.items():
+        for line in text.splitlines():
+            jinja = line.lstrip().startswith(("'", '"'))
+            assert len(line) <= 80 or line.endswith("  -- noqa: LT05") != jinja, (path, line)
+    assert not [path for path, text in sql(table_of(ID, RATING)).items() if "noqa" in text]
+
+
 def test_fields_that_a_struct_cannot_hold_are_read_from_the_record() -> None:
     assert struct_fields(["id", "ID", "", "Id", "x"]) == ["id", "x"]
     table = table_of(

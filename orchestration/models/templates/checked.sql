@@ -13,7 +13,7 @@ typed as (
     select
 <% for column in table.columns %>
 <% if column.text %>
-        << column.sql >> as << column.text >>,
+        << aliased(column.sql, column.text, 8) >>,
 <% endif %>
 <% if column.data_type == 'varchar' %>
         << column.sql >>,
