@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -179,16 +180,30 @@ def _model_column(column: Column, in_key: bool) -> ModelColumn:
 
 
 @cache
-def _keywords() -> frozenset[str]:
-    """Return the keywords that DuckDB takes for a column's name only in quotes."""
-    with duckdb.connect() as connection:
-        query = "select keyword_name from duckdb_keywords() where keyword_category in ('reserved', 'type_function')"
-        return frozenset(name for (name,) in connection.execute(query).fetchall())
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+@cache
+def _needs_quotes(column: str) -> bool:
+    """Ask DuckDB whether a name without quotes would mean something else than the column, or nothing."""
+    engine = _engine()
+    keyword = engine.execute(
+        "select keyword_category from duckdb_keywords() where keyword_name = ?", [column]
+    ).fetchone()
+    if keyword and keyword[0] in ("reserved", "type_function"):
+        return True
+    # A value such as `current_date`, or the beginning of a window's frame such as `rows`.
+    for statement in (f"select {column}", f"select count(*) over (order by 1 {column} current row)"):
+        with suppress(duckdb.Error):
+            engine.execute(statement)
+            return True
+    return False
 
 
 def identifier(column: str) -> str:
-    """Return a column's name as SQL."""
-    return f'"{column}"' if column in _keywords() else column
+    """Return a column's name as SQL, in quotes only where DuckDB needs them."""
+    return f'"{column}"' if _needs_quotes(column) else column
 
 
 def aliased(value: str, column: str, indent: int) -> str:

@@ -163,12 +163,8 @@ def test_a_name_is_quoted_only_where_duckdb_needs_it() -> None:
             )
     plain = ("event_id", "timestamp", "description", "name", "date", "values")
     assert [identifier(name) for name in plain] == list(plain)
-    assert [identifier(name) for name in ("order", "from", "group", "left")] == [
-        '"order"',
-        '"from"',
-        '"group"',
-        '"left"',
-    ]
+    quoted = ("order", "from", "group", "left", "current_date", "user", "rows", "true")
+    assert [identifier(name) for name in quoted] == [f'"{name}"' for name in quoted]
 
 
 ODD = (

@@ -18,7 +18,7 @@ from .conftest import DATE, Bench, event, parsed, product
 HELPERS = (
     "page", "record", "is_object", "undeclared_fields", "missing_fields", "reject_reason", "fields", "names", "copies",
     "copy number", "versions", "execution date", "uri", "date", "json", "reason", "part", "name", "row_count", "key",
-    "rowid", "file_index", "excluded", "new", "events",
+    "rowid", "file_index", "excluded", "new", "events", "user", "current date", "session user", "localtime",
     "records", "parsed", "source", "renamed", "typed", "judged", "ranked", "accepted", "deduplicated", "checked",
     "rejected", "repeated", "accounting", "raw", "curated", "missing", "undeclared", "occurrences", "n_records",
     "unique_field", "value_field", "value", "position", "value_0", "times", "rank", "filename", "file_row_number",
