@@ -209,7 +209,7 @@ def _flow(node: Any) -> Any:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether YAML 1.1, which dbt reads, takes a text without quotes as it is: not `on`, `null` or `a: b`."""
+    """Return whether YAML 1.1, which dbt reads, takes a text without quotes as it is: not `on`, `null` or `a: b`."""
     try:
         return bool(yaml.safe_load(f"text: {text}") == {"text": text}) and "{{" not in text
     except yaml.YAMLError:
