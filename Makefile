@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export UV_COMPILE_BYTECODE := 1
 UV := tools/uv
 
-.PHONY: help setup demo test test-faults docs check format
+.PHONY: help setup demo test test-faults docs models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,13 +27,17 @@ test-faults: setup ## Inject every fault into every request of a run, and print 
 docs: setup ## Write the dbt docs as one static page, target/docs/index.html
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
-check: ## Check lock file, words, format, lint of Python and SQL, layers, types
+models: ## Write the tables' dbt models from the sources' YAML
+	@$(UV) run --no-sync elt models
+
+check: ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models
 	$(UV) lock --check
 	$(UV) run --no-sync codespell $$(git ls-files '*.md')
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync lint-imports
 	$(UV) run --no-sync mypy
+	$(UV) run --no-sync elt models --check
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 
 format: ## Format the code

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
@@ -61,6 +63,14 @@ def copy_project(folder: Path) -> Path:
     for name in ("dbt_project.yml", "selectors.yml"):
         shutil.copy(PROJECT_DIR / name, folder / name)
     return folder
+
+
+@cache
+def type_named(name: str | None) -> str:
+    """A type as DuckDB itself names it: `timestamptz` is `TIMESTAMP WITH TIME ZONE`."""
+    with duckdb.connect() as connection:
+        (row,) = connection.execute(f"select typeof(cast(null as {name}))").fetchall()
+    return str(row[0])
 
 
 def fetched_in_pages(project: Path, source: str = "shop") -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +14,32 @@ from typing import Any
 
 import yaml
 
+from orchestration.models.generate import write_models
 from orchestration.settings import PROJECT_DIR
 
-_TYPES = {"text": "varchar", "integer": "bigint", "number": "double", "instant": "timestamp with time zone"}
+SOURCES = "models/staging/shop/_shop__sources.yml"
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a table: its raw name, its column's name and type; `own` puts the name into the field list."""
+    """A field of a table: its raw name, its column's name and type; `own` declares the name with `as`."""
 
     raw: str
     column: str
-    type: str = "text"
+    type: str = "varchar"
     own: bool = False
+    nullable: bool = False
 
     @property
-    def entry(self) -> Any:
-        return {self.raw: self.column} if self.own else self.raw
+    def declared(self) -> dict[str, Any]:
+        """The field as the source's YAML declares it."""
+        meta = {**({"as": self.column} if self.own else {}), **({"nullable": True} if self.nullable else {})}
+        return {
+            "name": in_yaml(self.raw),
+            "data_type": self.type,
+            "description": f"What {self.column} is.",
+            **({"config": {"meta": meta}} if meta else {}),
+        }
 
 
 def begin_table(project: Path, name: str) -> subprocess.CompletedProcess[str]:
@@ -37,13 +48,21 @@ def begin_table(project: Path, name: str) -> subprocess.CompletedProcess[str]:
         (project / "tools").mkdir()
         shutil.copy(PROJECT_DIR / "tools" / "new-table", project / "tools")
         shutil.copytree(PROJECT_DIR / "examples" / "new_table", project / "examples" / "new_table")
-    return subprocess.run([project / "tools" / "new-table", name], capture_output=True, text=True, check=False)
+    # A copy has no .venv: the script finds `elt` beside this Python.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [project / "tools" / "new-table", name],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def write_table(
     project: Path, name: str, fields: Sequence[Field], key: Sequence[str], earliest: str = "", **meta: Any
 ) -> None:
-    """Begins a table from the template and puts these fields in place of the template's.
+    """Declares a table of these fields in the source `shop`, and generates its models.
 
     Args:
         project: A copy of the project.
@@ -53,55 +72,24 @@ def write_table(
         earliest: The instant that decides among conflicting rows.
         meta: Further `config.meta` of the source table.
     """
-    begun = begin_table(project, name)
-    assert begun.returncode == 0, begun.stderr
     raw_of = {field.column: field.raw for field in fields}
-
-    def source(content: Any) -> None:
-        table = next(table for table in content["sources"][0]["tables"] if table["name"] == name)
-        table["config"]["meta"] |= {"key": [_in_yaml(raw_of[column]) for column in key], **meta}
-        table["columns"] = [{"name": _in_yaml(field.raw), "data_type": "varchar"} for field in fields]
-
-    edit_yaml(project / "models/staging/shop/_shop__sources.yml", source)
-    staging = project / f"models/staging/shop/stg_shop__{name}.sql"
-    text = staging.read_text()
-    fields_list = json.dumps([field.entry for field in fields], ensure_ascii=False)
-    staging.write_text("{%- set fields = " + fields_list + " -%}\n" + text.split("-%}\n", 1)[1])
-    declaration = {
-        "source": f"shop.{name}",
-        "key": list(key),
-        "columns": {field.column: field.type for field in fields},
-        **({"earliest": earliest} if earliest else {}),
+    declared = {
+        "key": [in_yaml(raw_of[column]) for column in key],
+        **({"earliest": in_yaml(raw_of[earliest])} if earliest else {}),
+        "fetch": {"path": f"/{name}", "date_parameter": "date", "form": "array"},
+        **meta,
     }
-    (project / f"macros/tables/{name}_table.sql").write_text(
-        f"{{% macro {name}_table() %}}{{{{- return({json.dumps(declaration)}) -}}}}{{% endmacro %}}\n"
-    )
-    _describe(project / f"models/staging/shop/stg_shop__{name}.yml", fields, lambda field: "varchar")
-    _describe(project / f"models/curated/{name}_checked.yml", fields, lambda field: _TYPES[field.type])
-    published = project / f"models/curated/{name}.yml"
-    _describe(published, fields, lambda field: _TYPES[field.type], key[0])
-    edit_yaml(
-        published,
-        lambda content: content["models"][0].update(
-            data_tests=[
-                {"unique_without_white_space": {"arguments": {"columns": list(key)}, "config": {"severity": "warn"}}}
-            ]
-        ),
-    )
-    edit_yaml(project / f"models/curated/{name}_accounting.yml", lambda content: _account(content, earliest))
+    table = {
+        "name": name,
+        "description": f"One record of {name}.",
+        "config": {"meta": declared},
+        "columns": [field.declared for field in fields],
+    }
+    edit_yaml(project / SOURCES, lambda content: content["sources"][0]["tables"].append(table))
+    write_models(project)
 
 
-def _account(content: Any, instant: str) -> None:
-    """Puts the table's instant in place of the template's, or takes the test of it out."""
-    content.pop("unit_tests")
-    (model,) = content["models"]
-    for test in model["data_tests"]:
-        if limited := test.get("other_dates_within_limit"):
-            limited["arguments"]["column"] = instant
-    model["data_tests"] = [test for test in model["data_tests"] if instant or "other_dates_within_limit" not in test]
-
-
-def _in_yaml(raw: str) -> str:
+def in_yaml(raw: str) -> str:
     """A field's name as dbt's YAML has to give it: what Jinja would read is in a Jinja string."""
     return "{{ " + json.dumps(raw) + " }}" if any(mark in raw for mark in ("{{", "{%", "{#")) else raw
 
@@ -110,24 +98,4 @@ def edit_yaml(path: Path, edit: Callable[[Any], Any]) -> None:
     """Changes a YAML file in place."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     edit(content)
-    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-
-
-def _describe(file: Path, fields: Sequence[Field], type_of: Callable[[Field], str], key: str = "") -> None:
-    """Puts the columns in place of the template's; the key's tests and constraints go to the column `key`."""
-
-    def edit(content: Any) -> None:
-        (model,) = content["models"]
-        of_key = {name: part for name, part in model["columns"][0].items() if key and name != "name"}
-        helpers = [column for column in model["columns"] if column["name"].startswith("_")]
-        model["columns"] = [
-            {
-                "name": field.column,
-                **(of_key if field.column == key else {}),
-                "data_type": type_of(field),
-            }
-            for field in fields
-        ] + helpers
-        content.pop("unit_tests", None)
-
-    edit_yaml(file, edit)
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")

@@ -1,17 +1,17 @@
 {#- Repeated keys are few, so whole rows are compared only under those. The arguments are relations and no CTEs: DuckDB
     copies what a CTE gives when it is read twice, which would be every row of the day. Distinct keys of accepted rows are
     the rows less all but one under each repeated key: grouping them again would take as long as the rest. -#}
-{% macro account_rows(raw, checked, curated, rejected, table) %}
-    {%- set columns = quoted_list(table.columns) -%}
-    {%- set key = quoted_list(table.key) -%}
+{% macro account_rows(raw, checked, curated, rejected, columns, key) %}
+    {%- set all_columns = quoted_list(columns) -%}
+    {%- set key_columns = quoted_list(key) -%}
     with
 
     repeated_keys as (
 
-        select {{ key }}
+        select {{ key_columns }}
         from {{ checked }}
         where _reject_reason is null
-        group by {{ key }}
+        group by {{ key_columns }}
         having count(*) > 1
 
     ),
@@ -19,37 +19,37 @@
     repeated_rows as (
 
         select
-            {{ columns }},
+            {{ all_columns }},
             count(*) as _copies
         from {{ checked }}
-        inner join repeated_keys using ({{ key }})
+        inner join repeated_keys using ({{ key_columns }})
         where _reject_reason is null
-        group by {{ columns }}
+        group by {{ all_columns }}
 
     ),
 
     repeated as (
 
         select
-            {{ key }},
+            {{ key_columns }},
             count(*) as _versions,
             sum(_copies) as _copies
         from repeated_rows
-        group by {{ key }}
+        group by {{ key_columns }}
 
     ),
 
     curated_keys as (
 
-        select {{ key }}
+        select {{ key_columns }}
         from {{ curated }}
-        group by {{ key }}
+        group by {{ key_columns }}
 
     ),
 
     undeclared as (
 
-        select {{ flattened('_undeclared_fields') }} as name
+        select {{ unnested('_undeclared_fields') }} as name
         from {{ checked }}
         where _undeclared_fields is not null
 
@@ -57,7 +57,7 @@
 
     missing as (
 
-        select {{ flattened('_missing_fields') }} as name
+        select {{ unnested('_missing_fields') }} as name
         from {{ checked }}
         where _missing_fields is not null
 
@@ -99,7 +99,7 @@
         union all
         select
             'conflicting' as part,
-            {{ key_text(table.key) }} as name,
+            {{ key_text(key) }} as name,
             _versions - 1 as row_count
         from repeated
         where _versions > 1

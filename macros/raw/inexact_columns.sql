@@ -1,30 +1,30 @@
 {#- The text of a JSON number with a point or an exponent is the engine's, not the source's: 17850.0 and 17850 may be one
     number, and 1e400 and NaN are not finite. The text is tested first, since finding its JSON type reads the record again:
     by the range it begins in, then by a pattern. -#}
-{% macro inexact_columns(names, table) %}
-    {{- return(adapter.dispatch('inexact_columns', 'ingest_clean')(names, table)) -}}
+{% macro inexact_columns(fields, key) %}
+    {{- return(adapter.dispatch('inexact_columns', 'ingest_clean')(fields, key)) -}}
 {% endmacro %}
 
 
-{% macro duckdb__inexact_columns(names, table) -%}
+{% macro duckdb__inexact_columns(fields, key) -%}
     {%- set number = '-?([0-9]+[.][0-9]+([eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|[nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)|0' -%}
     {%- set begins = "({text} < ':' or {text} between 'I' and 'O' or {text} between 'i' and 'o')" -%}
     {%- set suspects = [] -%}
     {%- set found = [] -%}
-    {%- for name, field in names.items() if table.columns[name] == 'text' -%}
-        {%- set text = field_text(names, field) -%}
-        {%- set suspect = "(" ~ begins.replace('{text}', text) ~ " and " ~ matches(text, number) ~ ")" -%}
+    {%- for column, field in fields.items() -%}
+        {%- set text = quoted(column) -%}
+        {%- set suspect = "(" ~ begins.replace('{text}', text) ~ " and " ~ full_match(text, number) ~ ")" -%}
         {%- set type = "json_type(_record, " ~ json_pointer(field) ~ ")" -%}
         {#- Of an integer all digits are kept, but for the sign of -0. -#}
         {%- set inexact = type ~ " = case when " ~ text ~ " = '0' then 'BIGINT' else 'DOUBLE' end" -%}
-        {%- if name in table.key -%}
+        {%- if column in key -%}
             {%- set nested = "(" ~ text ~ " between '[' and '\\' or " ~ text ~ " between '{' and '|')" -%}
             {%- set suspect = suspect ~ " or " ~ nested -%}
             {%- set inexact = inexact ~ " or (" ~ nested ~ " and " ~ type ~ " <> 'VARCHAR' and "
                 ~ nested_number(text) ~ ")" -%}
         {%- endif -%}
         {%- do suspects.append(suspect) -%}
-        {%- do found.append("case when (" ~ suspect ~ ") and (" ~ inexact ~ ") then '" ~ name ~ "' end") -%}
+        {%- do found.append("case when (" ~ suspect ~ ") and (" ~ inexact ~ ") then '" ~ column ~ "' end") -%}
     {%- endfor -%}
     {%- if found -%}
         case
@@ -36,6 +36,11 @@
     {%- else -%}
         cast(null as varchar[])
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro json_pointer(field) -%}
+    {{ literal('/' ~ field | replace('~', '~0') | replace('/', '~1')) }}
 {%- endmacro %}
 
 

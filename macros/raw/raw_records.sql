@@ -1,5 +1,13 @@
-{% macro raw_records(relation, declaration) %}
-    {{- return(adapter.dispatch('raw_records', 'ingest_clean')(relation, declaration)) -}}
+{#- With no declaration this is parsing, where the graph is empty, or a unit test, whose rows are records already. -#}
+{% macro raw_records(relation, declaration=none) %}
+    {%- set declaration = declaration or source_declaration(relation.schema, relation.identifier) -%}
+    {%- if declaration -%}
+        {{- return(adapter.dispatch('raw_records', 'ingest_clean')(relation, declaration)) -}}
+    {%- endif -%}
+    select
+        _record,
+        _page
+    from {{ relation }}
 {% endmacro %}
 
 

@@ -1,4 +1,4 @@
-{#- The only place that quotes a name. dbt's `adapter.quote` does not double a quote inside the name. -#}
+{#- The only macro that quotes a name. dbt's `adapter.quote` does not double a quote inside the name. -#}
 {% macro quoted(name) -%}
     "{{ name | replace('"', '""') }}"
 {%- endmacro %}

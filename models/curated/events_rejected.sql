@@ -1,3 +1,5 @@
+-- Generated from models/staging/shop/_shop__sources.yml by `make models`.
+-- Edit that file, not this one.
 with
 
 rejected as (

@@ -1,3 +1,5 @@
+-- Generated from models/staging/shop/_shop__sources.yml by `make models`.
+-- Edit that file, not this one.
 with
 
 accepted as (
@@ -7,11 +9,29 @@ accepted as (
 
 ),
 
+-- Of the rows of one key the first is kept.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by stock_code
+            order by
+                description nulls last
+        ) as _copy_number
+    from accepted
+
+),
+
 deduplicated as (
 
-    {{ keep_first('accepted', products_table()) }}
+    select
+        stock_code,
+        description
+    from ranked
+    where _copy_number = 1
 
 )
 
 select * from deduplicated
-order by {{ key_order(products_table()) }}
+order by stock_code nulls last

@@ -77,7 +77,7 @@ def published_models(manifest: Manifest, selector: str, execution_date: str = ""
     found: dict[str, str] = {}
     for unique_id in models_of(manifest, selector):
         node: Any = manifest.nodes[unique_id]
-        if node.config.materialized == "external":
+        if node.config.materialized == "lake_parquet":
             key = node.config.meta["key_on_lake"].replace("{name}", node.alias).replace("{date}", execution_date)
             found[key] = unique_id
     return found

@@ -33,6 +33,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from orchestration.dbt_runner.inputs import RunFile, open_sandbox, sample_run, variables
 from orchestration.errors import IngestCleanError, UsageError
 from orchestration.lake.s3 import gateway_of, open_gateway
+from orchestration.models.generate import require_declared
 from orchestration.source.config import Table, read_tables
 from orchestration.sql import identifier, literal, literals
 
@@ -46,10 +47,13 @@ def _require_no_retry() -> None:
 
 
 def _declared(project_dir: Path) -> tuple[Sequence[Table], str]:
+    tables: Sequence[Table] = ()
     try:
-        return read_tables(project_dir), ""
+        tables = read_tables(project_dir)
+        require_declared(project_dir, tables)
     except UsageError as error:
-        return (), error.describe()
+        return tables, error.describe()
+    return tables, ""
 
 
 def set_statement(name: str, value: str | Sequence[str]) -> str:
@@ -115,7 +119,7 @@ class Plugin(BasePlugin):
             cursor.execute(statement)
 
     def store(self, target_config: TargetConfig) -> None:
-        """Create the folder that `external` is about to write to. An object store has no folders."""
+        """Create the folder that `lake_parquet` is about to write to. An object store has no folders."""
         location = target_config.location
         if location and "://" not in location.path:
             Path(location.path).parent.mkdir(parents=True, exist_ok=True)

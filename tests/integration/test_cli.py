@@ -1,6 +1,8 @@
 """The command line as a person meets it: real processes, their output and their exit codes."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,6 +63,23 @@ def test_help_shows_the_whole_line_of_each_command_at_80_columns(elt: Elt, group
 
     assert "Commands:" in helped
     assert "..." not in helped.partition("Commands:")[2]
+
+
+def test_models_are_written_and_checked(elt: Elt, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT_DIR / "models", project / "models")
+    model = project / "models" / "curated" / "events.sql"
+    model.write_text(model.read_text() + "-- by hand\n")
+
+    outdated = elt("models", "--check", ELT_PROJECT_DIR=str(project))
+    written = elt("models", "--json", ELT_PROJECT_DIR=str(project))
+    checked = elt("models", "--check", ELT_PROJECT_DIR=str(project))
+
+    assert (outdated.returncode, outdated.stdout) == (2, "")
+    told = "UsageError: out of date with the sources' YAML: models/curated/events.sql: make models\n"
+    assert outdated.stderr == told
+    assert (written.returncode, json.loads(written.stdout)) == (0, {"written": ["models/curated/events.sql"]})
+    assert (checked.returncode, checked.stdout) == (0, "12 generated files are up to date\n")
 
 
 def test_help_imports_nothing_heavy() -> None:

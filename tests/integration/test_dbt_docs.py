@@ -16,7 +16,7 @@ import pytest
 from orchestration.dbt_runner import docs as dbt_docs
 from orchestration.dbt_runner.inputs import RunFile, variables
 from orchestration.dbt_runner.plugin import set_statement
-from tests.support import copy_project
+from tests.support import copy_project, type_named
 
 LINEAGES = (
     "shop.events stg_shop__events events_checked events all_events daily_sales sales_dashboard",
@@ -64,8 +64,13 @@ def test_lineage_leads_from_the_api_to_everyone_who_reads(docs: Docs) -> None:
 
 def test_every_column_has_its_declared_type(docs: Docs) -> None:
     for name, table in docs.catalog.items():
-        declared = {column["name"]: column["data_type"] for column in docs.nodes[name]["columns"].values()}
-        assert {column["name"]: column["type"].lower() for column in table["columns"].values()} == declared, name
+        declared = {column["name"]: type_named(column["data_type"]) for column in docs.nodes[name]["columns"].values()}
+        if not declared:
+            # On the way to a published table: its columns are in its SQL.
+            assert name.endswith("_checked") or ".stg_" in name
+            continue
+        found = {column["name"]: type_named(column["type"]) for column in table["columns"].values()}
+        assert found == declared, name
     assert docs.catalog.keys() == {name for name in docs.nodes if not name.startswith("exposure.")}
 
 

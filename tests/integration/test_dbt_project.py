@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.dbt_runs import dbt
-from tests.support import copy_project
+from tests.support import copy_project, type_named
 
 # dbt checks YAML against its JSON schemas for the adapters of a list, which ours is not on.
 CHECKING_SCHEMAS = """
@@ -30,9 +30,7 @@ cli()
 SIGNATURE = re.compile(r"{%-?\s*(?:macro|test)\s+\w+\((?P<arguments>.*?)\)\s*-?%}", re.DOTALL)
 
 SOURCES = "models/staging/shop/_shop__sources.yml"
-PRODUCTS = "models/curated/products.yml"
-STAGING = "models/staging/shop/stg_shop__products.yml"
-CHECKED = "models/curated/products_checked.yml"
+PRODUCTS, UNIT_TESTS = "models/curated/products.yml", "models/curated/products_unit_tests.yml"
 GENERIC, SINGULAR = "tests/data/generic/_generic.yml", "tests/data/singular/_singular.yml"
 
 
@@ -94,7 +92,7 @@ def undocumented(project: Path) -> list[str]:
     """What the project's manifest does not describe, or describes otherwise than it is, each as one line."""
     manifest = json.loads((project / "target" / "manifest.json").read_text())
     with duckdb.connect(project / "dev.duckdb", read_only=True) as connection:
-        rows = connection.execute("select table_name, column_name, lower(data_type) from duckdb_columns()").fetchall()
+        rows = connection.execute("select table_name, column_name, data_type from duckdb_columns()").fetchall()
     there: dict[str, dict[str, str]] = {}
     for table, column, data_type in rows:
         there.setdefault(table, {})[column] = data_type
@@ -126,9 +124,11 @@ def _no_text(what: str, described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _models(manifest: Mapping[str, Any], there: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Published models, and others whose YAML has columns: what only leads there has them in its SQL."""
     for node in manifest["nodes"].values():
-        if node["resource_type"] == "model":
-            declared = {name: column["data_type"] for name, column in node["columns"].items()}
+        published = node["config"]["materialized"] == "lake_parquet"
+        if node["resource_type"] == "model" and (published or node["columns"]):
+            declared = {name: type_named(column["data_type"]) for name, column in node["columns"].items()}
             yield from _differing(f"model {node['name']}, column", declared, there[node["alias"]])
 
 
@@ -186,8 +186,10 @@ def test_what_is_undocumented_is_named(project: Path) -> None:
         (PRODUCTS, "models", 0, "description"),
         (PRODUCTS, "models", 0, "columns", 1, "description"),
         (PRODUCTS, "models", 0, "columns", 0, "data_tests", 0, "unique", "name"),
-        (PRODUCTS, "unit_tests", 0, "description"),
-        (STAGING, "models", 0, "columns", 1),
+        (PRODUCTS, "models", 1, "columns", 1),
+        (PRODUCTS, "models", 2, "columns", 0, "description"),
+        (PRODUCTS, "models", 4, "description"),
+        (UNIT_TESTS, "unit_tests", 0, "description"),
         (SOURCES, "sources", 0, "description"),
         (SOURCES, "sources", 0, "tables", 1, "description"),
         (SOURCES, "sources", 0, "tables", 1, "columns", 0, "description"),
@@ -202,23 +204,25 @@ def test_what_is_undocumented_is_named(project: Path) -> None:
     )
     for file, *path in removed:
         edit(project, file, tuple(path))
-    edit(project, CHECKED, ("models", 0, "columns", 0, "data_type"), "bigint")
-    edit(project, CHECKED, ("models", 0, "columns", 1, "name"), "colour")
+    edit(project, PRODUCTS, ("models", 0, "columns", 0, "data_type"), "bigint")
+    edit(project, PRODUCTS, ("models", 1, "columns", 0, "name"), "colour")
     parsed = dbt(project, "parse")
     assert parsed.code == 0, parsed.out
 
     assert undocumented(project) == [
         "exposure sales_dashboard: no description",
-        "macro read_raw, argument fields: not in the YAML",
-        "macro read_raw, argument relation: no description",
+        "macro raw_records, argument declaration: not in the YAML",
+        "macro raw_records, argument relation: no description",
         "macro test_accounting_closes, argument model: no type",
         "macro test_accounting_closes: no description",
         "model products, column description: no description",
+        "model products, column stock_code: is VARCHAR, not BIGINT",
         "model products: no description",
-        "model products_checked, column colour: not there",
-        "model products_checked, column description: not in the YAML",
-        "model products_checked, column stock_code: is varchar, not bigint",
-        "model stg_shop__products, column description: not in the YAML",
+        "model products_accounting, column part: no description",
+        "model products_rejected, column colour: not there",
+        "model products_rejected, column page: not in the YAML",
+        "model products_rejected, column reason: not in the YAML",
+        "model stg_shop__products: no description",
         "selector date: no description",
         "source column Stock Code: no data_type",
         "source products, column Stock Code: no description",
@@ -232,13 +236,22 @@ def test_what_is_undocumented_is_named(project: Path) -> None:
 
 def test_a_generic_test_names_an_argument_it_cannot_use(project: Path) -> None:
     wrong = {
-        "in_range('t', 'x')": "in_range on x: give a minimum, a maximum or both",
-        "in_range('t', 'x', minimum=2, maximum=1)": "in_range on x: the minimum 2 is above the maximum 1",
-        "unique_combination('t', ['a', 'a'])": "unique_combination: columns is ['a', 'a'], not a list of two or more",
-        "unique_combination('t', 'a, b')": "unique_combination: columns is a, b, not a list of two or more",
-        "holds('t', ' ')": "holds: expression is ' ', not the text of a SQL condition",
-        "of_the_date('t', 'x', days=-1)": "of_the_date on x: days is -1, not a whole number from 0",
-        "of_the_date('t', 'x', days=0.5)": "of_the_date on x: days is 0.5, not a whole number from 0",
+        "accepted_range('t', 'x')": "accepted_range on x: give a min_value, a max_value or both",
+        "accepted_range('t', 'x', min_value=2, max_value=1)": (
+            "accepted_range on x: the min_value 2 is above the max_value 1"
+        ),
+        "accepted_range('t', 'x', min_value=2, inclusive='no')": (
+            "accepted_range on x: inclusive is no, not true or false"
+        ),
+        "unique_combination_of_columns('t', ['a', 'a'])": (
+            "unique_combination_of_columns: combination_of_columns is ['a', 'a'], not a list of two or more"
+        ),
+        "unique_combination_of_columns('t', 'a, b')": (
+            "unique_combination_of_columns: combination_of_columns is a, b, not a list of two or more"
+        ),
+        "expression_is_true('t', ' ')": "expression_is_true: expression is ' ', not the text of a SQL condition",
+        "within_days_of_run('t', 'x', days=-1)": "within_days_of_run on x: days is -1, not a whole number from 0",
+        "within_days_of_run('t', 'x', days=0.5)": "within_days_of_run on x: days is 0.5, not a whole number from 0",
     }
     for number, call in enumerate(wrong):
         file = project / "tests" / "data" / "singular" / f"wrong_{number}.sql"
@@ -248,3 +261,28 @@ def test_a_generic_test_names_an_argument_it_cannot_use(project: Path) -> None:
 
     assert ended.code == 1
     assert [told for told in wrong.values() if told not in ended.out] == [], ended.out
+
+
+@pytest.mark.parametrize(
+    "config", ["location='x'", "format='csv'", "partition_by='country'", "options={'codec': 'zstd'}", "unique_key='x'"]
+)
+def test_an_option_that_the_materialization_would_ignore_is_an_error(project: Path, config: str) -> None:
+    model = project / "models" / "marts" / "daily_sales.sql"
+    model.write_text(f"{{{{ config({config}) }}}}\n{model.read_text()}")
+
+    ended = dbt(project, "run", "--select", "daily_sales")
+
+    assert ended.code == 1
+    option = config.split("=")[0]
+    assert f"model daily_sales: lake_parquet does not know the option '{option}'" in ended.out
+    assert "takes only access, alias, contract" in ended.out
+
+
+def test_options_that_dbt_acts_on_are_taken(project: Path) -> None:
+    model = project / "models" / "marts" / "daily_sales.sql"
+    options = "tags=['a'], group=none, pre_hook='select 1', post_hook=['select 2'], persist_docs={'relation': false}"
+    model.write_text(f"{{{{ config({options}) }}}}\n{model.read_text()}")
+
+    ended = dbt(project, "run", "--select", "daily_sales")
+
+    assert ended.code == 0, ended.out

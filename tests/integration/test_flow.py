@@ -51,7 +51,11 @@ def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: S
     assert flow_run["state"]["message"].startswith(f"{ended.date} published: events ")
     assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
     assert receipt is not None
-    models = {path.stem for part in ("staging", "curated") for path in (PROJECT_DIR / "models" / part).rglob("*.sql")}
+    models = {
+        path.stem
+        for part in ("staging", "intermediate", "curated")
+        for path in (PROJECT_DIR / "models" / part).rglob("*.sql")
+    }
     nodes = {f"model {name}" for name in models} | {f"test {name}" for name in receipt.content["tests"]}
     assert nodes_of(task_runs) == dict.fromkeys(nodes, "COMPLETED Completed")
     assert list(lake.branches(f"etl-{ended.date}-")) == []

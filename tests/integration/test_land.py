@@ -175,13 +175,15 @@ def test_two_fields_of_one_name_are_found_before_anything_is_fetched(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, execution_date: str
 ) -> None:
     wrong = copy_project(tmp_path)
-    model = wrong / "models" / "staging" / "shop" / "stg_shop__events.sql"
-    model.write_text(model.read_text().replace("'Event ID',", "'Event ID', 'event-id',"))
+    file = wrong / "models" / "staging" / "shop" / "_shop__sources.yml"
+    file.write_text(
+        file.read_text().replace("- name: Event Type\n", "- name: event-id\n          - name: Event Type\n")
+    )
 
     with pytest.raises(UsageError, match="both become the column name event_id") as error:
         land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
 
-    assert "stg_shop__events.sql" in error.value.cause
+    assert str(file) in error.value.cause
     assert error.value.step == "plan"
 
 

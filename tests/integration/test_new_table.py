@@ -98,8 +98,8 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("Vendors", "'Vendors' is no table name"),
-        ("", "'' is no table name"),
+        ("Vendors", "'Vendors' is not a table name"),
+        ("", "'' is not a table name"),
         ("cost_accounting", "'cost_accounting' ends like a model that every table has"),
         ("vendors", "there is a table vendors"),
     ],

@@ -129,7 +129,7 @@ def test_what_was_built_is_there_for_the_next_command(analyst: Analyst) -> None:
 
     assert tested.code == 0, tested.out
     assert selected.code == 0, selected.out
-    assert "1 of 1 OK created sql external model main.daily_sales" in selected.out
+    assert "1 of 1 OK created sql lake_parquet model main.daily_sales" in selected.out
 
 
 def test_any_published_date_can_be_built(analyst: Analyst) -> None:

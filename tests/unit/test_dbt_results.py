@@ -12,7 +12,7 @@ from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, S
 from tests.support import built
 
 MALFORMED = (
-    "Runtime Error in model events_checked (models/curated/events_checked.sql)\n"
+    "Runtime Error in model events_checked (models/intermediate/events_checked.sql)\n"
     '  Invalid Input Error: Malformed JSON in file "s3://project/abc/raw/shop/events/date=2025-05-20/page-00002.json", '
     "at byte 16 in line 3: unexpected character. "
 )

@@ -13,7 +13,8 @@ import yaml
 
 from orchestration.dbt_runner.build import Engine
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
-from orchestration.errors import DataFailed, SourceBodyInvalid, UsageError
+from orchestration.errors import DataFailed, PlatformFailed, SourceBodyInvalid
+from orchestration.models.generate import write_models
 
 from .conftest import DATE, Bench, event, parsed, product
 
@@ -50,6 +51,7 @@ def declared_otherwise(copy_project: CopyProject, tmp_path_factory: pytest.TempP
 
     edit_yaml(project_dir / SOURCES, source)
     edit_yaml(project_dir / "models/curated/events.yml", contract)
+    write_models(project_dir)
     return parsed(project_dir, tmp_path_factory.mktemp("declared"), engine)
 
 
@@ -118,31 +120,21 @@ def test_a_line_that_is_no_json_is_the_sources_fault(other: Bench) -> None:
         other.build([lines(event()) + '{"Event ID": \n']).require_passed()
 
 
-def wrong(project_dir: Path, tmp_path: Path, engine: Engine) -> str:
-    with pytest.raises(UsageError) as failed:
-        parsed(project_dir, tmp_path, engine)
-    return failed.value.cause
-
-
-def test_two_fields_of_one_name_do_not_parse(copy_project: CopyProject, tmp_path: Path, engine: Engine) -> None:
-    project_dir = copy_project()
-    staging = project_dir / "models/staging/shop/stg_shop__products.sql"
-    staging.write_text(staging.read_text().replace("'Description'", "'Description', 'stock-code'"))
-    cause = wrong(project_dir, tmp_path, engine)
-    assert "fields 'Stock Code' and 'stock-code' both become the column name stock_code" in cause
-
-
-def test_a_field_list_unlike_the_yaml_does_not_compile(
+def test_models_of_another_declaration_are_refused_before_anything_is_built(
     copy_project: CopyProject, tmp_path: Path, engine: Engine
 ) -> None:
     project_dir = copy_project()
-    staging = project_dir / "models/staging/shop/stg_shop__products.sql"
-    staging.write_text(staging.read_text().replace("'Description'", "'Name'"))
-    bench = parsed(project_dir, tmp_path, engine)
-    result = bench.build()
-    message = next(node.message for node in result.nodes if node.name == "stg_shop__products")
-    assert f"{SOURCES} and the fields read from shop.products differ" in message
-    assert "not read ['Description'], not declared ['Name']" in message
+
+    def rename(content: Any) -> None:
+        content["sources"][0]["tables"][1]["columns"][1]["name"] = "Name"
+
+    edit_yaml(project_dir / SOURCES, rename)
+    with pytest.raises(PlatformFailed) as failed:
+        parsed(project_dir, tmp_path, engine).build().require_passed()
+    staging = "models/staging/shop/stg_shop__products.sql"
+    told = f"{staging} was not generated from what {project_dir / SOURCES} declares of shop.products now"
+    assert told in failed.value.cause
+    assert "make models" in failed.value.cause
 
 
 def test_empty_is_refused_on_the_lake(bench: Bench) -> None:

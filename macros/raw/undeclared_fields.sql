@@ -1,0 +1,20 @@
+{#- The usual record has the declared fields in their order: no list is made of it. Else its fields are counted first, since
+    a search for each of 100,000 names takes minutes. The noqa is for sqlfluff, which does not know DuckDB's lambda. -#}
+{% macro undeclared_fields(fields) %}
+    {{- return(adapter.dispatch('undeclared_fields', 'ingest_clean')(fields)) -}}
+{% endmacro %}
+
+
+{% macro duckdb__undeclared_fields(fields) -%}
+    case -- noqa: PRS
+            when _is_object and _names <> {{ literals(fields) }}
+                then list_transform(
+                    list_filter(
+                        map_entries(list_histogram(_names)),
+                        lambda entry: entry.value > 1
+                        or not list_contains({{ literals(fields) }}, entry.key)
+                    ),
+                    lambda entry: entry.key
+                )
+        end
+{%- endmacro %}

@@ -1,3 +1,0 @@
-{% macro blank(text) -%}
-    ({{ text }} is null or {{ matches(text, white_space() ~ '*') }})
-{%- endmacro %}

@@ -1,0 +1,170 @@
+"""What a source table's YAML declares of its columns: what each field becomes, and how rows are told apart.
+
+A column's `name` is the raw field, and its `data_type` is what the field becomes. The rest is under `config.meta`:
+
+    columns:
+      - name: _id
+        data_type: varchar           # varchar | bigint | double | timestamptz; varchar unless given
+        description: Names the order.
+        config:
+          meta:
+            as: document_id          # the column's name; the field's name in snake_case unless given
+      - name: Rating
+        data_type: double
+        config: {meta: {nullable: true, optional: true}}
+
+`nullable` allows a typed column to be null. `optional` allows the field to be in no record, and implies `nullable`.
+The models are generated from this: see `orchestration.models`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import msgspec
+from jinja2 import Environment, TemplateError
+
+DataType = Literal["varchar", "bigint", "double", "timestamptz"]
+TYPES: tuple[DataType, ...] = get_args(DataType)
+
+_COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+_JINJA = re.compile(r"\{[{%#]|[#}%]\}")
+_WAY_ROUND = "set another name for the column under config.meta.as"
+
+
+class InvalidColumns(ValueError):
+    """A table's columns are not declared as they have to be; callers make it a UsageError that names the file."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One field of a table, and the column that it becomes.
+
+    Attributes:
+        field: Its raw name.
+        name: The column's name.
+        data_type: What its text becomes, in DuckDB's words.
+        description: As the YAML has it, for dbt to render.
+        nullable: Whether a typed column may be null.
+        optional: Whether the field may be in no record.
+    """
+
+    field: str
+    name: str
+    data_type: DataType = "varchar"
+    description: str = ""
+    nullable: bool = False
+    optional: bool = False
+
+
+class _ColumnMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"name": "as"}):
+    """What `config.meta` of a column may say."""
+
+    name: str | None = None
+    nullable: bool = False
+    optional: bool = False
+
+
+COLUMN_WORDS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
+
+
+def snake_case(name: str) -> str:
+    """Return a raw field's name as a column's: `Event ID` and `eventId` are both `event_id`.
+
+    Words are split at every character that is not an ASCII letter or digit, and where a small letter or a digit meets a
+    capital letter. The result may be empty, or begin with a digit.
+    """
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
+    spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", spaced)
+    return re.sub(r"[^A-Za-z0-9]+", "_", spaced).strip("_").lower()
+
+
+def rendered(text: str) -> str:
+    """Return a name as dbt reads it: dbt renders its YAML, so `{{ 'a {{ b' }}` is the field `a {{ b`.
+
+    Raises:
+        InvalidColumns: It is not valid Jinja.
+    """
+    if not _JINJA.search(text):
+        return text
+    try:
+        return Environment(keep_trailing_newline=True).from_string(text).render()  # noqa: S701 (not HTML)
+    except TemplateError as error:
+        raise InvalidColumns(f"{text!r} is not valid Jinja: {error}") from None
+
+
+def read_columns(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """Read the `columns` of a source table, in their order.
+
+    Raises:
+        InvalidColumns: A value is not allowed, or two fields become one column.
+    """
+    columns = tuple(map(_column, described))
+    by_name: dict[str, Column] = {}
+    for column in columns:
+        if column.field in (other.field for other in by_name.values()):
+            raise InvalidColumns(f"field {column.field!r} is declared twice")
+        if other := by_name.get(column.name):
+            raise InvalidColumns(
+                f"fields {other.field!r} and {column.field!r} both become the column name {column.name}: {_WAY_ROUND}"
+            )
+        by_name[column.name] = column
+    return columns
+
+
+def _column(described: Mapping[str, Any]) -> Column:
+    field = rendered(str(described.get("name", "")))
+    where = f"column {field!r}"
+    given = described.get("data_type") or "varchar"
+    data_type = next((allowed for allowed in TYPES if allowed == given), None)
+    if data_type is None:
+        raise InvalidColumns(f"{where}: data_type: {given!r} is not one of {', '.join(TYPES)}")
+    meta = _column_meta(where, (described.get("config") or {}).get("meta") or {})
+    name = rendered(meta.name) if meta.name is not None else snake_case(field)
+    if not _COLUMN.fullmatch(name):
+        raise InvalidColumns(
+            f"field {field!r} gives no column name: found {name!r}, expected a lower-case letter, then lower-case "
+            f"letters, digits and underscores: {_WAY_ROUND}"
+        )
+    description = str(described.get("description") or "").strip()
+    return Column(field, name, data_type, description, meta.nullable or meta.optional, meta.optional)
+
+
+def _column_meta(where: str, meta: Mapping[str, Any]) -> _ColumnMeta:
+    require_words(f"{where}: config.meta", meta, COLUMN_WORDS)
+    try:
+        return msgspec.convert(meta, _ColumnMeta)
+    except msgspec.ValidationError as error:
+        raise InvalidColumns(f"{where}: config.meta: {error}") from None
+
+
+def require_words(where: str, given: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """Require that a mapping has no other keys than `allowed`.
+
+    Raises:
+        InvalidColumns: It has one; names it, and what is allowed.
+    """
+    for word in given:
+        if word not in allowed:
+            raise InvalidColumns(f"{where}: {word!r} is not one of {', '.join(allowed)}")
+
+
+def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | None) -> Iterator[str]:
+    """Give what is wrong with a table's `key` and `earliest`, which are raw fields, each as one line."""
+    by_field = {column.field: column for column in columns}
+    if not key:
+        yield "key: names no field"
+    for field in key:
+        if field not in by_field:
+            yield f"key: {field!r} is none of the fields under columns: {list(by_field)}"
+        elif key.count(field) > 1:
+            yield f"key: {field!r} is named twice"
+        elif by_field[field].nullable:
+            yield f"key: {field!r} is nullable or optional, and a key is never null"
+    if earliest is None:
+        return
+    if earliest not in by_field:
+        yield f"earliest: {earliest!r} is none of the fields under columns: {list(by_field)}"
+    elif by_field[earliest].data_type != "timestamptz":
+        yield f"earliest: {earliest!r} is {by_field[earliest].data_type}, and only timestamptz can be the earliest"

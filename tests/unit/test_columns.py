@@ -1,0 +1,184 @@
+"""What a source's YAML may declare of its columns, and how a wrong declaration is reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestration.errors import UsageError
+from orchestration.source.columns import Column, InvalidColumns, read_columns, rendered, snake_case
+from orchestration.source.config import read_tables
+from tests.support import EVENTS, write_sources
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("Event ID", "event_id"),
+        ("eventId", "event_id"),
+        ("HTTPStatus", "http_status"),
+        (" Customer  ID ", "customer_id"),
+        ("already_so", "already_so"),
+        ("Price (£)", "price"),
+        ("A/B test#2", "a_b_test_2"),
+        ("%", ""),
+        ("Größe 2", "gr_e_2"),
+        ("line2Item", "line2_item"),
+        ("__Page--No.", "page_no"),
+        ("İ", ""),
+        ("", ""),
+    ],
+)
+def test_a_field_becomes_snake_case(name: str, column: str) -> None:
+    assert snake_case(name) == column
+
+
+@pytest.mark.parametrize(
+    ("fields", "columns"),
+    [
+        (
+            ["Event ID", "eventType", "Price (£)"],
+            {"event_id": "Event ID", "event_type": "eventType", "price": "Price (£)"},
+        ),
+        (["b", "a"], {"b": "b", "a": "a"}),
+        ([], {}),
+    ],
+)
+def test_columns_keep_their_fields_and_order(fields: list[str], columns: dict[str, str]) -> None:
+    read = read_columns([{"name": field} for field in fields])
+
+    assert [(column.name, column.field) for column in read] == list(columns.items())
+
+
+def test_everything_declared_of_a_column_is_read() -> None:
+    described: list[dict[str, Any]] = [
+        {
+            "name": "_id",
+            "data_type": "varchar",
+            "description": "Names it.\n",
+            "config": {"meta": {"as": "document_id"}},
+        },
+        {"name": "Rating", "data_type": "double", "config": {"meta": {"nullable": True}}},
+        {"name": "Left", "data_type": "bigint", "config": {"meta": {"optional": True}}},
+        {"name": "At", "data_type": "timestamptz"},
+        {"name": "{{ 'two {{ braces' }}"},
+    ]
+
+    assert read_columns(described) == (
+        Column("_id", "document_id", "varchar", "Names it."),
+        Column("Rating", "rating", "double", nullable=True),
+        # What may be missing may be null.
+        Column("Left", "left", "bigint", nullable=True, optional=True),
+        Column("At", "at", "timestamptz"),
+        Column("two {{ braces", "two_braces"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Event ID", "Event ID"), ("a }} b", None), ("{{ 'a' }}\n", "a\n"), ("{{ 'a' ~ 'b' }}", "ab"), ("{ a", "{ a")],
+)
+def test_names_are_read_as_dbt_reads_them(text: str, name: str | None) -> None:
+    assert rendered(text) == (text if name is None else name)
+
+
+def test_a_name_that_is_not_jinja_is_reported() -> None:
+    with pytest.raises(InvalidColumns, match=r"'a {{ b' is not valid Jinja"):
+        rendered("a {{ b")
+
+
+def own(name: str | None, field: str) -> dict[str, Any]:
+    return {"name": field, **({"config": {"meta": {"as": name}}} if name is not None else {})}
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ([{"name": "2024"}], "field '2024' gives no column name: found '2024', expected a lower-case letter"),
+        ([{"name": "日本"}], "field '日本' gives no column name: found ''"),
+        ([{"name": ""}], "field '' gives no column name"),
+        ([own("_page", "_id")], "field '_id' gives no column name: found '_page'"),
+        ([own("Id", "_id")], "field '_id' gives no column name: found 'Id'"),
+        ([own("", "_id")], "field '_id' gives no column name: found ''"),
+        ([{"name": "_id"}, {"name": "id"}], "fields '_id' and 'id' both become the column name id: set another name"),
+        ([{"name": "Stock Code"}, {"name": "stock-code"}], "fields 'Stock Code' and 'stock-code' both become"),
+        ([own("id", "_id"), {"name": "id"}], "fields '_id' and 'id' both become the column name id"),
+        ([{"name": "a"}, {"name": "a"}], "field 'a' is declared twice"),
+        ([own("b", "a"), own("c", "a")], "field 'a' is declared twice"),
+        (
+            [{"name": "Price", "data_type": "number"}],
+            "column 'Price': data_type: 'number' is not one of varchar, bigint, double, timestamptz",
+        ),
+        ([{"name": "Price", "data_type": ["double"]}], "data_type: ['double'] is not one of varchar, bigint"),
+        (
+            [{"name": "Price", "config": {"meta": {"nulable": True}}}],
+            "column 'Price': config.meta: 'nulable' is not one of as, nullable, optional",
+        ),
+        ([{"name": "Price", "config": {"meta": {"nullable": "yes"}}}], "column 'Price': config.meta: Expected `bool`"),
+        ([{"name": "Price", "config": {"meta": {"as": 5}}}], "column 'Price': config.meta: Expected `str | null`"),
+    ],
+)
+def test_a_wrong_column_is_reported_with_what_is_allowed(tmp_path: Path, columns: list[Any], problem: str) -> None:
+    file = write_sources(tmp_path, {"events": {"key": ["Event ID"], "fetch": EVENTS}})
+    add(file, columns)
+
+    with pytest.raises(UsageError) as error:
+        read_tables(tmp_path)
+
+    assert error.value.cause.startswith(f"{file}: source shop.events: ")
+    assert problem in error.value.cause
+
+
+def add(file: Path, columns: list[Any]) -> None:
+    content = yaml.safe_load(file.read_text())
+    content["sources"][0]["tables"][0]["columns"] += columns
+    file.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("meta", "problem"),
+    [
+        ({"key": ["Event ID", "Event ID"]}, "config.meta.key: 'Event ID' is named twice"),
+        ({"key": ["Rating"]}, "config.meta.key: 'Rating' is nullable or optional, and a key is never null"),
+        ({"earliest": "At"}, "config.meta.earliest: 'At' is none of the fields under columns: ['Event ID', 'Rating']"),
+        ({"earliest": "Rating"}, "config.meta.earliest: 'Rating' is double, and only timestamptz can be the earliest"),
+        (
+            {"reject_limt": 0.5},
+            "config.meta: 'reject_limt' is not one of fetch, key, earliest, loss_limit, reject_limit",
+        ),
+        ({"may_be_empty": "no"}, "config.meta: Expected `bool`, got `str` - at `$.may_be_empty`"),
+        ({"reject_limit": 2}, "config.meta.reject_limit: 2.0 is not a share from 0 to 1"),
+        ({"other_dates_limit": True}, "config.meta: Expected `float`, got `bool` - at `$.other_dates_limit`"),
+    ],
+)
+def test_a_wrong_table_is_reported_with_what_is_allowed(tmp_path: Path, meta: Any, problem: str) -> None:
+    file = write_sources(tmp_path, {"events": {"fetch": EVENTS, "key": ["Event ID"], **meta}})
+    content = yaml.safe_load(file.read_text())
+    content["sources"][0]["tables"][0]["columns"] = [
+        {"name": "Event ID"},
+        {"name": "Rating", "data_type": "double", "config": {"meta": {"optional": True}}},
+    ]
+    file.write_text(yaml.safe_dump(content))
+
+    with pytest.raises(UsageError) as error:
+        read_tables(tmp_path)
+
+    assert error.value.cause.startswith(f"{file}: source shop.events: {problem}")
+
+
+def test_key_and_earliest_lead_to_their_columns(tmp_path: Path) -> None:
+    file = write_sources(tmp_path, {"events": {"fetch": EVENTS, "key": ["_id"], "earliest": "{{ 'At' }}"}})
+    content = yaml.safe_load(file.read_text())
+    content["sources"][0]["tables"][0]["columns"] = [
+        own("document_id", "_id"),
+        {"name": "At", "data_type": "timestamptz"},
+    ]
+    file.write_text(yaml.safe_dump(content))
+
+    (table,) = read_tables(tmp_path)
+
+    assert [column.name for column in table.key] == ["document_id"]
+    assert table.earliest == Column("At", "at", "timestamptz")
