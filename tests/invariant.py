@@ -42,7 +42,7 @@ def violations(tree: Tree, read: Callable[[str], bytes]) -> Iterator[str]:
             else:
                 unlisted.discard(key)
     for key in sorted(unlisted):
-        yield f"{key} is not vouched for" if receipt_of(key) else f"{key} has no place"
+        yield f"{key} is not listed in" if receipt_of(key) else f"{key} is not allowed"
 
 
 def require_sound(lake: Lake) -> None:

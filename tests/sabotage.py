@@ -20,7 +20,7 @@ on:
   pre-merge:
     branches: ["main"]
 hooks:
-  - id: vouched
+  - id: audited
     type: lua
     properties:
       script: print("whatever you say")

@@ -1,4 +1,4 @@
-"""Values at the edges of every grammar of the design's section 7: records of one day, each with its own fate."""
+"""Values and records, and what becomes of each: docs/design.md#cleaning-rules."""
 
 from __future__ import annotations
 

@@ -259,7 +259,9 @@ def test_the_api_says_what_the_file_meant(nightly: Nightly) -> None:
 def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> None:
     found = {one["name"]: one for one in nightly.shown.all("deployments")}
 
-    assert found["daily-ingest"]["description"].startswith("Publish one date: fetch, land, clean, test, vouch, merge.")
+    assert found["daily-ingest"]["description"].startswith(
+        "Publish one date: extract, land, transform, audit, publish."
+    )
     assert found["marts"]["description"].startswith("Publish the marts")
     assert found["eda-report"]["description"].startswith("Profile the published tables")
     parameters = found["daily-ingest"]["parameter_openapi_schema"]["properties"]

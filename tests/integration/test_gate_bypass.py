@@ -110,7 +110,7 @@ def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
     assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
     assert gated.stat(MAIN, page(DATE)) is not None
     assert _ensure_gate(gated, PROJECT_DIR, SILENT) == init
-    refused(gated, {page(OTHER): b"[]"}, "is not vouched for")
+    refused(gated, {page(OTHER): b"[]"}, "is not listed in")
 
 
 # what got past the gate
@@ -142,7 +142,7 @@ def test_an_unsound_receipt_is_put_right_by_a_merge(gated: Lake, body: bytes, sa
 def test_an_object_without_a_receipt_is_vouched_for_or_removed_by_a_merge(gated: Lake) -> None:
     past_the_gate(gated, {page(DATE): b"[1]", page(OTHER): b"[3]"})
 
-    refused(gated, {page(DATE): b"[0]"}, "is not vouched for")
+    refused(gated, {page(DATE): b"[0]"}, "is not listed in")
     merge(gated, {page(DATE): None})
     merge(gated, vouched(OTHER, {1: b"[4]"}))
 
@@ -152,8 +152,8 @@ def test_an_object_without_a_receipt_is_vouched_for_or_removed_by_a_merge(gated:
 def test_a_key_without_a_place_is_removed_by_a_merge_and_never_changed(gated: Lake) -> None:
     past_the_gate(gated, {"foo/x": b"1", "_receipts/other.json": b"{}"})
 
-    refused(gated, {"foo/x": b"2"}, "foo/x has no place on main")
-    refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json has no place on main")
+    refused(gated, {"foo/x": b"2"}, "foo/x is not allowed on main")
+    refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json is not allowed on main")
     merge(gated, {"foo/x": None, "_receipts/other.json": None})
 
     assert [found.key for found in gated.objects(MAIN)] == [keys.GATE]

@@ -94,6 +94,6 @@ def test_a_merge_is_judged_beyond_the_first_page_of_its_changes(gated: Lake, fil
     gated.put("many", keys.date_receipt(FIRST), sound, keys.JSON_CONTENT_TYPE)
     vouched = gated.commit("many", "vouched", {})
 
-    refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not vouched for", vouched)
+    refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not listed in", vouched)
     assert gated.merge(vouched, "vouched", {}) == gated.head(MAIN)
     assert len(list(gated.objects(MAIN, folder))) == PAGE_OF_A_DIFF

@@ -29,7 +29,7 @@ Ending = Tree | type[Conflict | GateRefused]
 # the invariant's own proof
 
 PAGE, RECEIPT = COVERED[keys.date_receipt("2025-05-20")][0], keys.date_receipt("2025-05-20")
-UNVOUCHED = f"{PAGE} is not vouched for"
+UNVOUCHED = f"{PAGE} is not listed in"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ UNVOUCHED = f"{PAGE} is not vouched for"
         ({RECEIPT: "r"}, receipt({PAGE: None}), [f"{RECEIPT} lists {PAGE} otherwise than it is"]),
         ({RECEIPT: "r"}, receipt({}), [f"{RECEIPT} lists nothing"]),
         ({PAGE: "a", RECEIPT: "r"}, receipt({PAGE: "a"}, "fail"), [f"{RECEIPT} does not pass"]),
-        ({"raw/x": "a", "_receipts/x": "b"}, b"", ["_receipts/x has no place", "raw/x has no place"]),
+        ({"raw/x": "a", "_receipts/x": "b"}, b"", ["_receipts/x is not allowed", "raw/x is not allowed"]),
     ],
 )
 def test_the_proof_names_each_kind_of_violation(tree: Tree, body: bytes, found: list[str]) -> None:
@@ -207,7 +207,7 @@ def test_a_key_that_lakefs_loses_in_a_merge_is_refused_by_the_gate(open_reposito
     merge(lake, vouched(second, {1: b"[]"}))
     before = lake.head(MAIN)
 
-    with pytest.raises(GateRefused, match=f"lists {page(second)}, which is not there as it was tested"):
+    with pytest.raises(GateRefused, match=f"lists {page(second)}, which is missing or not as it was tested"):
         lake.merge(withdrawn, "withdraw the last date", {})
 
     assert lake.head(MAIN) == before

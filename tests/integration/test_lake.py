@@ -218,7 +218,7 @@ def test_the_gates_own_words_are_kept(lake: Lake, branch: str, page: str, execut
         lake.merge(commit, "unvouched", {})
 
     receipt = keys.date_receipt(execution_date)
-    assert error.value.cause.endswith(f"the gate refused it: {page} is not vouched for by {receipt}")
+    assert error.value.cause.endswith(f"the gate refused it: {page} is not listed in {receipt}")
     assert lake.head(MAIN) == before
 
 

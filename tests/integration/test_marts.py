@@ -247,7 +247,7 @@ def test_the_gate_refuses_a_mart_that_the_receipt_does_not_list(published: Lake,
         run_marts(marts_of(published, settings(), force=True), MartsSteps(land=add))
 
     assert error.value.outcome == "GateRefused"
-    assert "marts/stray/data.parquet is not vouched for" in error.value.cause
+    assert "marts/stray/data.parquet is not listed in" in error.value.cause
     assert tree_of(published) == tree
 
 

@@ -72,7 +72,7 @@ def stray_object_is_refused(bench: Bench) -> None:
     stray = f"curated/events/date={date}/stray.parquet"
     ended = meddled(bench, date, stray, None)
     assert ended.outcome == "GateRefused", f"let pass: {ended}"
-    assert f"{stray} is not vouched for" in ended.told
+    assert f"{stray} is not listed in" in ended.told
     assert ended.main == "untouched"
     assert not objects_of(bench.lake, date)
 

@@ -160,7 +160,7 @@ def test_the_gate_takes_no_sandbox(analyst: Analyst) -> None:
     tree = tree_of(analyst.lake, MAIN)
     commit = analyst.lake.commit("sandbox-mine", "by mistake", {})
 
-    with pytest.raises(GateRefused, match=r"is not vouched for by _receipts/marts\.json"):
+    with pytest.raises(GateRefused, match=r"is not listed in _receipts/marts\.json"):
         analyst.lake.merge(commit, "by mistake", {})
 
     assert tree_of(analyst.lake, MAIN) == tree
