@@ -15,7 +15,7 @@ def models(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the dbt models of the tables that the sources' YAML declares."""
+    """Write the dbt models of the tables that the YAML declares."""
     from orchestration.models.generate import require_current, write_models
     from orchestration.settings import read_settings
 

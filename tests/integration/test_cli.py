@@ -146,7 +146,7 @@ def test_a_ref_that_is_none_is_refused(elt: Elt, lake_environment: dict[str, str
     done = elt("rejects", "2010-12-01", "--ref", ref, **lake_environment)
 
     assert done.returncode == 2
-    assert "no branch or commit" in done.stderr
+    assert "is not a valid branch or commit" in done.stderr
 
 
 def test_a_lake_out_of_reach_is_exit_5(elt: Elt, lake_environment: dict[str, str]) -> None:

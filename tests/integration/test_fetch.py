@@ -147,7 +147,7 @@ def test_a_passing_fault_is_waited_out(fetch: Fetcher, fault: str) -> None:
     (page,) = fetch(create_app(Options(rows=1_000, fault=fault, fault_times=2, retry_after=0)))
 
     assert len(records_of((page,))) == 1_000
-    assert [line[:10] for line in fetch.said[:2]] == ["try 1 of 4", "try 2 of 4"]
+    assert [line[:19] for line in fetch.said[:2]] == ["warning: try 1 of 4", "warning: try 2 of 4"]
 
 
 def test_retry_after_is_obeyed(fetch: Fetcher) -> None:
@@ -243,7 +243,7 @@ def test_blanks_around_a_body_are_fine(fetch: Fetcher) -> None:
         ('{"rows": []}', "no list 'data', only 'rows'"),
         ('{"data": {}}', "no list 'data'"),
         ('{"data": []}', "no field 'next'"),
-        ('{"data": [], "next": ["x"]}', "no text or number"),
+        ('{"data": [], "next": ["x"]}', "not a text or number"),
         ('{"data": [], "next": "http://elsewhere.example/events"}', "points away from"),
     ],
 )

@@ -166,9 +166,9 @@ def test_a_merge_of_sound_trees_that_is_not_sound_itself_is_refused(lake: Lake, 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"strategy": "source-wins"}, "a merge strategy"),
-        ({"strategy": "dest-wins"}, "a merge strategy"),
-        ({"squash_merge": True}, "a squash"),
+        ({"strategy": "source-wins"}, "merge strategies are not allowed"),
+        ({"strategy": "dest-wins"}, "merge strategies are not allowed"),
+        ({"squash_merge": True}, "squash merges are not allowed"),
     ],
 )
 def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, options: dict[str, Any], says: str) -> None:

@@ -89,7 +89,7 @@ def test_what_is_not_published_is_refused(published: tuple[Lake, Settings], tmp_
     file.write_text("private")
     with pytest.raises(UsageError, match="Permission Error") as refused:
         query(published[0], sql.format(file=file, folder=tmp_path))
-    assert "reads the published tables only" in refused.value.remedy
+    assert "query the published tables by name" in refused.value.remedy
 
 
 def test_dots_lead_to_no_other_branch(published: tuple[Lake, Settings]) -> None:

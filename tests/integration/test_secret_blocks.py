@@ -265,7 +265,7 @@ def test_keys_that_are_none_are_not_even_saved(api: str, held: str) -> None:
     "name", ["lakefs-cred", "shop", "api-token", "-api-token", "shop_api-token", "Shop-api-token", "a/b-api-token", ""]
 )
 def test_an_unknown_name_is_refused(api: str, name: str) -> None:
-    with pytest.raises(UsageError, match="no secret of ours") as unknown:
+    with pytest.raises(UsageError, match="is not a secret of this project") as unknown:
         save(name, SESAM)
 
     assert SESAM not in unknown.value.describe()
@@ -274,7 +274,7 @@ def test_an_unknown_name_is_refused(api: str, name: str) -> None:
 @pytest.mark.parametrize("text", ["", " \n"])
 @pytest.mark.parametrize("name", MINE)
 def test_nothing_is_no_secret(api: str, name: str, text: str) -> None:
-    with pytest.raises(UsageError, match="nothing was given"):
+    with pytest.raises(UsageError, match="no value was given"):
         save(name, text)
 
     assert load(name) is None
@@ -282,9 +282,9 @@ def test_nothing_is_no_secret(api: str, name: str, text: str) -> None:
 
 def test_a_prefect_that_does_not_answer_is_named_as_such(api: str) -> None:
     with nobody_answering():
-        with pytest.raises(PlatformFailed, match="Prefect gives no Secret block"):
+        with pytest.raises(PlatformFailed, match="cannot read Secret block from Prefect"):
             with_secrets(settings())
-        with pytest.raises(PlatformFailed, match="Prefect took no Secret block") as untaken:
+        with pytest.raises(PlatformFailed, match="cannot write Secret block to Prefect") as untaken:
             save(TOKEN, SESAM)
 
     assert SESAM not in untaken.value.describe()
@@ -374,8 +374,8 @@ def read_until(screen: int, sign: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "given", "problem"),
     [
-        ("shop-token", SESAM, "'shop-token' is no secret of ours"),
-        (TOKEN, " \n", f"nothing was given for {TOKEN}"),
+        ("shop-token", SESAM, "'shop-token' is not a secret of this project"),
+        (TOKEN, " \n", f"no value was given for {TOKEN}"),
         (LAKE, SESAM, "lakefs-creds holds neither"),
     ],
 )
@@ -434,5 +434,5 @@ def test_a_prefect_yaml_that_prefect_refuses_fails_with_its_words(
 def test_a_prefect_that_does_not_answer_gets_no_work_pool(api: str, tmp_path: Path) -> None:
     (tmp_path / "prefect.yaml").write_text("deployments: []")
 
-    with nobody_answering() as url, pytest.raises(PlatformFailed, match="Prefect makes no work pool"):
+    with nobody_answering() as url, pytest.raises(PlatformFailed, match="cannot create the work pool in Prefect"):
         deploy(url, tmp_path, SILENT)
