@@ -171,7 +171,7 @@ def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
     [
         ("shop down", 4, "SourceFailed", "extract: ", f"GET {CLOSED}/events?date=2015-03-09: "),
         ("lake down", 5, "PlatformFailed", "extract: ", f"no answer from {CLOSED}: "),
-        ("other bucket", 5, "PlatformFailed", "extract: ", "lives in local://lakefs/project, not in the bucket other"),
+        ("other bucket", 5, "PlatformFailed", "extract: ", "is in local://lakefs/project, not in the bucket other"),
         ("wrong key", 5, "PlatformFailed", "extract: ", "check LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_lake_without_its_gate_or_repository_is_refused(open_repository: Calla
 
 
 def test_a_repository_in_another_bucket_is_refused(lake: Lake) -> None:
-    with pytest.raises(PlatformFailed, match="lives in local://lakefs/project, not in the bucket elsewhere"):
+    with pytest.raises(PlatformFailed, match="is in local://lakefs/project, not in the bucket elsewhere"):
         require_lake(lake, "elsewhere", PROJECT_DIR)
     with pytest.raises(PlatformFailed, match="not in the bucket elsewhere"):
         init_lake(lake, "elsewhere", PROJECT_DIR, SILENT)

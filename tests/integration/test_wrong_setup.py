@@ -99,8 +99,7 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
     names = " and ".join(missing)
     assert error_class(ended.outcome).exit_code == 2
     assert ended.told == (
-        f"{given} given without {names}: "
-        f"set {names} too in the environment or .env, or unset all to use the local lakeFS"
+        f"{given} set without {names}: set {names} too in the environment or .env, or unset all to use the local lakeFS"
     )
 
 
@@ -116,7 +115,7 @@ def test_a_web_server_that_is_no_lakefs_is_named(bench: Bench, status: int) -> N
         return HTMLResponse("<!doctype html><title>Welcome</title>", status)
 
     with serving(Starlette(routes=[Route(ANY, page)])) as url:
-        refused_at_extract(bench, f"read repository wrong: {url} answers ", NO_LAKE, LAKEFS_ENDPOINT=url)
+        refused_at_extract(bench, f"read repository wrong: {url} ", NO_LAKE, LAKEFS_ENDPOINT=url)
 
 
 def test_another_api_is_named(bench: Bench) -> None:
@@ -127,7 +126,7 @@ def test_another_api_is_named(bench: Bench) -> None:
 def test_a_wrong_bucket_and_a_wrong_repository_are_named(bench: Bench) -> None:
     remedy = "set ELT_BUCKET to its bucket, or ELT_REPOSITORY to another name and run elt init"
     refused_at_extract(
-        bench, "repository wrong lives in local://lakefs/wrong, not in the bucket other", remedy, ELT_BUCKET="other"
+        bench, "repository wrong is in local://lakefs/wrong, not in the bucket other", remedy, ELT_BUCKET="other"
     )
     refused_at_extract(bench, "there is no repository nowhere", "elt init", ELT_REPOSITORY="nowhere")
 
@@ -146,7 +145,7 @@ def bare(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
 def test_a_missing_gate_is_named(bare: Bench) -> None:
     _set_rules(bare.lake, [MAIN])
 
-    refused_at_extract(bare, f"the gate does not stand: {keys.GATE} is missing in ", "elt init")
+    refused_at_extract(bare, f"gate check failed: {keys.GATE} is missing in ", "elt init")
 
 
 def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> None:
