@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from examples.events_api import Options, create_app, serving
 from orchestration.analyst.sandbox import create, differences, drop, listed, variables
 from orchestration.cli.app import app
+from orchestration.cli.output import format_table
 from orchestration.errors import GateRefused, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
@@ -151,7 +152,7 @@ def test_what_would_leave_half_a_lake_is_refused(analyst: Analyst) -> None:
     assert empty.code != 0
     assert retried.code != 0
     assert "--empty would write empty files over the lake's" in empty.out
-    assert "dbt retry would leave a lake half of one build" in retried.out
+    assert "dbt retry would mix two builds on the lake" in retried.out
     assert tree_of(analyst.lake, "sandbox-mine") == tree
 
 
@@ -188,7 +189,7 @@ def test_a_name_that_lakefs_forbids_is_told_the_allowed_form(sandbox_lake: Lake,
 
 def test_names_are_taken_listed_and_given_free(sandbox_lake: Lake, tmp_path: Path) -> None:
     folder = create(sandbox_lake, tmp_path, "a_1")
-    with pytest.raises(UsageError, match="there is a sandbox a_1 already"):
+    with pytest.raises(UsageError, match="sandbox a_1 exists already"):
         create(sandbox_lake, tmp_path, "a_1")
     create(sandbox_lake, tmp_path / "elsewhere", "b-2")
 
@@ -212,7 +213,7 @@ def test_a_folder_that_is_no_sandbox_is_refused(tmp_path: Path) -> None:
     unset = dbt(project, "run", "--target", "sandbox")
 
     assert refused.code == unset.code == 2
-    assert "is no sandbox's folder" in refused.out
+    assert "is not a sandbox folder" in refused.out
     assert "Env var required but not provided: 'ELT_SANDBOX'" in unset.out
 
 
@@ -245,7 +246,7 @@ def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
     assert access.secret_key.get_secret_value() not in made.stdout + env.read_text()
     assert isinstance(again.exception, UsageError)
     assert [one["name"] for one in json.loads(shown.stdout)["sandboxes"]] == ["told"]
-    assert differing.stdout == "sandbox told differs in nothing\n"
+    assert differing.stdout == "sandbox told does not differ from its commit of main\n"
     assert dropped.exit_code == 0
 
 
@@ -294,6 +295,8 @@ def test_keys_and_files_of_others_are_lines_of_a_diff_and_nothing_else(sandbox_l
     )
     assert "too small to be a Parquet file" in found["empty.parquet"].problem
     assert "would interpret" in found["*/data.parquet"].problem
-    lines = list(map(str, found.values()))
+    table = format_table(("change", "key", "problem"), [(one.type, one.key, one.problem) for one in found.values()])
+    lines = table.splitlines()
+    assert len(lines) == 2 + len(files)
     assert all(line.isprintable() for line in lines)
-    assert r"added    new\nline \x1b]0;x\x07.parquet  rows not counted: " in "\n".join(lines)
+    assert r"added   new\nline \x1b]0;x\x07.parquet " in table
