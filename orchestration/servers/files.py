@@ -53,13 +53,13 @@ def write_private(path: Path, content: Mapping[str, object]) -> None:
 
 
 def last_lines(log: Path, count: int = 15) -> str:
-    """Return the last lines of a log for a message: indented, long ones cut; a note where there are none."""
+    """Return the last lines of a log for a message: indented, long ones cut. An empty log gives a note."""
     # lakeFS logs its whole configuration in one line, and the end of an error is what gets cut.
     return "\n".join(f"  {one_line(line, _LINE)}" for line in tail(log, count)) or "  (nothing was logged)"
 
 
 def tail(log: Path, count: int = 15) -> list[str]:
-    """Return the last `count` lines of a log, each whole; none where there is no log."""
+    """Return the last `count` lines of a log, each whole. A missing log gives an empty list."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
