@@ -60,7 +60,7 @@ CASES = {
     "other bucket": Case("2015-03-11", environment={"ELT_BUCKET": "other"}),
     "wrong key": Case("2015-03-12", environment={"LAKEFS_SECRET_KEY": "sesamsesam"}),
     "Prefect down": Case("2015-03-13", environment={"PREFECT_API_URL": f"{CLOSED}/api"}),
-    "endless": Case("2015-03-14", "endless", environment={"ELT_RUN_TIMEOUT": "6"}),
+    "endless": Case("2015-03-14", "endless", environment={"ELT_RUN_TIMEOUT": "20"}),
     "no date": Case("2015-13-01", run_type="daily", code=THE_FLOW_ITSELF),
     "again": Case("2015-03-01", run_type="daily", after=("daily",)),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from typing import Any
 
@@ -221,7 +220,7 @@ def test_a_run_whose_time_is_over_ends_as_such_and_leaves_nothing(runs: Runs, sh
 
     assert run.code == 7
     assert run.told["outcome"] == "TimedOut"
-    assert re.search(r"TimedOut: 2015-03-14 (plan|extract): the run did not end within 6 s", run.err)
+    assert "TimedOut: 2015-03-14 extract: the run did not end within 20 s" in run.err
     assert "ELT_RUN_TIMEOUT" in run.err
     (flow_run,) = shown.flow_runs(run.name)
     assert (flow_run["state_type"], flow_run["state_name"]) == ("FAILED", "TimedOut")
