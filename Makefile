@@ -4,8 +4,10 @@ SHELL := /bin/sh
 # Compiling the packages once makes every command start seconds faster.
 export UV_COMPILE_BYTECODE := 1
 UV := tools/uv
+# Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
+PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-faults docs models check format
+.PHONY: help setup demo test test-quick test-faults docs models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -19,7 +21,10 @@ demo: setup ## Run the pipeline on sample data, on real servers
 	@$(UV) run --no-sync python -m examples.demo
 
 test: setup ## Run the whole test suite
-	@$(UV) run --no-sync pytest
+	@$(PYTEST)
+
+test-quick: setup ## Run the unit tests, without servers
+	@$(PYTEST) tests/unit
 
 test-faults: setup ## Inject every fault into every request of a run, and print the matrix (about 20 minutes)
 	@$(UV) run --no-sync pytest tests/faults -s
