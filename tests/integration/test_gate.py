@@ -8,7 +8,7 @@ import pytest
 from orchestration.errors import GateRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from tests.vouching import Writes, commit, md5, merge, page, receipt, refused, vouched
+from tests.gate_branches import Writes, commit, md5, merge, page, receipt, refused, vouched
 
 OTHER_ACTION = b"""
 name: other

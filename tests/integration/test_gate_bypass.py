@@ -12,8 +12,8 @@ from orchestration.lake.gate import gate_file, require_gate
 from orchestration.lake.setup import _ensure_gate
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
-from tests.sabotage import OPEN_GATE
-from tests.vouching import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
+from tests.gate_branches import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
+from tests.mutations import OPEN_GATE
 
 DATE = "2025-05-20"
 OTHER = "2025-05-21"

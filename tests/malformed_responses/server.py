@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
-from tests.bad_answers.case import Case, Wire, answer
+from tests.malformed_responses.case import Case, Wire, answer
 
 PRODUCTS = answer('[{"Stock Code": "22423", "Description": "REGENCY CAKESTAND 3 TIER"}]')
 

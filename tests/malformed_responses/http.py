@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Iterator, Mapping
 
 from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
-from tests.bad_answers.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
+from tests.malformed_responses.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
 
 BODY = array(event())
 SAID = b'{"error": "so it is"}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bad_answers.case import DEEP, MIB, answer, array, chunked
+from tests.malformed_responses.case import DEEP, MIB, answer, array, chunked
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
 from orchestration.run import run_date
 from orchestration.settings import Settings
-from tests.bad_answers import CASES
-from tests.bad_answers.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
-from tests.bad_answers.doc import FILE, text
-from tests.bad_answers.fine import PAGES
-from tests.bad_answers.server import AnswerServer, answering
-from tests.bad_answers.values import ROWS
+from tests.malformed_responses import CASES
+from tests.malformed_responses.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
+from tests.malformed_responses.doc import FILE, text
+from tests.malformed_responses.fine import PAGES
+from tests.malformed_responses.server import AnswerServer, answering
+from tests.malformed_responses.values import ROWS
 from tests.support import copy_project, request_for, settings_of
 
 ALL = [case for cases in CASES.values() for case in cases]
@@ -200,4 +200,4 @@ def test_no_two_kinds_are_called_the_same() -> None:
 
 
 def test_the_documented_outcomes_are_those_of_the_cases() -> None:
-    assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.bad_answers"
+    assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.malformed_responses"

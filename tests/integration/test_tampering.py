@@ -15,8 +15,8 @@ from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from tests.integration.test_races import fast_overtakes_slow, newer
 from tests.matrix import PATIENT, Bench
+from tests.mutations import NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
 from tests.pipeline import Ended, objects_of, require_whole
-from tests.sabotage import NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
 
 __all__ = ["newer"]
 

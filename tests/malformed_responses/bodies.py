@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from orchestration.errors import DataFailed, SourceBodyInvalid, SourceRefused
-from tests.bad_answers.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
+from tests.malformed_responses.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
 
 A, B, C = event("a"), event("b"), event("c")
 TWO = Counts(raw=2, curated=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestration.errors import DataFailed
-from tests.bad_answers.case import Case, Counts, answer, array, event, good
+from tests.malformed_responses.case import Case, Counts, answer, array, event, good
 
 KEPT = "kept: branch etl-"
 

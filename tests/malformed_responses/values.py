@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tests.bad_answers.case import Row, event
+from tests.malformed_responses.case import Row, event
 
 AT = datetime(2025, 5, 20, 10, tzinfo=UTC)
 

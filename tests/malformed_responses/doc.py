@@ -1,4 +1,4 @@
-"""docs/bad-answers.md, written from the cases: a line for each, with its outcome."""
+"""docs/malformed-responses.md, written from the cases: a line for each, with its outcome."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from orchestration.settings import PROJECT_DIR
-from tests.bad_answers import CASES
-from tests.bad_answers.case import Case, Row
-from tests.bad_answers.fine import PAGES
-from tests.bad_answers.values import ROWS
+from tests.malformed_responses import CASES
+from tests.malformed_responses.case import Case, Row
+from tests.malformed_responses.fine import PAGES
+from tests.malformed_responses.values import ROWS
 
-FILE = PROJECT_DIR / "docs" / "bad-answers.md"
+FILE = PROJECT_DIR / "docs" / "malformed-responses.md"
 
 _INTRO = """\
 # Bad answers
 
 {kinds} kinds of answers an API may give, and what comes of each: {days} that make a day of their own, {pages} odd pages
-of one day, and {rows} records among good ones. `tests/integration/test_bad_answers.py` sends every one, byte for byte,
-through the run protocol to a real lakeFS, and holds this page against the cases. `python -m tests.bad_answers` writes
+of one day, and {rows} records among good ones. `tests/integration/test_malformed_responses.py` sends every one, byte for byte,
+through the run protocol to a real lakeFS, and holds this page against the cases. `python -m tests.malformed_responses` writes
 it.
 
 - **published**: the accounting is given, in rows of `events`. The receipt on `main` says the same, and so does the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestration.errors import DataFailed, SourceBodyInvalid, SourceRefused, SourceUnreachable
-from tests.bad_answers.case import Case, Counts, answer, array, envelope, event
+from tests.malformed_responses.case import Case, Counts, answer, array, envelope, event
 
 A, B, C = (answer(array(event(name))) for name in "abc")
 NONE = answer(array())
