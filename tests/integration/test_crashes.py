@@ -23,7 +23,7 @@ from orchestration.log import SILENT
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
 from tests.elt_runs import Ended, prefect_environment
-from tests.matrix import PATIENT, Bench, open_bench, require_healed, require_published_once
+from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once, require_recovery
 from tests.own_lake import (
     OwnLake,
     elt,
@@ -110,10 +110,10 @@ def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKill
     server.start(SILENT)
     url = str(server.wait(SILENT).url)
     of_prefect = {**prefect_environment(server), "PREFECT_CLIENT_MAX_RETRIES": "0"}
-    environment = {**bench.pipeline.environment, **PATIENT, **of_prefect}
+    environment = {**bench.pipeline.environment, **LONG_TIMEOUT, **of_prefect}
     with (
         elt("run", execution_date, folder=folder, environment=environment) as running,
-        bench.when("PUT", "/curated/", lambda: kill(server)),
+        bench.call_before("PUT", "/curated/", lambda: kill(server)),
     ):
         ended = end_of(running, execution_date)
     published = require_whole(bench.lake, execution_date)
@@ -162,26 +162,26 @@ def test_a_lakefs_that_crashes_during_a_step_leaves_the_date_whole_or_absent(
     bench.proxy.reset()
     if moment.when == "amid":
         bench.proxy.call = threading.Timer(MOMENT, own.crash).start
-        bench.proxy.spoil(moment.method, moment.part, "call", after=moment.after)
+        bench.proxy.inject(moment.method, moment.part, "call", after=moment.after)
     else:
         bench.proxy.call = own.crash
-        bench.proxy.spoil(moment.method, moment.part, "kill", acted=moment.when == "after", after=moment.after)
+        bench.proxy.inject(moment.method, moment.part, "kill", processed=moment.when == "after", after=moment.after)
 
-    ended = bench.pipeline.run(execution_date, **PATIENT)
+    ended = bench.pipeline.run(execution_date, **LONG_TIMEOUT)
 
-    assert bench.proxy.struck
-    own.returned()
-    require_healed(bench, execution_date, ended)
+    assert bench.proxy.hits
+    own.wait_for_restart()
+    require_recovery(bench, execution_date, ended)
 
 
 def test_a_lakefs_that_crashes_during_the_fetch_does_the_date_no_harm(own: OwnLake, bench: Bench, shop: Shop) -> None:
     execution_date = next(bench.dates)
     shop.happens.append(own.crash)
 
-    ended = bench.pipeline.run(execution_date, **PATIENT)
+    ended = bench.pipeline.run(execution_date, **LONG_TIMEOUT)
 
-    own.returned()
-    require_healed(bench, execution_date, ended)
+    own.wait_for_restart()
+    require_recovery(bench, execution_date, ended)
 
 
 def test_what_was_published_before_the_crashes_is_there_byte_for_byte(bench: Bench) -> None:
@@ -202,7 +202,7 @@ def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake
     finally:
         own.start()
 
-    cause, *further = ended.told.splitlines()
+    cause, *further = ended.report.splitlines()
     assert ended.outcome == "PlatformFailed"
     assert cause.startswith(f"{execution_date} extract: read repository project: no answer from {endpoint}: ")
     assert further == [
@@ -216,12 +216,12 @@ def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake
 def test_a_lakefs_that_goes_down_for_good_while_dbt_builds_fails_the_run(own: OwnLake, bench: Bench) -> None:
     execution_date = next(bench.dates)
     try:
-        with bench.when("PUT", "/curated/", lambda: kill(own.server)):
-            ended = bench.pipeline.run(execution_date, **PATIENT)
+        with bench.call_before("PUT", "/curated/", lambda: kill(own.server)):
+            ended = bench.pipeline.run(execution_date, **LONG_TIMEOUT)
     finally:
         own.start()
 
-    cause, main, kept, following = ended.told.splitlines()
+    cause, main, kept, following = ended.report.splitlines()
     assert (ended.outcome, ended.step) == ("PlatformFailed", "transform")
     assert ": lakeFS's S3 gateway does not answer: " in cause
     assert f"'{bench.proxy.url}/" in cause
@@ -239,10 +239,10 @@ def run_and_signal(
     bench: Bench, prefect_server: LocalServer, folder: Path, execution_date: str, sent: signal.Signals
 ) -> Ended:
     """`elt run` that gets a signal when DuckDB is about to write its first Parquet."""
-    environment = {**bench.pipeline.environment, **PATIENT, **prefect_environment(prefect_server)}
+    environment = {**bench.pipeline.environment, **LONG_TIMEOUT, **prefect_environment(prefect_server)}
     with (
         elt("run", execution_date, "--run-type", "backfill", folder=folder, environment=environment) as running,
-        bench.when("PUT", "/curated/", lambda: running.send_signal(sent)),
+        bench.call_before("PUT", "/curated/", lambda: running.send_signal(sent)),
     ):
         return end_of(running, execution_date)
 
@@ -255,7 +255,7 @@ def test_an_interrupt_while_dbt_builds_cancels_the_run(
 
     ended = run_and_signal(bench, prefect_server, tmp_path, execution_date, sent)
 
-    assert (ended.code, ended.told["outcome"]) == (130, "Cancelled")
+    assert (ended.code, ended.report["outcome"]) == (130, "Cancelled")
     (kept,) = bench.lake.branches(f"etl-{execution_date}-")
     # SIGTERM is Prefect's own to hear, and ends the flow run before the step can say a word.
     told = {
@@ -291,12 +291,12 @@ def test_a_prefect_server_killed_during_a_run_does_not_keep_the_date_from_main(
 ) -> None:
     killed = prefect_killed.result()
 
-    assert (killed.ended.code, killed.ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (killed.ended.code, killed.ended.report["outcome"]) == (5, "PlatformFailed")
     assert (
         f"PlatformFailed: {killed.date}: Prefect at {killed.url}: [Errno 111] Connection refused\n"
         "main: untouched, unless elt log shows this run's commit\n"
         f"next: elt status, then elt run {killed.date}\n"
     ) in killed.ended.err
     assert killed.published
-    assert (killed.again.code, killed.again.told["outcome"]) == (0, "unchanged")
+    assert (killed.again.code, killed.again.report["outcome"]) == (0, "unchanged")
     assert killed.times == 1

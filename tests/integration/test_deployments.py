@@ -76,7 +76,7 @@ class Nightly:
         own: The lakeFS, which may go down.
         lake: Its repository.
         shop: The API, by date.
-        told: What the webhook was told.
+        received: What the webhook received.
         state: The state folder of the worker and its runs.
         environment: What the worker was started with.
     """
@@ -86,7 +86,7 @@ class Nightly:
     own: OwnLake
     lake: Lake
     shop: ByDate
-    told: list[dict[str, Any]]
+    received: list[dict[str, Any]]
     state: Path
     environment: Mapping[str, str] = field(repr=False)
 
@@ -128,10 +128,10 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("nightly")
     url = str(prefect_server.running_url)
     login = prefect_environment(prefect_server)
-    told: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
 
     async def hear(request: Request) -> Response:
-        told.append(await request.json())
+        received.append(await request.json())
         return Response(status_code=204)
 
     good = create_app(Options(rows=200, token=TOKEN))
@@ -178,7 +178,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
         try:
             server.wait(SILENT)
             with get_client(sync_client=True) as client:
-                yield Nightly(client, shown, own, lake, shop, told, folder / "state", environment)
+                yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment)
                 for found in client.read_deployments():
                     client.delete_deployment(found.id)
                 client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
@@ -358,9 +358,9 @@ def test_bad_data_is_told_as_such(nightly: Nightly) -> None:
 
 
 def heard(nightly: Nightly, date: str) -> list[dict[str, Any]]:
-    """What the webhook was told of a date; hooks run after the state is set."""
+    """What the webhook received for a date; hooks run after the state is set."""
     end = time.monotonic() + 30
-    while not (found := [one for one in nightly.told if one["subject"] == date]) and time.monotonic() < end:
+    while not (found := [one for one in nightly.received if one["subject"] == date]) and time.monotonic() < end:
         time.sleep(0.2)
     return found
 
@@ -465,13 +465,13 @@ def test_a_changed_date_shows_its_rows_before_and_after(nightly: Nightly) -> Non
 
 
 def test_a_backfill_tells_nobody(nightly: Nightly) -> None:
-    before = len(nightly.told)
+    before = len(nightly.received)
 
     run = nightly.date(BAD, run_type="backfill")
 
     assert run.state_name == "DataFailed"
     time.sleep(2)
-    assert len(nightly.told) == before
+    assert len(nightly.received) == before
 
 
 def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServer, tmp_path: Path) -> None:
@@ -485,7 +485,7 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
     kinds = ("flows", "flow_runs", "task_runs", "logs", "artifacts", "variables", "block_documents", "deployments")
     places |= {kind: json.dumps(nightly.shown.all(kind)).encode() for kind in kinds}
     places["events"] = json.dumps(nightly.shown.events()).encode()
-    places["told"] = json.dumps(nightly.told).encode()
+    places["received"] = json.dumps(nightly.received).encode()
     for commit in nightly.lake.log(MAIN):
         places[commit.id] = json.dumps(dict(commit.metadata)).encode()
     for stored in nightly.lake.objects(MAIN):

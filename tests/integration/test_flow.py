@@ -44,8 +44,8 @@ def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: S
     flow_run = shown.flow_runs(ended.name)[0]
     task_runs = shown.task_runs(flow_run)
     receipt = read_receipt(lake, MAIN, keys.date_receipt(ended.date))
-    assert (ended.code, ended.told["outcome"]) == (0, "published")
-    assert ended.told["rows"]["events"] == accounting(1_000).curated
+    assert (ended.code, ended.report["outcome"]) == (0, "published")
+    assert ended.report["rows"]["events"] == accounting(1_000).curated
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Published")
     assert flow_run["state"]["message"].startswith(f"{ended.date} published: events ")
     assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
@@ -74,7 +74,7 @@ def test_the_merge_leads_back_to_its_flow_run_and_code(runs: Runs, shown: Shown,
     ended = runs["daily"]
 
     flow_run = shown.flow_runs(ended.name)[0]
-    merge = lake.commit_of(ended.told["commit"])
+    merge = lake.commit_of(ended.report["commit"])
     (told,) = (entry for entry in runs.elt("log")["publications"] if entry["execution_date"] == ended.date)
     assert merge.metadata["flow_run_id"] == flow_run["id"]
     assert merge.metadata["code_version"].removesuffix("-dirty") == code_version(PROJECT_DIR).removesuffix("-dirty")
@@ -88,11 +88,11 @@ def test_the_same_date_again_is_unchanged(runs: Runs, shown: Shown, lake: Lake) 
     ended = runs["again"]
 
     flow_run = shown.flow_runs(ended.name)[1]
-    assert (ended.code, ended.told["outcome"]) == (0, "unchanged")
+    assert (ended.code, ended.report["outcome"]) == (0, "unchanged")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Unchanged")
     assert steps_of(shown.task_runs(flow_run)) == {"extract": "COMPLETED Completed"}
     assert [entry.commit for entry in publications(lake) if entry.execution_date == ended.date] == [
-        runs["daily"].told["commit"]
+        runs["daily"].report["commit"]
     ]
 
 
@@ -113,24 +113,24 @@ def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lak
     task_runs = shown.task_runs(flow_run)
     (kept,) = lake.branches(f"etl-{ended.date}-")
     message = flow_run["state"]["message"]
-    assert (ended.code, ended.told["outcome"]) == (3, "DataFailed")
+    assert (ended.code, ended.report["outcome"]) == (3, "DataFailed")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "DataFailed")
     assert message.startswith(f"{ended.date} transform: events_reject_share_within_limit: ")
     assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {ended.date} --ref {kept}")
     assert message in ended.err
-    assert ended.told == {
+    assert ended.report == {
         "outcome": "DataFailed",
         "exit_code": 3,
         "subject": ended.date,
         "step": "transform",
-        "cause": ended.told["cause"],
+        "cause": ended.report["cause"],
         "main": "untouched",
         "branch": kept,
         "remedy": None,
         "command": f"elt rejects {ended.date} --ref {kept}",
     }
-    assert ended.told["cause"].startswith("events_reject_share_within_limit: ")
-    assert indented(ended.told["cause"]) in message
+    assert ended.report["cause"].startswith("events_reject_share_within_limit: ")
+    assert indented(ended.report["cause"]) in message
     assert steps_of(task_runs)["transform"] == "FAILED DataFailed"
     failed = {name for name, state in nodes_of(task_runs).items() if state != "COMPLETED Completed"}
     assert failed == {"test events_reject_share_within_limit"}
@@ -153,7 +153,7 @@ def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
     (flow_run,) = shown.flow_runs(ended.name)
     (kept,) = lake.branches(f"etl-{ended.date}-")
     message = flow_run["state"]["message"]
-    assert (ended.code, ended.told["outcome"]) == (code, outcome)
+    assert (ended.code, ended.report["outcome"]) == (code, outcome)
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
     assert message.startswith(f"{ended.date} {begins}")
     assert says in message
@@ -181,7 +181,7 @@ def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
 
     (flow_run,) = shown.flow_runs(ended.name)
     message = flow_run["state"]["message"]
-    assert (ended.code, ended.told["outcome"]) == (code, outcome)
+    assert (ended.code, ended.report["outcome"]) == (code, outcome)
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
     assert steps_of(shown.task_runs(flow_run)) == {"extract": f"FAILED {outcome}"}
     assert message.startswith(f"{ended.date} {begins}")
@@ -208,7 +208,7 @@ def test_what_dbt_itself_refuses_is_the_platforms_fault(runs: Runs, shown: Shown
     ended = runs["dbt refuses"]
 
     (flow_run,) = shown.flow_runs(ended.name)
-    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "PlatformFailed")
     assert flow_run["state"]["message"].startswith(ended.date)
     assert "Memory must have a number" in flow_run["state"]["message"]
@@ -219,7 +219,7 @@ def test_a_run_whose_time_is_over_ends_as_such_and_leaves_nothing(runs: Runs, sh
     run = runs["endless"]
 
     assert run.code == 7
-    assert run.told["outcome"] == "TimedOut"
+    assert run.report["outcome"] == "TimedOut"
     assert "TimedOut: 2015-03-14 extract: the run did not end within 20 s" in run.err
     assert "ELT_RUN_TIMEOUT" in run.err
     (flow_run,) = shown.flow_runs(run.name)
@@ -254,7 +254,7 @@ def test_marts_and_report_have_the_same_limit(flow: Any, prefect_server: LocalSe
 def test_a_prefect_out_of_reach_is_the_platforms_fault(runs: Runs, lake: Lake) -> None:
     ended = runs["Prefect down"]
 
-    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
     assert f"Prefect at {CLOSED}/api: " in ended.err
     assert list(lake.branches(f"etl-{ended.date}-")) == []
 

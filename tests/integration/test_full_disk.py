@@ -24,7 +24,7 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
 from orchestration.settings import Settings
 from tests.elt_runs import Ended, prefect_environment
-from tests.matrix import PATIENT, Bench, open_bench, require_published_once
+from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once
 from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of
 from tests.pipeline import require_whole
 from tests.support import copy_project, fetched_in_pages
@@ -71,7 +71,7 @@ def run_on_a_small_disk(
     disk[0].mkdir(parents=True, exist_ok=True)
     environment = {
         **bench.pipeline.environment,
-        **PATIENT,
+        **LONG_TIMEOUT,
         **prefect_environment(prefect_server),
         **environment,
     }
@@ -88,15 +88,15 @@ def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
 
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "256k"), execution_date)
 
-        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        assert ended.told["cause"].startswith(f"cannot write {spool}/")
-        assert ended.told["cause"].endswith("/page-00001.json: No space left on device")
-        assert ended.told == {
+        assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
+        assert ended.report["cause"].startswith(f"cannot write {spool}/")
+        assert ended.report["cause"].endswith("/page-00001.json: No space left on device")
+        assert ended.report == {
             "outcome": "PlatformFailed",
             "exit_code": 5,
             "subject": execution_date,
             "step": "extract",
-            "cause": ended.told["cause"],
+            "cause": ended.report["cause"],
             "main": "untouched",
             "branch": None,
             "remedy": "free space there, or set ELT_STATE_DIR to a folder on another disk",
@@ -116,14 +116,14 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
 
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "60m"), execution_date, **small)
 
-        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        told = ended.told
+        assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
+        told = ended.report
         assert (told["subject"], told["step"], told["main"]) == (execution_date, "transform", "untouched")
         assert "the disk of ELT_STATE_DIR, where DuckDB spills, is full: failed to offload" in told["cause"]
         assert told["branch"].startswith(f"etl-{execution_date}-")
         assert told["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
         assert not require_whole(lake, execution_date)
-        require_published_once(bench.elsewhere(lake, **small), execution_date)
+        require_published_once(bench.switch_to(lake, **small), execution_date)
 
 
 @pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "transform"), ("dbt", "256k", "plan")])
@@ -136,10 +136,10 @@ def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
 
         ended = run_on_a_small_disk(bench, prefect_server, (folder, size), execution_date)
 
-        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        assert (ended.told["step"], ended.told["main"]) == (step, "untouched")
-        assert ended.told["cause"].startswith(f"cannot write {folder}/")
-        assert ended.told["cause"].endswith("No space left on device")
+        assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
+        assert (ended.report["step"], ended.report["main"]) == (step, "untouched")
+        assert ended.report["cause"].startswith(f"cannot write {folder}/")
+        assert ended.report["cause"].endswith("No space left on device")
         assert "Logging error" not in ended.err
         assert not require_whole(lake, execution_date)
 
@@ -150,7 +150,7 @@ def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -
 
         ended = bench.pipeline.run(execution_date, ELT_DUCKDB_MEMORY="60MB")
 
-        cause, main, _, following = ended.told.splitlines()
+        cause, main, _, following = ended.report.splitlines()
         assert (ended.step, error_class(ended.outcome).exit_code, main) == ("transform", 5, "main: untouched")
         assert ": DuckDB needs more memory: Out of Memory Error: " in cause
         assert following == f"next: raise ELT_DUCKDB_MEMORY, then elt run {execution_date}"
@@ -237,11 +237,11 @@ def test_a_full_store_of_lakefs_fails_the_run_at_any_step(
     remedy: str,
 ) -> None:
     execution_date = next(stored.dates)
-    with stored.when(method, part, store[0].fill):
-        ended = stored.pipeline.run(execution_date, **PATIENT)
+    with stored.call_before(method, part, store[0].fill):
+        ended = stored.pipeline.run(execution_date, **LONG_TIMEOUT)
     store[0].clear()
 
-    cause, told_main, kept, following = ended.told.splitlines()
+    cause, told_main, kept, following = ended.report.splitlines()
     assert (ended.step, error_class(ended.outcome).exit_code) == (step, 5)
     assert says in cause
     assert told_main.startswith(f"main: {main}")

@@ -12,7 +12,7 @@ from orchestration.lake.gate import gate_file, require_gate
 from orchestration.lake.setup import _ensure_gate
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
-from tests.gate_branches import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
+from tests.gate_branches import Writes, audited_pages, commit, install_gate, md5, merge, page, receipt, require_refused
 from tests.mutations import OPEN_GATE
 
 DATE = "2025-05-20"
@@ -86,7 +86,7 @@ def test_the_gate_refuses_direct_commits_where_protection_is_lifted(gated: Lake)
 
 
 def test_a_changed_gate_judges_its_own_change(gated: Lake) -> None:
-    refused(gated, {keys.GATE: gate_file(PROJECT_DIR) + b"# changed\n"}, "does not say gate_change: approved")
+    require_refused(gated, {keys.GATE: gate_file(PROJECT_DIR) + b"# changed\n"}, "does not say gate_change: approved")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
     assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
     assert gated.stat(MAIN, page(DATE)) is not None
     assert _ensure_gate(gated, PROJECT_DIR, SILENT) == init
-    refused(gated, {page(OTHER): b"[]"}, "is not listed in")
+    require_refused(gated, {page(OTHER): b"[]"}, "is not listed in")
 
 
 # what got past the gate
@@ -129,11 +129,11 @@ UNSOUND: list[tuple[str, bytes, str]] = [
 
 @pytest.mark.parametrize(("body", "says"), [case[1:] for case in UNSOUND], ids=[case[0] for case in UNSOUND])
 def test_an_unsound_receipt_is_put_right_by_a_merge(gated: Lake, body: bytes, says: str) -> None:
-    past_the_gate(gated, {page(DATE): b"[1]", keys.date_receipt(DATE): body, **vouched(OTHER, {1: b"[3]"})})
-    sound = vouched(DATE, {1: b"[1]"})
+    past_the_gate(gated, {page(DATE): b"[1]", keys.date_receipt(DATE): body, **audited_pages(OTHER, {1: b"[3]"})})
+    sound = audited_pages(DATE, {1: b"[1]"})
 
-    refused(gated, {page(DATE): b"[0]"}, says)
-    merge(gated, vouched("2025-05-22", {1: b"[4]"}))
+    require_refused(gated, {page(DATE): b"[0]"}, says)
+    merge(gated, audited_pages("2025-05-22", {1: b"[4]"}))
     merge(gated, sound)
 
     assert gated.read(MAIN, keys.date_receipt(DATE)) == sound[keys.date_receipt(DATE)]
@@ -142,9 +142,9 @@ def test_an_unsound_receipt_is_put_right_by_a_merge(gated: Lake, body: bytes, sa
 def test_an_object_without_a_receipt_is_vouched_for_or_removed_by_a_merge(gated: Lake) -> None:
     past_the_gate(gated, {page(DATE): b"[1]", page(OTHER): b"[3]"})
 
-    refused(gated, {page(DATE): b"[0]"}, "is not listed in")
+    require_refused(gated, {page(DATE): b"[0]"}, "is not listed in")
     merge(gated, {page(DATE): None})
-    merge(gated, vouched(OTHER, {1: b"[4]"}))
+    merge(gated, audited_pages(OTHER, {1: b"[4]"}))
 
     assert gated.stat(MAIN, page(DATE)) is None
 
@@ -152,8 +152,8 @@ def test_an_object_without_a_receipt_is_vouched_for_or_removed_by_a_merge(gated:
 def test_a_key_without_a_place_is_removed_by_a_merge_and_never_changed(gated: Lake) -> None:
     past_the_gate(gated, {"foo/x": b"1", "_receipts/other.json": b"{}"})
 
-    refused(gated, {"foo/x": b"2"}, "foo/x is not allowed on main")
-    refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json is not allowed on main")
+    require_refused(gated, {"foo/x": b"2"}, "foo/x is not allowed on main")
+    require_refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json is not allowed on main")
     merge(gated, {"foo/x": None, "_receipts/other.json": None})
 
     assert [found.key for found in gated.objects(MAIN)] == [keys.GATE]

@@ -17,7 +17,7 @@ from orchestration.servers import lakefs
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
 from orchestration.settings import EltSettings, LakeSettings, read_settings
-from tests.gate_branches import install_gate, page, receipt, refused
+from tests.gate_branches import install_gate, page, receipt, require_refused
 
 FIRST, SECOND = "2025-05-20", "2025-05-21"
 PAGE_OF_A_DIFF = 1000
@@ -94,6 +94,6 @@ def test_a_merge_is_judged_beyond_the_first_page_of_its_changes(gated: Lake, fil
     gated.put("many", keys.date_receipt(FIRST), sound, keys.JSON_CONTENT_TYPE)
     vouched = gated.commit("many", "vouched", {})
 
-    refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not listed in", vouched)
+    require_refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not listed in", vouched)
     assert gated.merge(vouched, "vouched", {}) == gated.head(MAIN)
     assert len(list(gated.objects(MAIN, folder))) == PAGE_OF_A_DIFF

@@ -10,7 +10,7 @@ import pytest
 from orchestration.errors import Conflict, GateRefused, LakeNoChanges
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from tests.gate_branches import commit, install_gate, md5, merge, page, receipt, vouched
+from tests.gate_branches import audited_pages, commit, install_gate, md5, merge, page, receipt
 from tests.invariant import MARTS, Tree, violations
 
 SEED = 20250520
@@ -202,9 +202,9 @@ def test_a_key_that_lakefs_loses_in_a_merge_is_refused_by_the_gate(open_reposito
     lake = install_gate(open_repository("losing"))
     first, second, last = "2025-05-20", "2025-05-21", "2025-05-22"
     for date in (first, last):
-        merge(lake, vouched(date, {1: b"[]"}))
+        merge(lake, audited_pages(date, {1: b"[]"}))
     withdrawn = commit(lake, {page(last): None, keys.date_receipt(last): None})
-    merge(lake, vouched(second, {1: b"[]"}))
+    merge(lake, audited_pages(second, {1: b"[]"}))
     before = lake.head(MAIN)
 
     with pytest.raises(GateRefused, match=f"lists {page(second)}, which is missing or not as it was tested"):
@@ -218,9 +218,9 @@ def test_lakefs_loses_only_what_lies_after_the_last_key_of_the_branch(open_repos
     lake = install_gate(open_repository("keeping"))
     first, second, deleted, last = "2025-05-20", "2025-05-21", "2025-05-22", "2025-05-23"
     for date in (first, deleted, last):
-        merge(lake, vouched(date, {1: b"[]"}))
+        merge(lake, audited_pages(date, {1: b"[]"}))
     withdrawn = commit(lake, {page(deleted): None, keys.date_receipt(deleted): None})
-    merge(lake, vouched(second, {1: b"[]"}))
+    merge(lake, audited_pages(second, {1: b"[]"}))
 
     lake.merge(withdrawn, "withdraw a date before the last", {})
 

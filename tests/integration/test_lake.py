@@ -28,7 +28,7 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.errors import error_for
 from orchestration.log import SILENT
-from tests.proxy import Proxy, Spoil, proxied
+from tests.proxy import FaultKind, Proxy, run_proxy
 
 JSON = keys.JSON_CONTENT_TYPE
 RAW = keys.RAW_CONTENT_TYPE
@@ -241,7 +241,7 @@ def test_a_stray_write_on_main_is_named(open_repository: Callable[..., Lake], pa
 
 @pytest.fixture
 def proxy(access: LakeAccess) -> Iterator[Proxy]:
-    with proxied(access.endpoint) as running:
+    with run_proxy(access.endpoint) as running:
         yield running
 
 
@@ -250,41 +250,41 @@ def spoilt(open_repository: Callable[..., Lake], proxy: Proxy) -> Lake:
     return open_repository("project", proxy.url)
 
 
-UNCLEAR: list[tuple[Spoil, bool]] = [("429", False), ("500", False), ("500", True), ("drop", False), ("drop", True)]
+UNCLEAR: list[tuple[FaultKind, bool]] = [("429", False), ("500", False), ("500", True), ("drop", False), ("drop", True)]
 
 
 @pytest.mark.parametrize(("spoil", "acted"), UNCLEAR)
 def test_every_call_survives_an_unclear_answer(
-    lake: Lake, spoilt: Lake, proxy: Proxy, execution_date: str, page: str, spoil: Spoil, acted: bool
+    lake: Lake, spoilt: Lake, proxy: Proxy, execution_date: str, page: str, spoil: FaultKind, acted: bool
 ) -> None:
     branch = f"etl-{execution_date}-00000000"
     base = lake.head(MAIN)
-    proxy.spoil("POST", "/branches", spoil, acted=acted)
+    proxy.inject("POST", "/branches", spoil, processed=acted)
     spoilt.create_branch(branch, base)
-    proxy.spoil("POST", "/objects?", spoil, acted=acted)
+    proxy.inject("POST", "/objects?", spoil, processed=acted)
     spoilt.put(branch, page, b"[]", RAW)
-    proxy.spoil("POST", "/objects/delete", spoil, acted=acted)
+    proxy.inject("POST", "/objects/delete", spoil, processed=acted)
     spoilt.delete(branch, ["raw/shop/events/date=1999-01-01/page-00001.json"])
-    proxy.spoil("POST", "/commits", spoil, acted=acted)
-    proxy.spoil("GET", "/objects/stat", spoil, acted=acted)
+    proxy.inject("POST", "/commits", spoil, processed=acted)
+    proxy.inject("GET", "/objects/stat", spoil, processed=acted)
     assert spoilt.stat(branch, page) is not None
     commit = vouch(spoilt, branch, execution_date)
-    proxy.spoil("POST", "/merge/", spoil, acted=acted)
+    proxy.inject("POST", "/merge/", spoil, processed=acted)
     merge = spoilt.merge(commit, "publish", {"execution_date": execution_date})
-    proxy.spoil("DELETE", "/branches/", spoil, acted=acted)
+    proxy.inject("DELETE", "/branches/", spoil, processed=acted)
     spoilt.delete_branch(branch)
 
-    assert not [fault for fault in proxy.faults if fault.times]
+    assert not [fault for fault in proxy.planned if fault.times]
     assert [entry.id for entry in lake.log(MAIN) if entry.metadata.get("execution_date") == execution_date] == [merge]
     assert lake.commit_of(commit).parents == (base,)
 
 
 @pytest.mark.parametrize(("spoil", "error"), [("429", LakeBusy), ("500", LakeServerError), ("drop", LakeUnreachable)])
 def test_an_answer_that_stays_unclear_is_an_error_of_its_own(
-    spoilt: Lake, proxy: Proxy, spoil: Spoil, error: type[LakeError], monkeypatch: pytest.MonkeyPatch
+    spoilt: Lake, proxy: Proxy, spoil: FaultKind, error: type[LakeError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestration.lake.connection._WAITS", (0.01, 0.01, 0.01))
-    proxy.spoil("GET", "/commits/main", spoil, acted=False, times=99)
+    proxy.inject("GET", "/commits/main", spoil, processed=False, times=99)
 
     with pytest.raises(error, match="read main"):
         spoilt.head(MAIN)

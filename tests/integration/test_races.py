@@ -26,7 +26,7 @@ from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
-from tests.matrix import PATIENT, Bench
+from tests.matrix import LONG_TIMEOUT, Bench
 from tests.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
 
 STALE, USUAL, NEWER = 400, 200, 300
@@ -86,8 +86,8 @@ def fast_overtakes_slow(benches: tuple[Bench, ...], newer: str, stages: DateStep
 
 def during_a_run(bench: Bench, date: str, happens: Callable[[], object]) -> Ended:
     """A run of a date, during which something happens after its rows are tested and before they are merged."""
-    with bench.when("POST", "/merge/main", happens):
-        return bench.pipeline.run(date, **PATIENT)
+    with bench.call_before("POST", "/merge/main", happens):
+        return bench.pipeline.run(date, **LONG_TIMEOUT)
 
 
 def roll_back(lake: Lake, commit: str) -> str:
@@ -128,7 +128,7 @@ def test_equal_runs_at_once_agree_and_none_fails(benches: tuple[Bench, ...], dat
         ended = list(pool.map(lambda bench: bench.pipeline.run(date), benches))
 
     lake = benches[0].lake
-    assert all(run.well for run in ended), ended
+    assert all(run.succeeded for run in ended), ended
     assert events_on_main(lake, date) == accounting(USUAL).curated
     trees = [set(lake.objects(merge.id)) for merge in lake.log(MAIN) if merge.metadata.get("execution_date") == date]
     # The second of two that both publish is a merge that changes nothing.
@@ -149,7 +149,7 @@ def test_eight_dates_at_once_are_all_published(benches: tuple[Bench, ...]) -> No
     lake, environment = benches[0].lake, benches[0].pipeline.environment
     dates = list(islice(benches[0].dates, 8))
     # Eight builds on two cores are slow.
-    directly = PATIENT | {"LAKEFS_ENDPOINT": lake.connection.access.endpoint}
+    directly = LONG_TIMEOUT | {"LAKEFS_ENDPOINT": lake.connection.access.endpoint}
 
     with ThreadPoolExecutor(len(dates)) as pool:
         ended = list(pool.map(lambda day: Pipeline(environment | directly).run(day), dates))
@@ -221,7 +221,7 @@ def test_a_new_gate_during_a_run_stands_and_is_asked_by_the_next(
     next_version.parent.mkdir(parents=True)
     next_version.write_bytes(gate_file(PROJECT_DIR) + b"# the next version\n")
     during, after = islice(bench.dates, 2)
-    there = bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
+    there = bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
     ended = during_a_run(there, during, lambda: init_lake(lake, "lakefs", tmp_path, SILENT))
 
@@ -234,7 +234,7 @@ def test_a_new_gate_during_a_run_stands_and_is_asked_by_the_next(
     )
     refused = there.pipeline.run(after)
     assert refused.outcome == "PlatformFailed"
-    assert "is not this version's" in refused.told
+    assert "is not this version's" in refused.report
     assert not require_whole(lake, after)
 
 

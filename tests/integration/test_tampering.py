@@ -14,7 +14,7 @@ from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from tests.integration.test_races import fast_overtakes_slow, newer
-from tests.matrix import PATIENT, Bench
+from tests.matrix import LONG_TIMEOUT, Bench
 from tests.mutations import NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
 from tests.pipeline import Ended, objects_of, require_whole
 
@@ -34,13 +34,13 @@ def behind_an_open_gate(bench: Bench, open_repository: Callable[..., Lake], tmp_
     (project / "lake" / keys.GATE).write_bytes(OPEN_GATE)
     lake = open_repository("opengate")
     init_lake(lake, "lakefs", project, SILENT)
-    return bench.elsewhere(lake, ELT_PROJECT_DIR=str(project), ELT_REPOSITORY=lake.repository)
+    return bench.switch_to(lake, ELT_PROJECT_DIR=str(project), ELT_REPOSITORY=lake.repository)
 
 
 def meddled(bench: Bench, date: str, key: str, stages: DateSteps | None) -> Ended:
     """A run on whose branch a stranger writes a key while dbt builds."""
-    with bench.when("PUT", "/curated/", lambda: write_on_its_branch(bench, date, key)):
-        return bench.pipeline.run(date, stages, **PATIENT)
+    with bench.call_before("PUT", "/curated/", lambda: write_on_its_branch(bench, date, key)):
+        return bench.pipeline.run(date, stages, **LONG_TIMEOUT)
 
 
 def write_on_its_branch(bench: Bench, date: str, key: str) -> None:
@@ -58,7 +58,7 @@ def changed_raw_is_found(bench: Bench, stages: DateSteps | None = None) -> None:
     page = keys.raw_page("shop", "events", date, 1)
     ended = meddled(bench, date, page, stages)
     assert (ended.outcome, ended.step) == ("PlatformFailed", "audit"), f"not found: {ended}"
-    assert f"is not what was fetched: {page}" in ended.told
+    assert f"is not what was fetched: {page}" in ended.report
     assert not objects_of(bench.lake, date)
 
 
@@ -72,7 +72,7 @@ def stray_object_is_refused(bench: Bench) -> None:
     stray = f"curated/events/date={date}/stray.parquet"
     ended = meddled(bench, date, stray, None)
     assert ended.outcome == "GateRefused", f"let pass: {ended}"
-    assert f"{stray} is not listed in" in ended.told
+    assert f"{stray} is not listed in" in ended.report
     assert ended.main == "untouched"
     assert not objects_of(bench.lake, date)
 
@@ -94,8 +94,8 @@ def test_a_refusal_begins_the_date_anew_where_main_has_moved(benches: tuple[Benc
         write_on_its_branch(bench, date, f"curated/events/date={date}/stray.parquet")
         assert other.pipeline.run(next(other.dates)).outcome == "published"
 
-    with bench.when("PUT", "/curated/", meddle):
-        ended = bench.pipeline.run(date, **PATIENT)
+    with bench.call_before("PUT", "/curated/", meddle):
+        ended = bench.pipeline.run(date, **LONG_TIMEOUT)
 
     assert ended.outcome == "published"
     assert require_whole(bench.lake, date)

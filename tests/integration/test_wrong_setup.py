@@ -35,7 +35,7 @@ from orchestration.log import SILENT
 from orchestration.plan import Plan
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
-from tests.matrix import PATIENT, Bench, open_bench
+from tests.matrix import LONG_TIMEOUT, Bench, open_bench
 from tests.own_lake import repository_of
 from tests.pipeline import Ended, objects_of
 from tests.support import copy_project, keys_of
@@ -66,7 +66,7 @@ def refused_at_extract(bench: Bench, says: str, remedy: str, **environment: str)
 
     ended = bench.pipeline.run(execution_date, **environment)
 
-    cause, *further = ended.told.splitlines()
+    cause, *further = ended.report.splitlines()
     assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("extract", "PlatformFailed", 5)
     assert cause.startswith(f"{execution_date} extract: ")
     assert says in cause
@@ -98,7 +98,7 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
 
     names = " and ".join(missing)
     assert error_class(ended.outcome).exit_code == 2
-    assert ended.told == (
+    assert ended.report == (
         f"{given} set without {names}: set {names} too in the environment or .env, or unset all to use the local lakeFS"
     )
 
@@ -139,7 +139,7 @@ def bare(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
     """The bench on a new repository that has neither gate nor protection."""
     lake = open_repository(f"wrong-{next(_numbers)}")
     _ensure_repository(lake, "lakefs", SILENT)
-    return bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
+    return bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
 
 def test_a_missing_gate_is_named(bare: Bench) -> None:
@@ -184,7 +184,7 @@ def clean_with(run: DateRun, plan: Plan, landed: Landed, folder: Path, **wrong: 
 
 
 def refused_at_transform(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
-    cause, main, kept, remedy = ended.told.splitlines()
+    cause, main, kept, remedy = ended.report.splitlines()
     assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("transform", "PlatformFailed", 5)
     assert says in cause
     assert main == "main: untouched"
@@ -203,7 +203,7 @@ def refused_at_transform(bench: Bench, ended: Ended, execution_date: str, says: 
 def test_keys_that_are_wrong_for_duckdb_alone_end_no_run_well(bench: Bench, wrong: dict[str, Any], says: str) -> None:
     execution_date = next(bench.dates)
 
-    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, **wrong)), **PATIENT)
+    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, **wrong)), **LONG_TIMEOUT)
 
     refused = "lakeFS's S3 gateway refuses DuckDB's keys, LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY: "
     refused_at_transform(bench, ended, execution_date, refused + says, "")
@@ -216,7 +216,7 @@ def test_no_keys_for_duckdb_are_no_run(bench: Bench) -> None:
     ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, access_key="", secret_key="")))
 
     assert error_class(ended.outcome).exit_code == 2
-    assert ended.told.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
+    assert ended.report.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
     assert objects_of(bench.lake, execution_date) == {}
 
 
@@ -266,7 +266,7 @@ def test_a_clock_that_is_off_is_named(bench: Bench, access: LakeAccess, off: tim
     """lakeFS itself judges: the requests reach it as a machine with such a clock would sign them."""
     execution_date = next(bench.dates)
     with serving(clock_before(access, off)) as url:
-        ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **PATIENT)
+        ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **LONG_TIMEOUT)
 
     apart = f"the clocks of lakeFS and of this machine are more than 15 minutes apart: {says}"
     refused_at_transform(bench, ended, execution_date, apart, "synchronise both clocks, then ")
@@ -275,6 +275,6 @@ def test_a_clock_that_is_off_is_named(bench: Bench, access: LakeAccess, off: tim
 def test_a_clock_that_is_right_is_no_trouble(bench: Bench, access: LakeAccess) -> None:
     """So that the refusals above are for the time, not for the new signature."""
     with serving(clock_before(access, timedelta())) as url:
-        ended = bench.pipeline.run(next(bench.dates), LAKEFS_ENDPOINT=url, **PATIENT)
+        ended = bench.pipeline.run(next(bench.dates), LAKEFS_ENDPOINT=url, **LONG_TIMEOUT)
 
     assert ended.outcome == "published"

@@ -1,6 +1,6 @@
-"""Every kind of answer an API has been thought to give, with what has to come of it.
+"""All kinds of API responses that are tested, each with its expected outcome.
 
-`python -m tests.malformed_responses` writes docs/malformed-responses.md from it.
+`python -m tests.malformed_responses` generates docs/malformed-responses.md from them.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Writes docs/malformed-responses.md."""
+"""Generates docs/malformed-responses.md."""
 
 from tests.malformed_responses.doc import FILE, text
 

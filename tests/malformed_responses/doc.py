@@ -1,4 +1,4 @@
-"""docs/malformed-responses.md, written from the cases: a line for each, with its outcome."""
+"""docs/malformed-responses.md, generated from the cases: one line each, with its outcome."""
 
 from __future__ import annotations
 
@@ -14,39 +14,40 @@ from tests.malformed_responses.values import ROWS
 FILE = PROJECT_DIR / "docs" / "malformed-responses.md"
 
 _INTRO = """\
-# Bad answers
+# Malformed responses
 
-{kinds} kinds of answers an API may give, and what comes of each: {days} that make a day of their own, {pages} odd pages
-of one day, and {rows} records among good ones. `tests/integration/test_malformed_responses.py` sends every one, byte for byte,
-through the run protocol to a real lakeFS, and holds this page against the cases. `python -m tests.malformed_responses` writes
-it.
+This page lists {kinds} kinds of API responses with the outcome of each: {days} as a day of their own, {pages} unusual
+but valid pages of one day, and {rows} records among valid ones. `tests/integration/test_malformed_responses.py` sends
+each of them, byte for byte, through a run on a real lakeFS. It also compares this page with the cases.
+`python -m tests.malformed_responses` generates the page.
 
-- **published**: the accounting is given, in rows of `events`. The receipt on `main` says the same, and so does the
-  Parquet, read back.
-- **DataFailed** (exit 3): `main` is untouched. The branch is kept with what was built; its accounting closes too.
-- **SourceFailed** (exit 4): `main` is untouched. A branch is kept only where the full parse found what the fetch cannot
-  see; the message begins with `clean:` then. *Asked again* is what may be better the next time: three more times, 30 s
-  apart, or as long as Retry-After says.
+- **published**: the table shows the accounting, in rows of `events`. The test finds the same numbers in the receipt on
+  `main` and in the published Parquet.
+- **DataFailed** (exit 3): `main` is untouched. The branch is kept with the built tables, and their accounting closes.
+- **SourceFailed** (exit 4): `main` is untouched. Usually the fetch detects the error, and there is no branch. If only
+  the full parse detects it, the branch is kept and the message names the step `transform`.
+- **retried**: a later response may be better. By default the request is repeated three times, 30 s apart, or after the
+  time that `Retry-After` gives.
 
-A message is given by its telling parts; each also names the date and ends with the next command to type.
+The tables show the important parts of each message. Every message also has the date, and ends with the next command.
 
-What no client can see: NDJSON that ends early at the end of a line, where its own Content-Length says so or where it
-has none, looks like a smaller day. The early end of an array or of an envelope is always seen.
+One error cannot be detected: NDJSON that ends early after a whole line looks like a smaller day, if its
+`Content-Length` matches or is absent. An array or an envelope that ends early is always detected.
 """
 
 
 def text() -> str:
-    """The whole page."""
+    """Returns the whole page."""
     days = sum(map(len, CASES.values()))
     kinds = days + len(PAGES) + len(ROWS)
     lines = [_INTRO.format(kinds=kinds, days=days, pages=len(PAGES), rows=len(ROWS))]
     for theme, cases in CASES.items():
-        answers = [(case.name, _outcome(case), _told(case)) for case in cases]
-        lines += _table(theme, ("answer", "outcome", "accounting, or what the message says"), answers)
-    pages = [(page.name, "published: the page's one record is") for page in PAGES]
-    lines += _table("Odd pages that are fine", ("answer", "outcome"), pages)
-    rows = [(row.name, _fate(row)) for row in ROWS]
-    lines += _table("Records among good ones", ("record", "outcome"), rows)
+        responses = [(case.name, _outcome(case), _details(case)) for case in cases]
+        lines += _table(theme, ("response", "outcome", "accounting or message"), responses)
+    pages = [(page.name, "published, with the record of the page") for page in PAGES]
+    lines += _table("Unusual but valid pages", ("response", "outcome"), pages)
+    rows = [(row.name, _row_outcome(row)) for row in ROWS]
+    lines += _table("Records among valid ones", ("record", "outcome"), rows)
     return "\n".join(lines)
 
 
@@ -58,14 +59,14 @@ def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def _outcome(case: Case) -> str:
-    return f"{case.outcome}, asked again" if case.asked_again else case.outcome
+    return f"{case.outcome}, retried" if case.retried else case.outcome
 
 
-def _told(case: Case) -> str:
+def _details(case: Case) -> str:
     return " … ".join(f"`{part}`" for part in case.says) or str(case.counts)
 
 
-def _fate(row: Row) -> str:
+def _row_outcome(row: Row) -> str:
     drift = f"; drift: {', '.join(f'`{name!r}`' for name in row.drift)}" if row.drift else ""
     if row.rejected:
         return f"rejected `{row.rejected}`{drift}"
