@@ -1,4 +1,4 @@
-"""Disks that are really full: small ones, mounted for the spool, for what DuckDB spills, for lakeFS's store.
+"""Disks that are really full: small ones, mounted for the work directory, DuckDB's spilling and lakeFS's store.
 
 Each is mounted in a namespace of its own, which takes no rights and goes with its process.
 """
@@ -31,7 +31,7 @@ from tests.support import copy_project, fetched_in_pages
 
 
 def on_a_disk(folder: Path, size: str) -> tuple[str, ...]:
-    """What runs a command that finds an empty disk of this size at `folder`."""
+    """Returns the command that runs another one with an empty disk of this size at `folder`."""
     mount = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
     return ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", size, str(folder))
 
@@ -41,7 +41,7 @@ def _disks(tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         subprocess.run([*on_a_disk(tmp_path_factory.mktemp("disk"), "64k"), "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"this kernel lets us mount no disk: {error}")
+        pytest.skip(f"this kernel allows no mounts: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +60,13 @@ def open_bench_of(lake: Lake, project: Path, options: Options, first: date) -> I
         yield bench
 
 
-# the disk of ELT_STATE_DIR
+# The disk of ELT_STATE_DIR.
 
 
 def run_on_a_small_disk(
     bench: Bench, prefect_server: LocalServer, disk: tuple[Path, str], execution_date: str, **environment: str
 ) -> Ended:
-    """`elt run` that finds a small disk at a folder."""
+    """Runs `elt run` with a small disk at a folder."""
     folder = Path(bench.pipeline.environment["ELT_PROJECT_DIR"])
     disk[0].mkdir(parents=True, exist_ok=True)
     environment = {
@@ -80,7 +80,7 @@ def run_on_a_small_disk(
         return end_of(running, execution_date)
 
 
-def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
+def test_a_full_work_directory_fails_the_run_before_anything_is_on_the_lake(
     lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
 ) -> None:
     with open_bench_of(lake, project, Options(rows=2_000), date(2016, 1, 1)) as bench:
@@ -109,7 +109,7 @@ def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
 def test_a_full_temp_folder_of_duckdb_fails_the_build(
     lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
 ) -> None:
-    """200,000 rows are 49 MB of raw, which fit the disk; what DuckDB spills of them, 20 MB or more, doesn't fit too."""
+    """The 49 MB of raw of 200,000 rows fit on the disk, but not with the 20 MB or more that DuckDB spills."""
     with open_bench_of(lake, project, Options(rows=200_000), date(2016, 2, 1)) as bench:
         execution_date = next(bench.dates)
         small = {"ELT_DUCKDB_MEMORY": "160MB"}
@@ -117,17 +117,17 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "60m"), execution_date, **small)
 
         assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
-        told = ended.report
-        assert (told["subject"], told["step"], told["main"]) == (execution_date, "transform", "untouched")
-        assert "the disk of ELT_STATE_DIR, where DuckDB spills, is full: failed to offload" in told["cause"]
-        assert told["branch"].startswith(f"etl-{execution_date}-")
-        assert told["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
+        report = ended.report
+        assert (report["subject"], report["step"], report["main"]) == (execution_date, "transform", "untouched")
+        assert "the disk of ELT_STATE_DIR, where DuckDB spills, is full: failed to offload" in report["cause"]
+        assert report["branch"].startswith(f"etl-{execution_date}-")
+        assert report["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
         assert not require_whole(lake, execution_date)
         require_published_once(bench.switch_to(lake, **small), execution_date)
 
 
 @pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "transform"), ("dbt", "256k", "plan")])
-def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
+def test_a_disk_that_is_full_for_dbt_fails_the_run(
     lake: Lake, project: Path, prefect_server: LocalServer, name: str, size: str, step: str
 ) -> None:
     folder = project / ".elt" / name
@@ -144,7 +144,7 @@ def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
         assert not require_whole(lake, execution_date)
 
 
-def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -> None:
+def test_the_error_for_too_little_memory_names_its_setting(lake: Lake, project: Path) -> None:
     with open_bench_of(lake, project, Options(rows=100), date(2016, 3, 1)) as bench:
         execution_date = next(bench.dates)
 
@@ -156,11 +156,11 @@ def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -
         assert following == f"next: raise ELT_DUCKDB_MEMORY, then elt run {execution_date}"
 
 
-# lakeFS's store
+# lakeFS's store.
 
 
 class StoreOnADisk:
-    """A lakeFS whose objects lie on a disk of their own; `fill` leaves no room on it, `clear` takes that back."""
+    """A lakeFS with its objects on a separate disk; `fill` leaves no space on it, and `clear` frees it again."""
 
     def __init__(self, state: Path) -> None:
         self.kind = replace(lakefs.KIND, prepare=self._prepare)
@@ -241,10 +241,10 @@ def test_a_full_store_of_lakefs_fails_the_run_at_any_step(
         ended = stored.pipeline.run(execution_date, **LONG_TIMEOUT)
     store[0].clear()
 
-    cause, told_main, kept, following = ended.report.splitlines()
+    cause, main_line, kept, following = ended.report.splitlines()
     assert (ended.step, error_class(ended.outcome).exit_code) == (step, 5)
     assert says in cause
-    assert told_main.startswith(f"main: {main}")
+    assert main_line.startswith(f"main: {main}")
     assert kept.startswith(f"kept: branch etl-{execution_date}-")
     assert following.startswith(f"next: {remedy}")
     assert not require_whole(stored.lake, execution_date)

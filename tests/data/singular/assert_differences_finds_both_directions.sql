@@ -21,7 +21,7 @@ expected (name) as (
 
 ),
 
-told as (
+shown as (
 
     {{ differences('found', 'expected', ['name']) }}
 
@@ -42,7 +42,7 @@ counted as (
         count(
             case when problem = 'missed' and name = 'not found' then 1 end
         ) as missed
-    from told
+    from shown
 
 ),
 
