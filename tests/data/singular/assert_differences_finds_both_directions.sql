@@ -1,5 +1,5 @@
--- A row is a difference that the macro of these tests made up, or missed.
--- Compared by hand: the macro would agree with its own mistakes.
+-- A row is a difference that the macro of these tests reported wrongly or
+-- missed. Compared by hand, because the macro would repeat its own errors.
 with
 
 found (name) as (
