@@ -51,7 +51,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Docs:
         project,
         folder / "build",
         page,
-        project_nodes,
+        own_nodes,
         manifest["child_map"],
         {**catalog["nodes"], **catalog["sources"]},
     )

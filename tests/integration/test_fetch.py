@@ -290,7 +290,7 @@ def test_a_source_without_an_address_is_a_usage_error(fetch: Fetcher) -> None:
         fetch("")
 
 
-def test_a_full_disk_is_platform_failed(fetch: Fetcher) -> None:
+def test_an_unwritable_work_directory_is_platform_failed(fetch: Fetcher) -> None:
     (fetch.tmp_path / "spool").write_text("a file where the folder should be")
 
     with pytest.raises(SpoolFailed, match="cannot write"):

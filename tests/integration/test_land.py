@@ -125,7 +125,7 @@ def test_the_same_raw_again_makes_no_commit(lake: Lake, execution_date: str, tmp
     assert put_pages(lake, f"{branch}-again", first, [page], [], {}) == first
 
 
-def test_a_changed_checksum_is_an_error(
+def test_an_incomplete_upload_is_an_error(
     lake: Lake, execution_date: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = tmp_path / "page"

@@ -21,8 +21,8 @@ from orchestration.settings import Settings
 from tests.malformed_responses import CASES
 from tests.malformed_responses.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
 from tests.malformed_responses.doc import FILE, text
-from tests.malformed_responses.fine import PAGES
 from tests.malformed_responses.server import AnswerServer, answering
+from tests.malformed_responses.unusual_pages import PAGES
 from tests.malformed_responses.values import ROWS
 from tests.support import copy_project, request_for, settings_of
 

@@ -202,19 +202,19 @@ def test_a_removed_mart_leaves_the_lake(published: Lake, settings: MakeSettings,
 
 def test_a_run_starts_again_after_a_conflict_with_another(published: Lake, settings: MakeSettings) -> None:
     run_date(request_for(published, settings(rows=300), DATES[1]))
-    meanwhile: list[RunResult] = []
+    other_runs: list[RunResult] = []
 
     def merge(run: MartsRun, candidate: Candidate) -> RunResult:
-        if not meanwhile:
+        if not other_runs:
             # Another date and its marts, so that the two receipts differ.
             run_date(request_for(published, settings(), "2015-06-04"))
-            meanwhile.append(run_marts(marts_of(published, settings())))
+            other_runs.append(run_marts(marts_of(published, settings())))
         return publish(run, candidate)
 
     done = run_marts(marts_of(published, settings()), MartsSteps(publish=merge))
 
-    assert meanwhile[0].outcome in ("published", "superseded")
-    assert (done.outcome, done.rows) == ("unchanged", meanwhile[0].rows)
+    assert other_runs[0].outcome in ("published", "superseded")
+    assert (done.outcome, done.rows) == ("unchanged", other_runs[0].rows)
 
 
 @pytest.mark.parametrize("step", ["transform", "audit", "publish"])
@@ -260,7 +260,7 @@ def test_missing_objects_are_detected_before_the_receipt_is_written(published: L
         run_marts(marts_of(published, settings(), force=True), MartsSteps(audit=lose))
 
 
-def test_the_receipt_is_readable_json(published: Lake, settings: MakeSettings) -> None:
+def test_the_receipt_is_sorted_json(published: Lake, settings: MakeSettings) -> None:
     run_marts(marts_of(published, settings()))
 
     body = published.read(MAIN, keys.MARTS_RECEIPT)

@@ -143,7 +143,7 @@ def test_any_published_date_can_be_built(analyst: Analyst) -> None:
     assert "2 dates, 2015-07-01 to 2015-07-02" in other.out
 
 
-def test_partial_builds_on_the_lake_are_refused(analyst: Analyst) -> None:
+def test_empty_runs_and_retries_are_refused_on_the_lake(analyst: Analyst) -> None:
     tree = tree_of(analyst.lake, "sandbox-mine")
 
     empty = analyst.dbt("run", "--empty")
@@ -257,7 +257,7 @@ def parquet_of(rows: int, folder: Path) -> bytes:
     return file.read_bytes()
 
 
-def test_foreign_keys_and_files_are_listed_in_a_diff_and_not_read(sandbox_lake: Lake, tmp_path: Path) -> None:
+def test_keys_of_other_clients_are_listed_in_a_diff_and_not_executed(sandbox_lake: Lake, tmp_path: Path) -> None:
     written = tmp_path / "written"
     injected = (
         "curated/events/date=2025-05-20/data.parquet', hive_partitioning=false); copy (select 'attacker') to "

@@ -132,31 +132,31 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert states(local.status(settings)) == ["stopped", "running"]
     with pytest.raises(ServerFailed, match="not running"):
         local.lake_access(settings)
-    healed = local.up(settings, SILENT)
-    assert healed[0].url == first[0].url
-    assert healed[0].pid != first[0].pid
-    assert healed[1] == first[1]
+    restarted = local.up(settings, SILENT)
+    assert restarted[0].url == first[0].url
+    assert restarted[0].pid != first[0].pid
+    assert restarted[1] == first[1]
     assert repositories(settings) == ["kept"]
 
     monkeypatch.setenv("PREFECT_API_URL", api)
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", access.auth_string.get_secret_value())
     refresh_global_settings_context()
     deploy(api, PROJECT, SILENT)
-    ours = local.up_worker(settings, SILENT)
-    assert (ours.name, ours.state) == ("worker", "running")
-    assert local.up_worker(settings, SILENT) == ours
+    running_worker = local.up_worker(settings, SILENT)
+    assert (running_worker.name, running_worker.state) == ("worker", "running")
+    assert local.up_worker(settings, SILENT) == running_worker
     polling = f"{api}/work_pools/{POOL}/workers/filter"
     workers = eventually(lambda: httpx.post(polling, json={}, auth=login, trust_env=False).json())
     assert [worker["status"] for worker in workers] == ["ONLINE"]
-    assert local.status(settings) == (*healed, ours)
+    assert local.status(settings) == (*restarted, running_worker)
 
     said.clear()
     local.down(settings, log_to(said.append), purge=False)
     assert [line.split(" (")[0] for line in said] == ["stopped the worker", "stopped lakeFS", "stopped Prefect"]
     assert states(local.status(settings)) == ["stopped", "stopped", "stopped"]
-    assert not lives(ours)
+    assert not lives(running_worker)
     said.pop(0)
-    assert not any(lives(server) for server in healed)
+    assert not any(lives(server) for server in restarted)
     local.down(settings, log_to(said.append), purge=False)
     assert said[2:] == ["the worker is not running", "lakeFS is not running", "Prefect is not running"]
 

@@ -119,7 +119,7 @@ ENVELOPES = (
         "an envelope whose list is an object", '{"data":{"a":1}}', "has no list 'data', it is b'{\"a\":1}'", NO_LIST
     ),
     no_envelope(
-        "an envelope of many fields with odd names",
+        "an envelope with many fields and unusual names",
         json.dumps({f"\x1b]0;x\x07\n{number:03}": 1 for number in range(300)}),
         r"only '\x1b]0;x\x07\n000', '\x1b]0;x\x07\n001'",
         "\\n004' and 295 more",
@@ -205,7 +205,7 @@ _NOTHING = ("transform: events_has_rows: 1 failing rows", "raw_rows=0", "kept: b
 
 SIZES = (
     Case(
-        "an array without records, if a day must not be empty",
+        "an array without records, although a day must not be empty",
         (answer(array()),),
         DataFailed,
         _NOTHING,

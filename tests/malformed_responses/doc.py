@@ -8,7 +8,7 @@ from datetime import datetime
 from orchestration.settings import PROJECT_DIR
 from tests.malformed_responses import CASES
 from tests.malformed_responses.case import Case, Row
-from tests.malformed_responses.fine import PAGES
+from tests.malformed_responses.unusual_pages import PAGES
 from tests.malformed_responses.values import ROWS
 
 FILE = PROJECT_DIR / "docs" / "malformed-responses.md"

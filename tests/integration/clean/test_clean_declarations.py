@@ -132,8 +132,8 @@ def test_models_of_another_declaration_are_refused_before_the_build(
     with pytest.raises(PlatformFailed) as failed:
         parsed(project_dir, tmp_path, engine).build().require_passed()
     staging = "models/staging/shop/stg_shop__products.sql"
-    told = f"{staging} was not generated from what {project_dir / SOURCES} declares of shop.products now"
-    assert told in failed.value.cause
+    message = f"{staging} was not generated from what {project_dir / SOURCES} declares of shop.products now"
+    assert message in failed.value.cause
     assert "make models" in failed.value.cause
 
 
