@@ -38,7 +38,7 @@ def violations(tree: Tree, read: Callable[[str], bytes]) -> Iterator[str]:
             if receipt_of(key) != name:
                 yield f"{name} lists {key} of another"
             elif checksum is None or tree.get(key) != checksum:
-                yield f"{name} lists {key} with another checksum"
+                yield f"{name} lists {key}, which is missing or different"
             else:
                 unlisted.discard(key)
     for key in sorted(unlisted):

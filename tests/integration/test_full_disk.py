@@ -1,6 +1,6 @@
 """Disks that are really full: small ones, mounted for the work directory, DuckDB's spilling and lakeFS's store.
 
-Each is mounted in a namespace of its own, which takes no rights and goes with its process.
+Each is mounted in a separate namespace, which needs no root and ends with its process.
 """
 
 from __future__ import annotations

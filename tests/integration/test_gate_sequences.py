@@ -41,10 +41,10 @@ UNLISTED = f"{PAGE} is not listed in"
         (
             {PAGE: "a", RECEIPT: "r"},
             receipt({PAGE: "b"}),
-            [f"{RECEIPT} lists {PAGE} with another checksum", UNLISTED],
+            [f"{RECEIPT} lists {PAGE}, which is missing or different", UNLISTED],
         ),
-        ({RECEIPT: "r"}, receipt({PAGE: "a"}), [f"{RECEIPT} lists {PAGE} with another checksum"]),
-        ({RECEIPT: "r"}, receipt({PAGE: None}), [f"{RECEIPT} lists {PAGE} with another checksum"]),
+        ({RECEIPT: "r"}, receipt({PAGE: "a"}), [f"{RECEIPT} lists {PAGE}, which is missing or different"]),
+        ({RECEIPT: "r"}, receipt({PAGE: None}), [f"{RECEIPT} lists {PAGE}, which is missing or different"]),
         ({RECEIPT: "r"}, receipt({}), [f"{RECEIPT} lists nothing"]),
         ({PAGE: "a", RECEIPT: "r"}, receipt({PAGE: "a"}, "fail"), [f"{RECEIPT} does not pass"]),
         ({"raw/x": "a", "_receipts/x": "b"}, b"", ["_receipts/x is not allowed", "raw/x is not allowed"]),
