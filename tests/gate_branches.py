@@ -49,7 +49,7 @@ def install_gate(lake: Lake) -> Lake:
 
 def commit(lake: Lake, writes: Writes, base: str | None = None) -> str:
     """Commits these writes on a new branch of the head of `main`, or of a base."""
-    name = f"gate-test-{next(_branches)}"
+    name = f"test-branch-{next(_branches)}"
     lake.create_branch(name, base or lake.head(MAIN))
     lake.delete(name, [key for key, body in writes.items() if body is None])
     for key, body in writes.items():

@@ -35,7 +35,7 @@ from tests.support import (
 )
 
 LandFrom = Callable[..., Landed]
-NOBODY = "http://127.0.0.1:9"
+CLOSED = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_wrong_source_description_is_found_before_anything_is_fetched(
     file = write_sources(wrong, {"events": {"key": ["Event ID"], "fetch": {"path": "/events"}}})
 
     with pytest.raises(UsageError, match="missing required field `date_parameter`") as error:
-        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
+        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=CLOSED), execution_date)
 
     assert str(file) in error.value.cause
 
@@ -181,7 +181,7 @@ def test_two_fields_of_one_name_are_found_before_anything_is_fetched(
     )
 
     with pytest.raises(UsageError, match="both become the column name event_id") as error:
-        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
+        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=CLOSED), execution_date)
 
     assert str(file) in error.value.cause
     assert error.value.step == "plan"
