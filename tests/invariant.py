@@ -1,4 +1,4 @@
-"""The invariant of `main`, told a second time and in Python: what `lake/_lakefs_actions/gate_main.yaml` has to keep."""
+"""The invariant of `main`, implemented again in Python: what `lake/_lakefs_actions/gate_main.yaml` enforces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARTS = "_receipts/marts.json"
 
 
 def receipt_of(key: str) -> str | None:
-    """The receipt that has to list a data key; None for a key outside the data trees."""
+    """Returns the receipt that must list a data key; None for a key outside the data trees."""
     match key.split("/"):
         case ["raw", _, _, day, _] | ["curated", _, day, _] if re.fullmatch(r"date=\d{4}-\d{2}-\d{2}", day):
             return f"_receipts/{day}.json"
@@ -25,7 +25,7 @@ def receipt_of(key: str) -> str | None:
 
 
 def violations(tree: Tree, read: Callable[[str], bytes]) -> Iterator[str]:
-    """Where a tree breaks the invariant of `main`; `read` gives the body of a receipt by its key."""
+    """Yields each violation of the invariant in a tree; `read` returns the body of a receipt by its key."""
     unlisted = {key for key in tree if not key.startswith("_lakefs_actions/")}
     for name in [key for key in unlisted if re.fullmatch(r"_receipts/(date=\d{4}-\d{2}-\d{2}|marts)\.json", key)]:
         unlisted.remove(name)
@@ -38,7 +38,7 @@ def violations(tree: Tree, read: Callable[[str], bytes]) -> Iterator[str]:
             if receipt_of(key) != name:
                 yield f"{name} lists {key} of another"
             elif checksum is None or tree.get(key) != checksum:
-                yield f"{name} lists {key} otherwise than it is"
+                yield f"{name} lists {key}, which is missing or different"
             else:
                 unlisted.discard(key)
     for key in sorted(unlisted):
@@ -46,10 +46,10 @@ def violations(tree: Tree, read: Callable[[str], bytes]) -> Iterator[str]:
 
 
 def require_sound(lake: Lake) -> None:
-    """Proves the invariant over all of `main` as it is now.
+    """Checks the invariant on the current head of `main`.
 
     Raises:
-        AssertionError: It does not hold; names each violation.
+        AssertionError: The invariant is violated; the message lists each violation.
     """
     commit = lake.head(MAIN)
     tree = {stored.key: stored.checksum for stored in lake.objects(commit)}

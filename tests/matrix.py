@@ -1,4 +1,4 @@
-"""The fault matrix: one harm to one request of a run, what `main` holds then, and whether running again heals it."""
+"""The fault matrix: one fault in one request of a run, what `main` has then, and whether running again publishes."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from pathlib import Path
 
 from orchestration.lake.client import Lake
 from tests.pipeline import KILLED, Ended, Pipeline, publications_of, require_whole
-from tests.proxy import Proxy, Spoil, kind_of, proxied
+from tests.proxy import FaultKind, Proxy, normalize_request, run_proxy
 
-PATIENT = {"ELT_LAKE_TIMEOUT": "60"}
-"""For a run that is held up on purpose: the benches' own give a request up after a second."""
+LONG_TIMEOUT = {"ELT_LAKE_TIMEOUT": "60"}
+"""For a run that is delayed on purpose: the timeout of the benches themselves is one second."""
 
 
 @dataclass(frozen=True)
-class Harm:
-    """One way to spoil a request, or `times` from it on; `acted` says whether lakeFS got it first."""
+class Fault:
+    """A fault in one request, or in `times` requests from there on; `processed`: lakeFS handles the request first."""
 
     name: str
-    spoil: Spoil
-    acted: bool
+    kind: FaultKind
+    processed: bool
     times: int = 1
 
 
-HARMS = (
-    Harm("killed before", "kill", acted=False),
-    Harm("killed after", "kill", acted=True),
-    Harm("reply dropped", "drop", acted=True),
-    Harm("request dropped", "drop", acted=False),
-    Harm("stalled", "stall", acted=True),
-    Harm("cut mid-body", "cut", acted=False),
-    Harm("500 before", "500", acted=False),
-    Harm("500 after", "500", acted=True),
-    Harm("429", "429", acted=False),
-    Harm("gone from here", "drop", acted=False, times=9_999),
+FAULTS = (
+    Fault("killed before", "kill", processed=False),
+    Fault("killed after", "kill", processed=True),
+    Fault("reply dropped", "drop", processed=True),
+    Fault("request dropped", "drop", processed=False),
+    Fault("stalled", "stall", processed=True),
+    Fault("cut mid-body", "cut", processed=False),
+    Fault("500 before", "500", processed=False),
+    Fault("500 after", "500", processed=True),
+    Fault("429", "429", processed=False),
+    Fault("gone from here", "drop", processed=False, times=9_999),
 )
 
 
 @dataclass
 class Bench:
-    """A lake behind a proxy, a pipeline that runs through it, and dates to run.
+    """A lake behind a proxy, a pipeline that runs through the proxy, and dates to run.
 
     Attributes:
-        lake: The lake itself, past the proxy.
+        lake: The lake itself, without the proxy.
         proxy: Between the pipeline and the lake.
         pipeline: Runs dates through the proxy.
-        dates: Dates that no other cell has.
+        dates: Dates that no other cell uses.
     """
 
     lake: Lake
@@ -58,22 +58,26 @@ class Bench:
     pipeline: Pipeline
     dates: Iterator[str]
 
-    def elsewhere(self, lake: Lake, **environment: str) -> Bench:
-        """The bench on another repository, with a pipeline that has other settings."""
+    def switch_to(self, lake: Lake, **environment: str) -> Bench:
+        """Returns a bench on another repository, with changed settings of the pipeline."""
         return replace(self, lake=lake, pipeline=Pipeline(self.pipeline.environment | environment))
 
     @contextmanager
-    def when(self, method: str, part: str, happens: Callable[[], object]) -> Iterator[None]:
-        """Lets something happen before the first request of a method whose path contains `part`; it has to come."""
+    def call_before(self, method: str, part: str, action: Callable[[], object]) -> Iterator[None]:
+        """Calls `action` before the first request of a method whose path contains `part`.
+
+        Raises:
+            AssertionError: No such request was made.
+        """
         self.proxy.reset()
-        self.proxy.call = happens
-        self.proxy.spoil(method, part, "call")
+        self.proxy.call = action
+        self.proxy.inject(method, part, "call")
         yield
-        assert self.proxy.struck, f"no {method} {part} among {len(self.proxy.requests)} requests"
+        assert self.proxy.hits, f"no {method} {part} among {len(self.proxy.requests)} requests"
         self.proxy.reset()
 
-    def requests_of_a_run(self) -> int:
-        """How many requests an undisturbed run makes."""
+    def count_requests(self) -> int:
+        """Counts the requests of a run without faults."""
         self.proxy.reset()
         ended = self.pipeline.run(next(self.dates))
         assert ended.outcome == "published", ended
@@ -82,56 +86,58 @@ class Bench:
 
 @dataclass(frozen=True)
 class Cell:
-    """One harm to the `number`th request of a run, from 0."""
+    """One fault in request `number` of a run, counted from 0."""
 
     number: int
-    harm: Harm
+    fault: Fault
 
 
 @dataclass(frozen=True)
-class Struck:
-    """A cell that was tried.
+class CellResult:
+    """The result of one cell.
 
     Attributes:
-        request: The kind of request that was hit; empty where the run ended sooner.
-        harm: The harm's name.
-        first: How the run ended that was hit.
-        fault: What broke a promise; empty where none was broken.
+        request: The kind of request that had the fault; empty if the run ended before it.
+        fault: The name of the fault.
+        first: The outcome of the run with the fault.
+        violation: How a promise was broken; empty if none was.
     """
 
     request: str
-    harm: str
+    fault: str
     first: str
-    fault: str = ""
+    violation: str = ""
 
 
-def strike(bench: Bench, cell: Cell) -> Struck:
-    """Hits one request of a run of a new date, then runs the date again undisturbed."""
+def inject(bench: Bench, cell: Cell) -> CellResult:
+    """Injects a fault into one request of a run of a new date, then runs the date again without it."""
     date = next(bench.dates)
     bench.proxy.reset()
     bench.proxy.call = bench.pipeline.kill
-    harm = cell.harm
-    bench.proxy.spoil("", "", harm.spoil, acted=harm.acted, times=harm.times, after=cell.number)
+    fault = cell.fault
+    bench.proxy.inject("", "", fault.kind, processed=fault.processed, times=fault.times, after=cell.number)
     first = bench.pipeline.run(date)
-    request = kind_of(bench.proxy.struck[0]) if bench.proxy.struck else ""
+    request = normalize_request(bench.proxy.hits[0]) if bench.proxy.hits else ""
     bench.proxy.reset()
     try:
-        require_healed(bench, date, first)
+        require_recovery(bench, date, first)
     except AssertionError as broken:
-        return Struck(request, harm.name, first.outcome, str(broken) or repr(broken))
-    return Struck(request, harm.name, first.outcome)
+        return CellResult(request, fault.name, first.outcome, str(broken) or repr(broken))
+    return CellResult(request, fault.name, first.outcome)
 
 
-def require_healed(bench: Bench, execution_date: str, first: Ended) -> None:
-    """Holds what a run left against the promises, and runs its date again.
+def require_recovery(bench: Bench, execution_date: str, first: Ended) -> None:
+    """Compares what a run left with the promises, and runs its date again.
 
     Raises:
-        AssertionError: `main` has a part of the date or not what the run said, or running again did not mend it.
+        AssertionError: `main` has a part of the date, or differs from what the run reported, or running again failed.
     """
     published = require_whole(bench.lake, execution_date)
-    assert first.well or first.outcome in ("PlatformFailed", KILLED), f"told as {first.outcome}: {first.told}"
-    assert published or not first.well, f"told as {first.outcome}, and main has nothing"
-    assert not published or first.main != "untouched", f"said main is untouched, which has the date: {first.told}"
+    assert first.succeeded or first.outcome in ("PlatformFailed", KILLED), f"{first.outcome}: {first.report}"
+    assert published or not first.succeeded, f"{first.outcome}, but main has nothing"
+    assert not published or first.main != "untouched", (
+        f"reported main as untouched, but it has the date: {first.report}"
+    )
     require_published_once(bench, execution_date, "unchanged" if published else "published")
 
 
@@ -143,43 +149,43 @@ def require_published_once(bench: Bench, execution_date: str, outcome: str = "pu
     """
     again = bench.pipeline.run(execution_date)
     assert again.outcome == outcome, f"again: {again}"
-    assert require_whole(bench.lake, execution_date), "run again, and main has nothing"
+    assert require_whole(bench.lake, execution_date), "run again, but main has nothing"
     assert publications_of(bench.lake, execution_date) == 1, "published more than once"
 
 
 @dataclass
 class Matrix:
-    """What became of all cells, by kind of request and harm."""
+    """The results of all cells, by kind of request and fault."""
 
-    struck: list[Struck] = field(default_factory=list)
+    results: list[CellResult] = field(default_factory=list)
 
     @property
-    def faults(self) -> list[Struck]:
-        """The cells that broke a promise."""
-        return [cell for cell in self.struck if cell.fault]
+    def violations(self) -> list[CellResult]:
+        """Returns the cells that broke a promise."""
+        return [cell for cell in self.results if cell.violation]
 
-    def lines(self, harms: Iterable[Harm] = HARMS) -> Iterator[str]:
-        """The matrix as Markdown: of how many cells, all healed, how many rode the harm out; then the sums."""
-        names = [harm.name for harm in harms]
+    def lines(self, faults: Iterable[Fault] = FAULTS) -> Iterator[str]:
+        """Yields the matrix as Markdown: passed cells of all cells, for each request and fault; then the sums."""
+        names = [fault.name for fault in faults]
         yield f"| request | {' | '.join(names)} |"
         yield f"| --- |{' ---: |' * len(names)}"
         for request in dict.fromkeys(
-            cell.request for cell in sorted(self.struck, key=lambda cell: _place(cell.request))
+            cell.request for cell in sorted(self.results, key=lambda cell: _place(cell.request))
         ):
             if request:
                 yield f"| `{request}` | {' | '.join(self._count(request, name) for name in names)} |"
-        hit = [cell for cell in self.struck if cell.request]
+        hit = [cell for cell in self.results if cell.request]
         ends = Counter(cell.first for cell in hit)
-        rode_out = sum(count for outcome, count in ends.items() if outcome in ("published", "unchanged"))
+        succeeded = sum(count for outcome, count in ends.items() if outcome in ("published", "unchanged"))
         yield ""
         yield (
-            f"{len(hit)} cells: {rode_out} ridden out by the run itself, {ends['PlatformFailed']} failed and "
-            f"{ends[KILLED]} killed, healed by running again; {len(self.faults)} broke a promise"
+            f"{len(hit)} cells: {succeeded} succeeded in the faulty run itself, {ends['PlatformFailed']} failed and "
+            f"{ends[KILLED]} were killed, and their dates were run again; {len(self.violations)} broke a promise"
         )
 
-    def _count(self, request: str, harm: str) -> str:
-        cells = [cell for cell in self.struck if (cell.request, cell.harm) == (request, harm)]
-        return f"{sum(not cell.fault for cell in cells)}/{len(cells)}" if cells else ""
+    def _count(self, request: str, fault: str) -> str:
+        cells = [cell for cell in self.results if (cell.request, cell.fault) == (request, fault)]
+        return f"{sum(not cell.violation for cell in cells)}/{len(cells)}" if cells else ""
 
 
 def _place(request: str) -> tuple[bool, str]:
@@ -187,13 +193,13 @@ def _place(request: str) -> tuple[bool, str]:
     return path.startswith("s3"), f"{path} {method}"
 
 
-def all_cells(requests: int, harms: Sequence[Harm] = HARMS) -> list[Cell]:
-    """Every harm to every request."""
-    return [Cell(number, harm) for number in range(requests) for harm in harms]
+def all_cells(requests: int, faults: Sequence[Fault] = FAULTS) -> list[Cell]:
+    """Returns a cell for every request and every fault."""
+    return [Cell(number, fault) for number in range(requests) for fault in faults]
 
 
-def run_cells(cells: Sequence[Cell], benches: Sequence[Bench], told: Callable[[Struck], None]) -> Matrix:
-    """Tries the cells, one at a time on each bench."""
+def run_cells(cells: Sequence[Cell], benches: Sequence[Bench], report: Callable[[CellResult], None]) -> Matrix:
+    """Runs the cells, one at a time on each bench, and reports each result."""
     from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
 
@@ -201,31 +207,31 @@ def run_cells(cells: Sequence[Cell], benches: Sequence[Bench], told: Callable[[S
     for bench in benches:
         free.put(bench)
 
-    def one(cell: Cell) -> Struck:
+    def one(cell: Cell) -> CellResult:
         bench = free.get()
         try:
-            return strike(bench, cell)
+            return inject(bench, cell)
         finally:
             free.put(bench)
 
     matrix = Matrix()
     with ThreadPoolExecutor(len(benches)) as pool:
-        for struck in pool.map(one, cells):
-            matrix.struck.append(struck)
-            told(struck)
+        for results in pool.map(one, cells):
+            matrix.results.append(results)
+            report(results)
     return matrix
 
 
 @contextmanager
 def open_bench(lake: Lake, project: Path, shop: str, first: date) -> Iterator[Bench]:
-    """A bench of one repository; `project` holds the dbt project and takes the pipeline's state."""
+    """Opens a bench on one repository; `project` has the dbt project, and the pipeline keeps its state there."""
     access = lake.connection.access
-    with proxied(access.endpoint) as proxy:
+    with run_proxy(access.endpoint) as proxy:
         pipeline = Pipeline(
             {
                 "ELT_PROJECT_DIR": str(project),
                 "ELT_REPOSITORY": lake.repository,
-                # So that a stalled request is soon given up.
+                # A stalled request ends soon.
                 "ELT_LAKE_TIMEOUT": "1",
                 "LAKEFS_ENDPOINT": proxy.url,
                 "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),

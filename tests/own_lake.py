@@ -1,4 +1,4 @@
-"""A lakeFS of a test module's own, which may crash, and `elt run` as a process that may be signalled."""
+"""A separate lakeFS that a test may crash, and `elt run` as a process that a test may signal."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.elt_runs import ELT, LIMIT, Ended
 from tests.isolation import ENVIRONMENT
 
 INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {ELT}"
-"""What a shell runs in the background does not hear SIGINT, nor do its children: this suite may be such a one."""
+"""Enables SIGINT: a shell ignores it for background processes and their children, which this suite may be."""
 
 
 def own_server(kind: Kind, state: Path) -> LocalServer:
-    """A server with a state folder of its own, not started."""
+    """Returns a server with its own state folder, not started."""
     return LocalServer(kind, replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings()))
 
 
 def kill(server: LocalServer) -> None:
-    """SIGKILL; returns once it is dead."""
+    """Sends SIGKILL, and waits for the end of the process."""
     running = process.running(server.pid_file)
     assert running
     os.kill(running.pid, signal.SIGKILL)
@@ -43,43 +43,43 @@ def kill(server: LocalServer) -> None:
 
 
 class OwnLake:
-    """A lakeFS that is up; it comes back from a crash at the same address, with what it held."""
+    """A running lakeFS; after a crash it restarts at the same address with the same data."""
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server
         self._pool = ThreadPoolExecutor(1)
-        self._return: Future[None] | None = None
+        self._restart: Future[None] | None = None
         self.start()
 
     @property
     def access(self) -> LakeAccess:
-        """Its address and keys."""
+        """Returns its address and keys."""
         return lake_access(self.server.settings)
 
     def start(self) -> None:
-        """Starts it; returns once it answers."""
+        """Starts it, and waits until it responds."""
         self.server.start(SILENT)
         self.server.wait(SILENT)
 
     def crash(self) -> None:
-        """Kills it, and starts it again meanwhile."""
+        """Kills it, and restarts it in the background."""
         kill(self.server)
-        self._return = self._pool.submit(self.start)
+        self._restart = self._pool.submit(self.start)
 
-    def returned(self) -> None:
-        """Waits for the start after a crash."""
-        assert self._return
-        self._return.result()
+    def wait_for_restart(self) -> None:
+        """Waits for the restart after a crash."""
+        assert self._restart
+        self._restart.result()
 
     def stop(self) -> None:
-        """Stops it for good."""
+        """Stops it, without a restart."""
         self._pool.shutdown()
         self.server.stop(SILENT)
 
 
 @contextmanager
 def own_lake(state: Path, kind: Kind = lakefs.KIND) -> Iterator[OwnLake]:
-    """A lakeFS of one's own."""
+    """Runs a separate lakeFS."""
     lake = OwnLake(own_server(kind, state))
     try:
         yield lake
@@ -89,7 +89,7 @@ def own_lake(state: Path, kind: Kind = lakefs.KIND) -> Iterator[OwnLake]:
 
 @contextmanager
 def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
-    """A new repository with gate and protection; nobody waits until hooks that name a branch are seen."""
+    """Creates a repository with gate and protection, without waiting until lakeFS has loaded the hooks."""
     lake = Lake(LakeConnection(access, timeout=30), name)
     try:
         _ensure_repository(lake, "lakefs", SILENT)
@@ -104,12 +104,12 @@ def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
 def elt(
     *arguments: str, folder: Path, environment: Mapping[str, str], within: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process of `elt` in a folder that takes what it writes; `within` is the command that runs it."""
+    """Runs `elt` as a process in a folder; `within` is a command that wraps it."""
     (folder / "home").mkdir(exist_ok=True)
-    ours = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "DO_NOT_TRACK": "1"}
+    base = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "DO_NOT_TRACK": "1"}
     with subprocess.Popen(
         [*within, sys.executable, "-c", INTERRUPTIBLE, *arguments, "--json"],
-        env={**ours, **ENVIRONMENT, **environment},
+        env={**base, **ENVIRONMENT, **environment},
         cwd=folder,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -123,6 +123,6 @@ def elt(
 
 
 def end_of(running: subprocess.Popen[str], execution_date: str) -> Ended:
-    """How a process of `elt run` ended."""
+    """Waits for a process of `elt run`, and returns how it ended."""
     out, err = running.communicate(timeout=LIMIT)
     return Ended(execution_date, "", running.returncode, out, err)

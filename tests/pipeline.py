@@ -1,4 +1,4 @@
-"""The pipeline as a process of its own that may be killed, and what `main` must hold whatever happened to it."""
+"""The pipeline in a separate process that tests can kill, and checks of what `main` has afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orchestration.log import SILENT
 from orchestration.run import PLAIN_STEPS, DateSteps, run_date
 from orchestration.settings import read_settings
 
-# Forked from a process that has imported all this already, a run starts in milliseconds.
+# A run starts in milliseconds if its process is forked from one that has imported these.
 _WARM = ("orchestration.run", "dbt.cli.main", "dbt.adapters.duckdb.impl", "duckdb", "httpx", "lakefs_sdk", "tenacity")
 _LIMIT = 120.0
 _TABLES = ("events", "products")
@@ -35,26 +35,26 @@ class Ended:
     """How one run ended.
 
     Attributes:
-        outcome: `published`, `superseded`, `unchanged`, the name of a failure's outcome; `killed`, `hung`, or `crashed`
-            by an exception that is none of ours.
+        outcome: `published`, `superseded`, `unchanged` or the outcome of a failure; `killed`, `hung`, or `crashed` for
+            an exception that is not one of the project's.
         step: The step that failed.
-        told: What the run said of its failure.
-        main: What it said of `main`.
+        report: The error message of the run.
+        main: What the message says about `main`.
     """
 
     outcome: str
     step: str = ""
-    told: str = ""
+    report: str = ""
     main: str = ""
 
     @property
-    def well(self) -> bool:
-        """Whether the date is on `main` by the run's own word."""
+    def succeeded(self) -> bool:
+        """Whether the run reported that the date is on `main`."""
         return self.outcome in ("published", "superseded", "unchanged")
 
 
 class Pipeline:
-    """Runs dates with an environment, each in a process group of its own."""
+    """Runs dates with an environment, each in its own process group."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
@@ -63,17 +63,17 @@ class Pipeline:
         self._running = 0
 
     def run(self, execution_date: str, steps: DateSteps | None = None, /, **environment: str) -> Ended:
-        """One run of a date; `steps` replace some of its steps, `environment` adds to the usual one."""
-        ours, theirs = self._context.Pipe(duplex=False)
+        """Runs a date; `steps` replaces some of its steps, and `environment` is added to the usual one."""
+        receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_run, args=(self.environment | environment, execution_date, steps, theirs), daemon=True
+            target=_run, args=(self.environment | environment, execution_date, steps, sender), daemon=True
         )
         process.start()
-        theirs.close()
+        sender.close()
         assert process.pid
         self._running = process.pid
         try:
-            ended: Ended = ours.recv() if ours.poll(_LIMIT) else Ended("hung")
+            ended: Ended = receiver.recv() if receiver.poll(_LIMIT) else Ended("hung")
         except EOFError:
             process.join(10)
             ended = Ended(KILLED if process.exitcode == -signal.SIGKILL else "crashed")
@@ -81,11 +81,11 @@ class Pipeline:
             self.kill()
             process.join()
             self._running = 0
-            ours.close()
+            receiver.close()
         return ended
 
     def kill(self) -> None:
-        """SIGKILL to the process group of the run that is under way."""
+        """Sends SIGKILL to the process group of the current run."""
         if self._running:
             with suppress(ProcessLookupError):
                 os.killpg(self._running, signal.SIGKILL)
@@ -94,7 +94,7 @@ class Pipeline:
 def _run(environment: Mapping[str, str], execution_date: str, steps: DateSteps | None, answer: Connection) -> None:
     os.setpgid(0, 0)
     os.environ.update(environment)
-    # One of its own, which dies with it: the shared one would report what a killed run leaves.
+    # A resource tracker for this process only: the shared one would report what a killed run leaves.
     tracker: Any = resource_tracker._resource_tracker
     tracker._fd = tracker._pid = None
     settings = read_settings()
@@ -109,7 +109,7 @@ def _run(environment: Mapping[str, str], execution_date: str, steps: DateSteps |
 
 
 def objects_of(lake: Lake, execution_date: str) -> dict[str, str]:
-    """The checksums of a date's objects on `main`, by key, the receipt's with them."""
+    """Returns the checksums of a date's objects on `main` by key, including the receipt's."""
     folders = [
         f"{tree}/date={execution_date}/" for table in _TABLES for tree in (f"raw/shop/{table}", *_curated(table))
     ]
@@ -122,10 +122,10 @@ def _curated(table: str) -> tuple[str, str]:
 
 
 def require_whole(lake: Lake, execution_date: str) -> bool:
-    """Whether `main` has the date; it must have all of it, vouched for, or nothing.
+    """Returns whether `main` has the date; it must have all of it, as listed in the receipt, or nothing.
 
     Raises:
-        AssertionError: It has a part, or what the date's receipt does not list as it is.
+        AssertionError: `main` has a part of the date, or an object that differs from the receipt.
     """
     there = objects_of(lake, execution_date)
     if not there:
@@ -141,7 +141,7 @@ def require_whole(lake: Lake, execution_date: str) -> bool:
 
 
 def publications_of(lake: Lake, execution_date: str) -> int:
-    """How many merges of `main` published the date."""
+    """Counts the merges into `main` that published the date."""
     return sum(
         "curated" in merge.metadata and merge.metadata.get("execution_date") == execution_date
         for merge in lake.log(MAIN)

@@ -1,4 +1,4 @@
-"""A proxy before lakeFS, API and S3 gateway alike, that does a chosen harm to chosen requests."""
+"""A proxy in front of lakeFS, for the API and the S3 gateway, that injects chosen faults into chosen requests."""
 
 from __future__ import annotations
 
@@ -13,81 +13,83 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Spoil = Literal["429", "500", "drop", "stall", "cut", "kill", "call"]
+FaultKind = Literal["429", "500", "drop", "stall", "cut", "kill", "call"]
 
 
 @dataclass
-class Fault:
-    """What to do with the next `times` requests of a method whose path contains `part`, the first `after` let through.
+class PlannedFault:
+    """A fault for the next `times` requests of a method whose path contains `part`, after the first `after` of them.
 
     Attributes:
         method: The method; "" for any.
         part: Part of the path; "" for any.
-        spoil: `429`, `500`: the answer. `drop`: none. `stall`: none either, with the connection held. `cut`: half a
-            body, of the request where it has one, else of the answer. `call`: none at all, but `Proxy.call` is called.
-            `kill`: `Proxy.call` is called, then as `drop`.
-        acted: Whether lakeFS gets the request first, its answer thrown away.
+        kind: `429`, `500`: this response. `drop`: the connection is closed without a response. `stall`: no response,
+            but the connection stays open. `cut`: half a body, of the request if it has one, otherwise of the response.
+            `call`: `Proxy.call` runs, then the request is passed on. `kill`: `Proxy.call` runs, then as `drop`.
+        processed: Whether lakeFS handles the request first; its response is discarded.
+        times: How many requests have the fault.
+        after: How many matching requests pass before.
     """
 
     method: str
     part: str
-    spoil: Spoil
-    acted: bool
+    kind: FaultKind
+    processed: bool
     times: int = 1
     after: int = 0
 
 
 @dataclass
 class Proxy:
-    """The proxy's address, the faults still to come, and what was asked so far, as `METHOD path?query`."""
+    """The proxy's address, its planned faults, all requests so far, and those with a fault, as `METHOD path?query`."""
 
     url: str
-    faults: list[Fault] = field(default_factory=list)
+    planned: list[PlannedFault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    struck: list[str] = field(default_factory=list)
+    hits: list[str] = field(default_factory=list)
     call: Callable[[], object] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def spoil(
-        self, method: str, part: str, spoil: Spoil, *, acted: bool = False, times: int = 1, after: int = 0
+    def inject(
+        self, method: str, part: str, kind: FaultKind, *, processed: bool = False, times: int = 1, after: int = 0
     ) -> None:
-        """Plans a fault: see `Fault`."""
-        self.faults.append(Fault(method, part, spoil, acted, times, after))
+        """Plans a fault; see `PlannedFault`."""
+        self.planned.append(PlannedFault(method, part, kind, processed, times, after))
 
     def reset(self) -> None:
-        """Forgets all faults and requests."""
+        """Removes all faults and requests."""
         with self._lock:
-            self.faults.clear()
+            self.planned.clear()
             self.requests.clear()
-            self.struck.clear()
+            self.hits.clear()
 
-    def due(self, method: str, path: str) -> Fault | None:
-        """The fault that this request meets; counts it."""
+    def take_fault(self, method: str, path: str) -> PlannedFault | None:
+        """Records a request, and returns its fault if it has one."""
         with self._lock:
             self.requests.append(f"{method} {path}")
-            for fault in self.faults:
+            for fault in self.planned:
                 if fault.times and fault.method in ("", method) and fault.part in path:
                     if fault.after:
                         fault.after -= 1
                         continue
                     fault.times -= 1
-                    self.struck.append(f"{method} {path}")
+                    self.hits.append(f"{method} {path}")
                     return fault
         return None
 
 
-# As lakeFS 1.86.0 words them: 16 writers merging at once without branch ownership were answered so.
+# The messages of lakeFS 1.86.0 when 16 writers merge at once without branch ownership.
 _BODIES = {
     "429": b'{"message":"update branch main: too many requests"}',
     "500": b'{"message":"An error occurred: predicate failed"}',
 }
-_OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length"}
+_CONNECTION_HEADERS = {"connection", "transfer-encoding", "content-length"}
 _STALL_LIMIT = 60.0
 
 
 @contextmanager
-def proxied(target: str) -> Iterator[Proxy]:
-    """Serves a proxy before `target`, an `http://host:port`, from threads of its own."""
+def run_proxy(target: str) -> Iterator[Proxy]:
+    """Runs a proxy in front of `target`, an `http://host:port`, in threads."""
     upstream = urlsplit(target)
     assert upstream.hostname
 
@@ -96,34 +98,34 @@ def proxied(target: str) -> Iterator[Proxy]:
 
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            fault = proxy.due(self.command, self.path)
+            fault = proxy.take_fault(self.command, self.path)
             if fault is None:
                 self.answer(*self.ask(body))
                 return
-            if fault.spoil == "cut" and body:
-                # lakeFS sees a sender that broke off: it must not take half a body for a whole one.
+            if fault.kind == "cut" and body:
+                # lakeFS sees an incomplete body, and must not accept it as a whole one.
                 self.ask(body, cut=True)
                 self.close_connection = True
                 return
-            answer = self.ask(body) if fault.acted or fault.spoil == "cut" else None
-            if fault.spoil in ("call", "kill"):
+            answer = self.ask(body) if fault.processed or fault.kind == "cut" else None
+            if fault.kind in ("call", "kill"):
                 proxy.call()
-            if fault.spoil == "call":
+            if fault.kind == "call":
                 self.answer(*(answer or self.ask(body)))
                 return
-            if fault.spoil == "stall":
+            if fault.kind == "stall":
                 self.hold()
-            if fault.spoil in ("429", "500"):
-                self.answer(int(fault.spoil), {"Content-Type": "application/json"}, _BODIES[fault.spoil])
+            if fault.kind in ("429", "500"):
+                self.answer(int(fault.kind), {"Content-Type": "application/json"}, _BODIES[fault.kind])
                 return
-            if fault.spoil == "cut" and answer is not None:
+            if fault.kind == "cut" and answer is not None:
                 self.answer(*answer, cut=True)
             self.close_connection = True
 
         def ask(self, body: bytes, *, cut: bool = False) -> tuple[int, dict[str, str], bytes]:
             connection = HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
             try:
-                # The path and the Host header as they came: the gateway's signatures cover both.
+                # Path and Host header are unchanged: the signatures of the gateway cover both.
                 connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
                     if name.lower() not in ("connection", "expect"):
@@ -140,9 +142,9 @@ def proxied(target: str) -> Iterator[Proxy]:
             self.send_response_only(status)
             length = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
             for name, value in headers.items():
-                if name.lower() not in _OF_A_CONNECTION:
+                if name.lower() not in _CONNECTION_HEADERS:
                     self.send_header(name, value)
-            # A HEAD's answer has the length of a body that is not sent; 204 and 304 have none.
+            # A response to HEAD has the length of a body that is not sent; 204 and 304 have none.
             if status not in (204, 304):
                 self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(content)))
             self.end_headers()
@@ -160,7 +162,7 @@ def proxied(target: str) -> Iterator[Proxy]:
             pass
 
         def handle(self) -> None:
-            # The pipeline may be dead by the time it would be answered.
+            # The pipeline may be dead before the response is sent.
             with suppress(ConnectionError):
                 super().handle()
 
@@ -185,8 +187,8 @@ def proxied(target: str) -> Iterator[Proxy]:
         server.server_close()
 
 
-def kind_of(request: str) -> str:
-    """A request without what differs from run to run: ids, dates, numbers and the query."""
+def normalize_request(request: str) -> str:
+    """Removes from a request what differs between runs: ids, dates, numbers and the query."""
     method, path = request.split(" ", 1)
     path = path.partition("?")[0].replace("%3D", "=")
     for pattern, word in (

@@ -1,4 +1,4 @@
-"""Tables of any fields, begun from the template as a user begins one."""
+"""Tables with any fields, created from the template as a user creates one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOURCES = "models/staging/shop/_shop__sources.yml"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a table: its raw name, its column's name and type; `own` declares the name with `as`."""
+    """A field of a table: its raw name, and its column's name and type; `own` declares the name with `as`."""
 
     raw: str
     column: str
@@ -32,12 +32,12 @@ class Field:
 
     @property
     def declared(self) -> dict[str, Any]:
-        """The field as the source's YAML declares it."""
+        """Returns the field as the source's YAML declares it."""
         meta = {**({"as": self.column} if self.own else {}), **({"nullable": True} if self.nullable else {})}
         return {
             "name": in_yaml(self.raw),
             "data_type": self.type,
-            "description": f"What {self.column} is.",
+            "description": f"The value of {self.column}.",
             **({"config": {"meta": meta}} if meta else {}),
         }
 
@@ -69,7 +69,7 @@ def write_table(
         name: The table.
         fields: All its fields.
         key: The columns of its key.
-        earliest: The instant that decides among conflicting rows.
+        earliest: The timestamp that decides between conflicting rows.
         meta: Further `config.meta` of the source table.
     """
     raw_of = {field.column: field.raw for field in fields}
@@ -90,7 +90,7 @@ def write_table(
 
 
 def in_yaml(raw: str) -> str:
-    """A field's name as dbt's YAML has to give it: what Jinja would read is in a Jinja string."""
+    """Returns a field's name for dbt's YAML; a name that Jinja would parse becomes a Jinja string."""
     return "{{ " + json.dumps(raw) + " }}" if any(mark in raw for mark in ("{{", "{%", "{#")) else raw
 
 

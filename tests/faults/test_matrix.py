@@ -1,18 +1,18 @@
-"""`make test-faults`: every harm to every request of a run; prints the matrix that docs/reliability.md shows."""
+"""`make test-faults`: every fault in every request of a run; prints the matrix of docs/reliability.md."""
 
 from __future__ import annotations
 
 from tests.invariant import require_sound
-from tests.matrix import Bench, Struck, all_cells, run_cells
+from tests.matrix import Bench, CellResult, all_cells, run_cells
 
 
-def test_every_harm_to_every_request_heals(benches: tuple[Bench, ...]) -> None:
-    def told(cell: Struck) -> None:
-        print(f"\n{cell}\n" if cell.fault else ".", end="", flush=True)
+def test_every_date_with_a_fault_succeeds_when_run_again(benches: tuple[Bench, ...]) -> None:
+    def report(cell: CellResult) -> None:
+        print(f"\n{cell}\n" if cell.violation else ".", end="", flush=True)
 
-    requests = max(bench.requests_of_a_run() for bench in benches)
-    matrix = run_cells(all_cells(requests), benches, told)
+    requests = max(bench.count_requests() for bench in benches)
+    matrix = run_cells(all_cells(requests), benches, report)
 
     print("\n" + "\n".join(matrix.lines()))
-    assert not matrix.faults
+    assert not matrix.violations
     require_sound(benches[0].lake)

@@ -1,4 +1,4 @@
-"""Runs of the whole pipeline as processes, shared by the tests of what Prefect shows and of what they leave."""
+"""Runs of the whole pipeline as processes, shared by the tests of Prefect's view and of secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ right = transform.gateway_of
 transform.gateway_of = lambda lake: replace(right(lake), secret_key="sesamsesam")
 {ELT}
 """
-THE_FLOW_ITSELF = """
+FLOW_ONLY = """
 import sys
 from orchestration.flows.launch import run_date_flow
 from orchestration.settings import read_settings
@@ -51,7 +51,7 @@ CASES = {
     "backfill": Case("2015-03-03", code=REMOVING_NOTHING, environment={"PREFECT_LOGGING_LEVEL": "DEBUG"}),
     "undecodable": Case("2015-03-04", "undecodable", code=REMOVING_NOTHING),
     "malformed": Case("2015-03-05", "malformed", "daily", {"ELT_DBT_TASK_RUNS": "false"}),
-    # A refusal is the last word only where main has not moved meanwhile.
+    # A refusal ends the run only if main has not moved in the meantime.
     "stray object": Case("2015-03-06", after=("daily", "backfill"), meanwhile=write_a_stray_object),
     "wrong key in DuckDB": Case("2015-03-07", code=WRONG_KEY_IN_DUCKDB),
     "dbt refuses": Case("2015-03-08", run_type="daily", environment={"ELT_DUCKDB_MEMORY": "nonsense"}),
@@ -61,15 +61,15 @@ CASES = {
     "wrong key": Case("2015-03-12", environment={"LAKEFS_SECRET_KEY": "sesamsesam"}),
     "Prefect down": Case("2015-03-13", environment={"PREFECT_API_URL": f"{CLOSED}/api"}),
     "endless": Case("2015-03-14", "endless", environment={"ELT_RUN_TIMEOUT": "20"}),
-    "no date": Case("2015-13-01", run_type="daily", code=THE_FLOW_ITSELF),
+    "no date": Case("2015-13-01", run_type="daily", code=FLOW_ONLY),
     "again": Case("2015-03-01", run_type="daily", after=("daily",)),
 }
 
 
 def malformed(app: ASGIApp) -> ASGIApp:
-    """An API whose first event has lost a colon, which only a full parse finds."""
+    """An API whose first event lacks a colon, which only a full parse detects."""
 
-    async def spoilt(scope: Scope, receive: Receive, send: Send) -> None:
+    async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
         async def altered(message: Message) -> None:
             if "body" in message:
                 message = {**message, "body": message["body"].replace(b'"Event Type":', b'"Event Type" ', 1)}
@@ -77,7 +77,7 @@ def malformed(app: ASGIApp) -> ASGIApp:
 
         await app(scope, receive, altered)
 
-    return spoilt
+    return faulty
 
 
 async def undecodable(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def undecodable(request: Request) -> Response:
 def runs(
     lake: Lake, access: LakeAccess, prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runs]:
-    """Runs of `elt run` that end in every way; begun with the first test that wants one."""
+    """Runs of `elt run` with every outcome, started by the first test that uses one."""
     folder = tmp_path_factory.mktemp("runs")
     for name in ("home", "tmp"):
         (folder / name).mkdir()
@@ -123,7 +123,7 @@ def runs(
 
 @pytest.fixture(scope="session")
 def shown(prefect_server: LocalServer) -> Iterator[Shown]:
-    """What the session's Prefect server shows."""
+    """What the API of the session's Prefect server shows."""
     view = Shown(prefect_environment(prefect_server))
     yield view
     view.close()

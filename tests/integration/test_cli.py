@@ -1,4 +1,4 @@
-"""The command line as a person meets it: real processes, their output and their exit codes."""
+"""The command line as a user sees it: real processes, their output and their exit codes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Elt = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def elt(tmp_path: Path) -> Elt:
-    """Runs `elt` with a state folder of the test's own and the environment given."""
+    """Runs `elt` with its own state folder and the given environment."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -46,7 +46,7 @@ def lake_environment(lake: Lake, access: LakeAccess) -> dict[str, str]:
     }
 
 
-def test_every_command_has_help_and_stands_in_the_readme(elt: Elt) -> None:
+def test_every_command_has_help_and_is_in_the_readme(elt: Elt) -> None:
     readme = (PROJECT_DIR / "README.md").read_text()
     names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     helped = elt("--help").stdout
@@ -76,13 +76,13 @@ def test_models_are_written_and_checked(elt: Elt, tmp_path: Path) -> None:
     checked = elt("models", "--check", ELT_PROJECT_DIR=str(project))
 
     assert (outdated.returncode, outdated.stdout) == (2, "")
-    told = "UsageError: out of date with the sources' YAML: models/curated/events.sql: make models\n"
-    assert outdated.stderr == told
+    message = "UsageError: out of date with the sources' YAML: models/curated/events.sql: make models\n"
+    assert outdated.stderr == message
     assert (written.returncode, json.loads(written.stdout)) == (0, {"written": ["models/curated/events.sql"]})
     assert (checked.returncode, checked.stdout) == (0, "12 generated files are up to date\n")
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_imports_no_heavy_packages() -> None:
     heavy = {"prefect", "dbt", "lakefs_sdk", "duckdb", "httpx", "pydantic", "tenacity", "psutil"}
     code = (
         "import sys\nfrom orchestration.cli.app import main\nsys.argv = ['elt', '--help']\n"
@@ -107,7 +107,7 @@ def test_help_imports_nothing_heavy() -> None:
         ([], "Missing command"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_2(elt: Elt, tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_an_invalid_call_is_one_line_and_exit_code_2(elt: Elt, tmp_path: Path, arguments: list[str], says: str) -> None:
     done = elt(*arguments)
 
     assert done.returncode == 2
@@ -125,7 +125,7 @@ def test_a_wrong_setting_names_its_variable(elt: Elt) -> None:
 
 
 @pytest.mark.parametrize("variable", ["SHOP_API_URL", "LAKEFS_ENDPOINT", "PREFECT_API_URL"])
-def test_a_password_in_an_address_is_refused_and_not_told(elt: Elt, variable: str) -> None:
+def test_a_password_in_an_address_is_refused_and_not_printed(elt: Elt, variable: str) -> None:
     done = elt("run", "2010-12-01", **{variable: "http://someone:sesamsesam@127.0.0.1:9"})
 
     assert done.returncode == 2
@@ -134,7 +134,7 @@ def test_a_password_in_an_address_is_refused_and_not_told(elt: Elt, variable: st
 
 
 @pytest.mark.parametrize("query", ["", "create table x (y int)"])
-def test_what_is_not_one_query_that_reads_is_refused(elt: Elt, lake_environment: dict[str, str], query: str) -> None:
+def test_anything_but_one_read_only_query_is_refused(elt: Elt, lake_environment: dict[str, str], query: str) -> None:
     done = elt("sql", query, **lake_environment)
 
     assert done.returncode == 2
@@ -142,21 +142,21 @@ def test_what_is_not_one_query_that_reads_is_refused(elt: Elt, lake_environment:
 
 
 @pytest.mark.parametrize("ref", ["", "no such", "nowhere"])
-def test_a_ref_that_is_none_is_refused(elt: Elt, lake_environment: dict[str, str], ref: str) -> None:
+def test_an_invalid_ref_is_refused(elt: Elt, lake_environment: dict[str, str], ref: str) -> None:
     done = elt("rejects", "2010-12-01", "--ref", ref, **lake_environment)
 
     assert done.returncode == 2
     assert "is not a valid branch or commit" in done.stderr
 
 
-def test_a_lake_out_of_reach_is_exit_5(elt: Elt, lake_environment: dict[str, str]) -> None:
+def test_an_unreachable_lake_is_exit_code_5(elt: Elt, lake_environment: dict[str, str]) -> None:
     done = elt("log", **{**lake_environment, "LAKEFS_ENDPOINT": "http://127.0.0.1:9"})
 
     assert done.returncode == 5
     assert "no answer from http://127.0.0.1:9" in done.stderr
 
 
-def test_wrong_keys_are_exit_5_and_not_told(elt: Elt, lake_environment: dict[str, str]) -> None:
+def test_wrong_keys_are_exit_code_5_and_not_printed(elt: Elt, lake_environment: dict[str, str]) -> None:
     done = elt("log", **{**lake_environment, "LAKEFS_SECRET_KEY": "sesamsesam"})
 
     assert done.returncode == 5
@@ -164,14 +164,14 @@ def test_wrong_keys_are_exit_5_and_not_told(elt: Elt, lake_environment: dict[str
     assert "sesamsesam" not in done.stderr
 
 
-def test_no_lake_at_all_says_how_to_have_one(elt: Elt) -> None:
+def test_without_a_lake_the_error_names_elt_up(elt: Elt) -> None:
     done = elt("log")
 
     assert done.returncode == 5
     assert "elt up" in done.stderr
 
 
-def test_init_again_says_that_nothing_changed(elt: Elt, lake_environment: dict[str, str]) -> None:
+def test_a_second_init_reports_no_changes(elt: Elt, lake_environment: dict[str, str]) -> None:
     done = elt("init", **lake_environment)
 
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""lakeFS, Prefect and the run itself are killed; what `main` holds then, and whether running again heals it."""
+"""lakeFS, Prefect or the run itself is killed: what `main` has then, and whether running again succeeds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orchestration.log import SILENT
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
 from tests.elt_runs import Ended, prefect_environment
-from tests.matrix import PATIENT, Bench, open_bench, require_healed, require_published_once
+from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once, require_recovery
 from tests.own_lake import (
     OwnLake,
     elt,
@@ -37,19 +37,19 @@ from tests.pipeline import publications_of, require_whole
 from tests.support import copy_project, fetched_in_pages
 
 MOMENT = 0.003
-"""Seconds into a request: lakeFS takes 5 to 25 ms to put, commit or merge."""
+"""Seconds after the start of a request; lakeFS takes 5 to 25 ms to put, commit or merge."""
 
 
 class Shop:
-    """The sample API; something may happen while it is asked."""
+    """The sample API; a test may call an action during a request."""
 
     def __init__(self) -> None:
         self._api: ASGIApp = create_app(Options(rows=200, form="envelope", paging="page", page_size=100))
-        self.happens: list[Callable[[], None]] = []
+        self.actions: list[Callable[[], None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.happens:
-            self.happens.pop()()
+        if self.actions:
+            self.actions.pop()()
         await self._api(scope, receive, send)
 
 
@@ -77,7 +77,7 @@ def bench(own: OwnLake, shop: Shop, tmp_path_factory: pytest.TempPathFactory) ->
 
 @dataclass(frozen=True)
 class PrefectKilled:
-    """A run whose Prefect server was killed, what `main` had then, and a run after the server's return."""
+    """A run whose Prefect server was killed, what `main` had then, and a run after the server's restart."""
 
     date: str
     url: str
@@ -89,7 +89,7 @@ class PrefectKilled:
 
 @pytest.fixture(scope="module")
 def prefect_killed(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[PrefectKilled]]:
-    """Both runs, made beside the other tests of this module: they wait more than they work."""
+    """Makes both runs in parallel with the other tests of this module, because they mostly wait."""
     folder = tmp_path_factory.mktemp("prefect-killed")
     server = own_server(prefect.KIND, folder)
     with (
@@ -105,15 +105,15 @@ def prefect_killed(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKilled:
-    """A daily run has a hundred things to tell Prefect, and Prefect's client would try 8 s to tell each."""
+    """Runs a date, kills Prefect during the run, and runs the date again; without retries, which take 8 s a request."""
     execution_date = next(bench.dates)
     server.start(SILENT)
     url = str(server.wait(SILENT).url)
     of_prefect = {**prefect_environment(server), "PREFECT_CLIENT_MAX_RETRIES": "0"}
-    environment = {**bench.pipeline.environment, **PATIENT, **of_prefect}
+    environment = {**bench.pipeline.environment, **LONG_TIMEOUT, **of_prefect}
     with (
         elt("run", execution_date, folder=folder, environment=environment) as running,
-        bench.when("PUT", "/curated/", lambda: kill(server)),
+        bench.call_before("PUT", "/curated/", lambda: kill(server)),
     ):
         ended = end_of(running, execution_date)
     published = require_whole(bench.lake, execution_date)
@@ -124,19 +124,19 @@ def kill_prefect(server: LocalServer, bench: Bench, folder: Path) -> PrefectKill
     return PrefectKilled(execution_date, url, ended, published, again, publications_of(bench.lake, execution_date))
 
 
-# lakeFS
+# lakeFS.
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When lakeFS is killed: around the request of a method whose path contains `part`, the first `after` let through.
+    """When lakeFS is killed: at a request of a method whose path contains `part`, after the first `after` of them.
 
-    `before` lakeFS gets it, `amid` its work on it, or `after` it acted, with the answer lost.
+    `before` lakeFS receives it, `during` its processing, or `after` it, with the response lost.
     """
 
     method: str
     part: str
-    when: Literal["before", "amid", "after"]
+    when: Literal["before", "during", "after"]
     after: int = 0
 
 
@@ -144,47 +144,47 @@ MOMENTS = {
     "pin": Moment("GET", "/commits/main", "before"),
     "decide": Moment("GET", "_receipts", "after"),
     "branch": Moment("POST", "/branches", "after"),
-    "land, a page": Moment("POST", "objects?path=raw", "amid"),
+    "land, a page": Moment("POST", "objects?path=raw", "during"),
     "land, the commit": Moment("POST", "/commits", "after"),
-    "clean, writing": Moment("PUT", "/curated/events/", "after"),
-    "commit": Moment("POST", "/commits", "amid", after=1),
-    "merge, amid it": Moment("POST", "/merge/main", "amid"),
-    "merge, after it": Moment("POST", "/merge/main", "after"),
-    "tidy": Moment("DELETE", "/branches", "after"),
+    "transform, writing": Moment("PUT", "/curated/events/", "after"),
+    "commit": Moment("POST", "/commits", "during", after=1),
+    "during the merge": Moment("POST", "/merge/main", "during"),
+    "after the merge": Moment("POST", "/merge/main", "after"),
+    "delete the branch": Moment("DELETE", "/branches", "after"),
 }
 
 
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
-def test_a_lakefs_that_crashes_during_a_step_leaves_the_date_whole_or_absent(
+def test_a_date_is_whole_or_absent_after_a_crash_of_lakefs_during_a_step(
     own: OwnLake, bench: Bench, moment: Moment
 ) -> None:
     execution_date = next(bench.dates)
     bench.proxy.reset()
-    if moment.when == "amid":
+    if moment.when == "during":
         bench.proxy.call = threading.Timer(MOMENT, own.crash).start
-        bench.proxy.spoil(moment.method, moment.part, "call", after=moment.after)
+        bench.proxy.inject(moment.method, moment.part, "call", after=moment.after)
     else:
         bench.proxy.call = own.crash
-        bench.proxy.spoil(moment.method, moment.part, "kill", acted=moment.when == "after", after=moment.after)
+        bench.proxy.inject(moment.method, moment.part, "kill", processed=moment.when == "after", after=moment.after)
 
-    ended = bench.pipeline.run(execution_date, **PATIENT)
+    ended = bench.pipeline.run(execution_date, **LONG_TIMEOUT)
 
-    assert bench.proxy.struck
-    own.returned()
-    require_healed(bench, execution_date, ended)
+    assert bench.proxy.hits
+    own.wait_for_restart()
+    require_recovery(bench, execution_date, ended)
 
 
-def test_a_lakefs_that_crashes_during_the_fetch_does_the_date_no_harm(own: OwnLake, bench: Bench, shop: Shop) -> None:
+def test_a_date_survives_a_crash_of_lakefs_during_the_fetch(own: OwnLake, bench: Bench, shop: Shop) -> None:
     execution_date = next(bench.dates)
-    shop.happens.append(own.crash)
+    shop.actions.append(own.crash)
 
-    ended = bench.pipeline.run(execution_date, **PATIENT)
+    ended = bench.pipeline.run(execution_date, **LONG_TIMEOUT)
 
-    own.returned()
-    require_healed(bench, execution_date, ended)
+    own.wait_for_restart()
+    require_recovery(bench, execution_date, ended)
 
 
-def test_what_was_published_before_the_crashes_is_there_byte_for_byte(bench: Bench) -> None:
+def test_published_dates_are_unchanged_after_the_crashes(bench: Bench) -> None:
     dates = [merge.metadata["execution_date"] for merge in bench.lake.log(MAIN) if "curated" in merge.metadata]
     for execution_date in dates:
         receipt = read_receipt(bench.lake, MAIN, keys.date_receipt(execution_date))
@@ -193,7 +193,7 @@ def test_what_was_published_before_the_crashes_is_there_byte_for_byte(bench: Ben
         assert found == receipt.objects
 
 
-def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake, bench: Bench) -> None:
+def test_the_error_names_the_address_of_a_lakefs_that_is_down(own: OwnLake, bench: Bench) -> None:
     execution_date = next(bench.dates)
     endpoint = own.access.endpoint
     kill(own.server)
@@ -202,7 +202,7 @@ def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake
     finally:
         own.start()
 
-    cause, *further = ended.told.splitlines()
+    cause, *further = ended.report.splitlines()
     assert ended.outcome == "PlatformFailed"
     assert cause.startswith(f"{execution_date} extract: read repository project: no answer from {endpoint}: ")
     assert further == [
@@ -213,15 +213,15 @@ def test_a_lakefs_that_is_down_is_told_in_one_line_with_its_address(own: OwnLake
     require_published_once(bench, execution_date)
 
 
-def test_a_lakefs_that_goes_down_for_good_while_dbt_builds_fails_the_run(own: OwnLake, bench: Bench) -> None:
+def test_the_run_fails_if_lakefs_stops_while_dbt_builds(own: OwnLake, bench: Bench) -> None:
     execution_date = next(bench.dates)
     try:
-        with bench.when("PUT", "/curated/", lambda: kill(own.server)):
-            ended = bench.pipeline.run(execution_date, **PATIENT)
+        with bench.call_before("PUT", "/curated/", lambda: kill(own.server)):
+            ended = bench.pipeline.run(execution_date, **LONG_TIMEOUT)
     finally:
         own.start()
 
-    cause, main, kept, following = ended.told.splitlines()
+    cause, main, kept, following = ended.report.splitlines()
     assert (ended.outcome, ended.step) == ("PlatformFailed", "transform")
     assert ": lakeFS's S3 gateway does not answer: " in cause
     assert f"'{bench.proxy.url}/" in cause
@@ -232,17 +232,17 @@ def test_a_lakefs_that_goes_down_for_good_while_dbt_builds_fails_the_run(own: Ow
     require_published_once(bench, execution_date)
 
 
-# the run itself
+# The run itself.
 
 
 def run_and_signal(
     bench: Bench, prefect_server: LocalServer, folder: Path, execution_date: str, sent: signal.Signals
 ) -> Ended:
-    """`elt run` that gets a signal when DuckDB is about to write its first Parquet."""
-    environment = {**bench.pipeline.environment, **PATIENT, **prefect_environment(prefect_server)}
+    """Runs `elt run`, and sends a signal before DuckDB writes its first Parquet."""
+    environment = {**bench.pipeline.environment, **LONG_TIMEOUT, **prefect_environment(prefect_server)}
     with (
         elt("run", execution_date, "--run-type", "backfill", folder=folder, environment=environment) as running,
-        bench.when("PUT", "/curated/", lambda: running.send_signal(sent)),
+        bench.call_before("PUT", "/curated/", lambda: running.send_signal(sent)),
     ):
         return end_of(running, execution_date)
 
@@ -255,20 +255,20 @@ def test_an_interrupt_while_dbt_builds_cancels_the_run(
 
     ended = run_and_signal(bench, prefect_server, tmp_path, execution_date, sent)
 
-    assert (ended.code, ended.told["outcome"]) == (130, "Cancelled")
+    assert (ended.code, ended.report["outcome"]) == (130, "Cancelled")
     (kept,) = bench.lake.branches(f"etl-{execution_date}-")
-    # SIGTERM is Prefect's own to hear, and ends the flow run before the step can say a word.
-    told = {
+    # Prefect handles SIGTERM, and ends the flow run before the step can report.
+    reports = {
         signal.SIGINT: f"Cancelled: {execution_date} transform: interrupted\n"
         f"main: untouched\nkept: branch {kept}\nnext: elt run {execution_date}\n",
         signal.SIGTERM: "Cancelled: interrupted; main contains only complete dates, run again\n",
     }
-    assert ended.err.endswith("\n" + told[sent])
+    assert ended.err.endswith("\n" + reports[sent])
     assert not require_whole(bench.lake, execution_date)
     require_published_once(bench, execution_date)
 
 
-def test_a_run_killed_while_dbt_builds_is_done_by_running_again(
+def test_a_run_killed_while_dbt_builds_succeeds_when_run_again(
     bench: Bench, prefect_server: LocalServer, tmp_path: Path
 ) -> None:
     execution_date = next(bench.dates)
@@ -283,20 +283,20 @@ def test_a_run_killed_while_dbt_builds_is_done_by_running_again(
     assert not list(spools.iterdir())
 
 
-# Prefect
+# Prefect.
 
 
-def test_a_prefect_server_killed_during_a_run_does_not_keep_the_date_from_main(
+def test_a_date_is_published_although_the_prefect_server_is_killed(
     prefect_killed: Future[PrefectKilled],
 ) -> None:
     killed = prefect_killed.result()
 
-    assert (killed.ended.code, killed.ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (killed.ended.code, killed.ended.report["outcome"]) == (5, "PlatformFailed")
     assert (
         f"PlatformFailed: {killed.date}: Prefect at {killed.url}: [Errno 111] Connection refused\n"
         "main: untouched, unless elt log shows this run's commit\n"
         f"next: elt status, then elt run {killed.date}\n"
     ) in killed.ended.err
     assert killed.published
-    assert (killed.again.code, killed.again.told["outcome"]) == (0, "unchanged")
+    assert (killed.again.code, killed.again.report["outcome"]) == (0, "unchanged")
     assert killed.times == 1

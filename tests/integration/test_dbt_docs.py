@@ -1,4 +1,4 @@
-"""What `make docs` writes: lineage, descriptions, types and rows, all in one page."""
+"""The output of `make docs`: lineage, descriptions, types and rows, in one page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LINEAGES = (
 
 @dataclass(frozen=True)
 class Docs:
-    """A project, the page written of it, and dbt's folder; `nodes`, `children`, `catalog` are the page's own."""
+    """A project, its page and dbt's folder; `nodes`, `children` and `catalog` are read from the page."""
 
     project: Path
     build: Path
@@ -46,13 +46,18 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Docs:
     manifest, end = json.JSONDecoder().raw_decode(page, page.index("{manifest:") + len("{manifest:"))
     catalog, _ = json.JSONDecoder().raw_decode(page, end + len(",catalog:"))
     nodes = {**manifest["nodes"], **manifest["sources"], **manifest["exposures"]}
-    ours = {name: node for name, node in nodes.items() if name.startswith(("model.", "source.", "exposure."))}
+    own_nodes = {name: node for name, node in nodes.items() if name.startswith(("model.", "source.", "exposure."))}
     return Docs(
-        project, folder / "build", page, ours, manifest["child_map"], {**catalog["nodes"], **catalog["sources"]}
+        project,
+        folder / "build",
+        page,
+        own_nodes,
+        manifest["child_map"],
+        {**catalog["nodes"], **catalog["sources"]},
     )
 
 
-def test_lineage_leads_from_the_api_to_everyone_who_reads(docs: Docs) -> None:
+def test_lineage_leads_from_the_api_to_all_consumers(docs: Docs) -> None:
     names = {name.split("ingest_clean.")[1]: name for name in docs.nodes}
 
     for lineage in LINEAGES:
@@ -66,7 +71,7 @@ def test_every_column_has_its_declared_type(docs: Docs) -> None:
     for name, table in docs.catalog.items():
         declared = {column["name"]: type_named(column["data_type"]) for column in docs.nodes[name]["columns"].values()}
         if not declared:
-            # On the way to a published table: its columns are in its SQL.
+            # Models before a published table have their columns in their SQL.
             assert name.endswith("_checked") or ".stg_" in name
             continue
         found = {column["name"]: type_named(column["type"]) for column in table["columns"].values()}
@@ -74,7 +79,7 @@ def test_every_column_has_its_declared_type(docs: Docs) -> None:
     assert docs.catalog.keys() == {name for name in docs.nodes if not name.startswith("exposure.")}
 
 
-def test_rows_are_those_of_the_database_and_the_pages(docs: Docs) -> None:
+def test_row_counts_match_the_database_and_the_pages(docs: Docs) -> None:
     run = RunFile(**json.loads((docs.build / "run.json").read_text()))
     counted = {
         f"source.ingest_clean.{table}": sum(len(json.loads(Path(run.raw_root, page).read_text())) for page in pages)
@@ -94,28 +99,28 @@ def test_rows_are_those_of_the_database_and_the_pages(docs: Docs) -> None:
 def undescribed(docs: Docs) -> Iterator[str]:
     for name, node in docs.nodes.items():
         texts = {name: node["description"], f"source of {name}": node.get("source_description", "-")}
-        texts |= {f"{name}.{column}": told["description"] for column, told in node.get("columns", {}).items()}
+        texts |= {f"{name}.{column}": described["description"] for column, described in node.get("columns", {}).items()}
         yield from (what for what, text in texts.items() if not text.strip())
 
 
-def test_nothing_is_without_a_description(docs: Docs) -> None:
+def test_everything_has_a_description(docs: Docs) -> None:
     assert list(undescribed(docs)) == []
     docs.nodes["model.ingest_clean.events"]["columns"]["event_id"]["description"] = " "
     assert list(undescribed(docs)) == ["model.ingest_clean.events.event_id"]
 
 
 def test_the_page_needs_no_other_file(docs: Docs) -> None:
-    elsewhere = r"<(?:script|link|img)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//|@import|url\([\"']?(?:https?:)?//"
+    external = r"<(?:script|link|img)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//|@import|url\([\"']?(?:https?:)?//"
 
-    assert re.findall(elsewhere, docs.page) == []
-    assert re.findall(elsewhere, '<script src="https://example.com/x.js">')
+    assert re.findall(external, docs.page) == []
+    assert re.findall(external, '<script src="https://example.com/x.js">')
 
 
-def test_what_an_analyst_has_built_is_neither_needed_nor_changed(docs: Docs) -> None:
+def test_an_analysts_database_is_neither_needed_nor_changed(docs: Docs) -> None:
     assert not [name for name in ("dev.duckdb", ".elt", "target", "logs") if (docs.project / name).exists()]
 
 
-def test_a_build_that_fails_is_told(
+def test_a_failed_build_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = copy_project(tmp_path) / "models" / "marts" / "daily_sales.sql"
@@ -123,7 +128,7 @@ def test_a_build_that_fails_is_told(
     monkeypatch.setattr(dbt_docs, "PROJECT_DIR", tmp_path)
 
     assert dbt_docs.main() == 5
-    told = capsys.readouterr().err
-    assert "PlatformFailed: dbt run failed" in told
-    assert "daily_sales" in told
+    errors = capsys.readouterr().err
+    assert "PlatformFailed: dbt run failed" in errors
+    assert "daily_sales" in errors
     assert not (tmp_path / "target" / "docs" / "index.html").exists()

@@ -18,7 +18,7 @@ import yaml
 from tests.dbt_runs import dbt
 from tests.support import copy_project, type_named
 
-# dbt checks YAML against its JSON schemas for the adapters of a list, which ours is not on.
+# dbt checks YAML against its JSON schemas for listed adapters only, and dbt-duckdb is not listed.
 CHECKING_SCHEMAS = """
 import sys
 import dbt.jsonschemas.jsonschemas as schemas
@@ -45,12 +45,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(built: Path, tmp_path: Path) -> Path:
-    """A copy of the built project, to be spoilt."""
+    """A copy of the built project that a test may break."""
     return Path(shutil.copytree(built, tmp_path / "project"))
 
 
 def edit(project: Path, file: str, path: tuple[str | int, ...], value: Any = None) -> None:
-    """Sets what a path leads to in a YAML file; removes it where no value is given."""
+    """Sets the value at a path in a YAML file; removes it if no value is given."""
     content = yaml.safe_load((project / file).read_text())
     parent = content
     for step in path[:-1]:
@@ -63,7 +63,7 @@ def edit(project: Path, file: str, path: tuple[str | int, ...], value: Any = Non
 
 
 def deprecations(project: Path) -> set[str]:
-    """The names of the deprecation events that a full parse fires."""
+    """Returns the names of the deprecation events of a full parse."""
     arguments = ("--log-format", "json", "parse", "--no-partial-parse", "--show-all-deprecations")
     ended = dbt(project, *arguments, within=(sys.executable, "-c", CHECKING_SCHEMAS))
     assert ended.code == 0, ended.out
@@ -72,11 +72,11 @@ def deprecations(project: Path) -> set[str]:
     return {name for name in names if name.endswith("Deprecation")}
 
 
-def test_nothing_deprecated_is_used(built: Path) -> None:
+def test_the_project_uses_nothing_deprecated(built: Path) -> None:
     assert deprecations(built) == set()
 
 
-def test_what_is_deprecated_is_found(project: Path) -> None:
+def test_deprecated_configuration_is_found(project: Path) -> None:
     edit(project, "models/exposures.yml", ("exposures", 0, "meta"), {"tier": 1})
     edit(project, PRODUCTS, ("models", 0, "config"), {"team": "data"})
     edit(project, SOURCES, ("sources", 0, "tables", 0, "columns", 0, "unit"), "none")
@@ -89,7 +89,7 @@ def test_what_is_deprecated_is_found(project: Path) -> None:
 
 
 def undocumented(project: Path) -> list[str]:
-    """What the project's manifest does not describe, or describes otherwise than it is, each as one line."""
+    """Returns what the manifest does not describe, or describes wrongly, one line each."""
     manifest = json.loads((project / "target" / "manifest.json").read_text())
     with duckdb.connect(project / "dev.duckdb", read_only=True) as connection:
         rows = connection.execute("select table_name, column_name, data_type from duckdb_columns()").fetchall()
@@ -124,7 +124,7 @@ def _no_text(what: str, described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _models(manifest: Mapping[str, Any], there: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Published models, and others whose YAML has columns: what only leads there has them in its SQL."""
+    """Returns published models, and others whose YAML has columns; other models have them in their SQL."""
     for node in manifest["nodes"].values():
         published = node["config"]["materialized"] == "lake_parquet"
         if node["resource_type"] == "model" and (published or node["columns"]):
@@ -143,16 +143,16 @@ def _differing(what: str, declared: Mapping[str, str | None], there: Mapping[str
 
 
 def _macros(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Own macros and generic tests, with their signatures; how one engine does it needs no words of its own."""
-    ours = manifest["metadata"]["project_name"]
+    """Returns the project's macros and generic tests with their signatures, without engine-specific variants."""
+    project_name = manifest["metadata"]["project_name"]
     for macro in manifest["macros"].values():
-        if macro["package_name"] != ours or macro["name"].startswith("duckdb__"):
+        if macro["package_name"] != project_name or macro["name"].startswith("duckdb__"):
             continue
         yield from _no_text(f"macro {macro['name']}", macro)
         signature = SIGNATURE.search(macro["macro_sql"])
         taken = _arguments(signature["arguments"]) if signature else ()
         declared = {argument["name"]: argument for argument in macro["arguments"]}
-        # Compared by name alone: a signature has no types.
+        # Compare names only: a signature has no types.
         what = f"macro {macro['name']}, argument"
         yield from _differing(what, dict.fromkeys(declared, ""), dict.fromkeys(taken, ""))
         for name, argument in declared.items():
@@ -162,14 +162,14 @@ def _macros(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _arguments(signature: str) -> tuple[str, ...]:
-    """The names in a signature, which Jinja writes as Python does."""
+    """Returns the names in a signature, which has the syntax of Python."""
     (function,) = ast.parse(f"def macro({signature}): ...").body
     assert isinstance(function, ast.FunctionDef)
     return tuple(argument.arg for argument in function.args.args)
 
 
 def _unnamed(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Uses of generic tests that bear the name dbt gives them: the test's, then what it tests."""
+    """Returns uses of generic tests that have the name generated by dbt."""
     for node in manifest["nodes"].values():
         if "test_metadata" in node:
             test, tested = node["test_metadata"]["name"], node["file_key_name"].split(".")[1]
@@ -177,11 +177,11 @@ def _unnamed(manifest: Mapping[str, Any]) -> Iterator[str]:
                 yield f"test {node['name']}: no name of its own"
 
 
-def test_nothing_is_undocumented(built: Path) -> None:
+def test_everything_is_documented(built: Path) -> None:
     assert undocumented(built) == []
 
 
-def test_what_is_undocumented_is_named(project: Path) -> None:
+def test_missing_documentation_is_named(project: Path) -> None:
     removed: tuple[tuple[str, *tuple[str | int, ...]], ...] = (
         (PRODUCTS, "models", 0, "description"),
         (PRODUCTS, "models", 0, "columns", 1, "description"),
@@ -234,7 +234,7 @@ def test_what_is_undocumented_is_named(project: Path) -> None:
     ]
 
 
-def test_a_generic_test_names_an_argument_it_cannot_use(project: Path) -> None:
+def test_a_generic_test_names_an_invalid_argument(project: Path) -> None:
     wrong = {
         "accepted_range('t', 'x')": "accepted_range on x: give a min_value, a max_value or both",
         "accepted_range('t', 'x', min_value=2, max_value=1)": (
@@ -260,7 +260,7 @@ def test_a_generic_test_names_an_argument_it_cannot_use(project: Path) -> None:
     ended = dbt(project, "test", "--select", "wrong_*")
 
     assert ended.code == 1
-    assert [told for told in wrong.values() if told not in ended.out] == [], ended.out
+    assert [message for message in wrong.values() if message not in ended.out] == [], ended.out
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_an_option_that_the_materialization_would_ignore_is_an_error(project: Pa
     assert "takes only access, alias, contract" in ended.out
 
 
-def test_options_that_dbt_acts_on_are_taken(project: Path) -> None:
+def test_options_that_dbt_uses_are_accepted(project: Path) -> None:
     model = project / "models" / "marts" / "daily_sales.sql"
     options = "tags=['a'], group=none, pre_hook='select 1', post_hook=['select 2'], persist_docs={'relation': false}"
     model.write_text(f"{{{{ config({options}) }}}}\n{model.read_text()}")

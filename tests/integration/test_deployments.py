@@ -1,4 +1,4 @@
-"""What prefect.yaml deploys, at work: a real Prefect server, a real worker, a lakeFS that may go down."""
+"""The deployments of prefect.yaml on a real Prefect server, with a real worker and a lakeFS that may go down."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ LIMIT = 150.0
 
 
 class ByDate:
-    """An API that misbehaves on some dates."""
+    """An API with different behaviour on some dates."""
 
     def __init__(self, dates: dict[str, ASGIApp], otherwise: ASGIApp) -> None:
         self.dates, self.otherwise = dates, otherwise
@@ -68,17 +68,17 @@ class ByDate:
 
 @dataclass
 class Nightly:
-    """The deployments at work.
+    """The running deployments.
 
     Attributes:
-        client: Of the Prefect API.
-        shown: The same, as a person sees it.
-        own: The lakeFS, which may go down.
+        client: A client of the Prefect API.
+        shown: What the Prefect API shows.
+        own: A separate lakeFS, which may go down.
         lake: Its repository.
         shop: The API, by date.
-        told: What the webhook was told.
+        received: What the webhook received.
         state: The state folder of the worker and its runs.
-        environment: What the worker was started with.
+        environment: The environment of the worker.
     """
 
     client: SyncPrefectClient
@@ -86,7 +86,7 @@ class Nightly:
     own: OwnLake
     lake: Lake
     shop: ByDate
-    told: list[dict[str, Any]]
+    received: list[dict[str, Any]]
     state: Path
     environment: Mapping[str, str] = field(repr=False)
 
@@ -97,7 +97,7 @@ class Nightly:
         environment: Mapping[str, str] | None = None,
         **parameters: Any,
     ) -> UUID:
-        """A flow run of a deployment, scheduled for now or for then, with further variables."""
+        """Creates a flow run of a deployment, scheduled for now or for a given time, with more variables."""
         found = self.client.read_deployment_by_name(deployment)
         state: State[Any] | None = Scheduled(scheduled_time=scheduled) if scheduled else None
         variables = {"env": dict(environment)} if environment else None
@@ -106,11 +106,11 @@ class Nightly:
         ).id
 
     def ended(self, run: UUID) -> FlowRun:
-        """The flow run, once it has ended."""
+        """Waits for the end of a flow run, and returns it."""
         return self.until(run, lambda found: bool(found.state and found.state.is_final()))
 
     def until(self, run: UUID, holds: Any) -> FlowRun:
-        """The flow run, once something holds of it."""
+        """Waits until a condition is true for a flow run, and returns it."""
         end = time.monotonic() + LIMIT
         while not holds(found := self.client.read_flow_run(run)) and time.monotonic() < end:
             time.sleep(0.5)
@@ -118,20 +118,20 @@ class Nightly:
         return found
 
     def date(self, execution_date: str, **parameters: Any) -> FlowRun:
-        """A run of a date, to its end."""
+        """Runs a date, and waits for the end."""
         return self.ended(self.begin("ingest-clean/daily-ingest", execution_date=execution_date, **parameters))
 
 
 @pytest.fixture(scope="module")
 def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nightly]:
-    """Server, worker, lake, shop and webhook; the deployments are removed at the end, the server is everybody's."""
+    """Starts worker, lake, shop and webhook; deletes the deployments at the end, because tests share the server."""
     folder = tmp_path_factory.mktemp("nightly")
     url = str(prefect_server.running_url)
     login = prefect_environment(prefect_server)
-    told: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
 
-    async def hear(request: Request) -> Response:
-        told.append(await request.json())
+    async def receive_notice(request: Request) -> Response:
+        received.append(await request.json())
         return Response(status_code=204)
 
     good = create_app(Options(rows=200, token=TOKEN))
@@ -145,7 +145,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
     with (
         own_lake(folder / "lake") as own,
         serving(shop) as shop_url,
-        serving(Starlette(routes=[Route("/hook", hear, methods=["POST"])])) as hook_url,
+        serving(Starlette(routes=[Route("/hook", receive_notice, methods=["POST"])])) as hook_url,
         repository_of(own.access, "project") as lake,
         pytest.MonkeyPatch.context() as monkeypatch,
     ):
@@ -157,14 +157,14 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
             "ELT_NOTIFY_URL": f"{hook_url}/hook",
             "ELT_STATE_DIR": str(folder / "state"),
             "ELT_RETRIES": "0",
-            # Nodes as task runs are test_flow's to try, and cost 4 s a run.
+            # test_flow tests nodes as task runs; they cost 4 s a run.
             "ELT_DBT_TASK_RUNS": "false",
             **login,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         refresh_global_settings_context()
-        # lakeFS's keys are in Prefect only.
+        # Only Prefect has lakeFS's keys.
         keys_of_lake = {
             "access_key": own.access.access_key.get_secret_value(),
             "secret_key": own.access.secret_key.get_secret_value(),
@@ -178,7 +178,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
         try:
             server.wait(SILENT)
             with get_client(sync_client=True) as client:
-                yield Nightly(client, shown, own, lake, shop, told, folder / "state", environment)
+                yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment)
                 for found in client.read_deployments():
                     client.delete_deployment(found.id)
                 client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
@@ -188,11 +188,11 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
     refresh_global_settings_context()
 
 
-# what is deployed
+# What is deployed.
 
 
 def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
-    """What the API says of each deployment, in the words of prefect.yaml."""
+    """Returns what the API shows of each deployment, in the form of prefect.yaml."""
     found: dict[str, dict[str, Any]] = {}
     automations = nightly.shown.all("automations")
     for one in nightly.shown.all("deployments"):
@@ -222,7 +222,7 @@ def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
                 {
                     "schedules": [
                         {
-                            # Prefect puts a start in 2020 on a line before it.
+                            # Prefect adds a line with a start in 2020 before it.
                             "rrule": schedule["schedule"]["rrule"].rpartition("\n")[2],
                             "timezone": schedule["schedule"]["timezone"],
                             "slug": schedule["slug"],
@@ -240,7 +240,7 @@ def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
     return found
 
 
-def meant(text: str) -> dict[str, dict[str, Any]]:
+def declared(text: str) -> dict[str, dict[str, Any]]:
     found = {one["name"]: one for one in yaml.safe_load(text)["deployments"]}
     for one in found.values():
         for trigger in one.get("triggers", ()):
@@ -248,12 +248,12 @@ def meant(text: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_the_api_says_what_the_file_meant(nightly: Nightly) -> None:
+def test_the_api_shows_what_the_file_declares(nightly: Nightly) -> None:
     text = (PROJECT_DIR / "prefect.yaml").read_text()
 
-    assert deployed(nightly) == meant(text)
-    # A slip of the pen, which Prefect ignores without a word, would be seen.
-    assert deployed(nightly) != meant(text.replace("schedules:", "schedule:"))
+    assert deployed(nightly) == declared(text)
+    # The comparison finds a misspelt key, which Prefect ignores silently.
+    assert deployed(nightly) != declared(text.replace("schedules:", "schedule:"))
 
 
 def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> None:
@@ -270,19 +270,19 @@ def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> No
     assert not any(one["pull_steps"] for one in found.values())
 
 
-def test_tonight_comes_before_what_follows_it_and_before_long_ago(nightly: Nightly) -> None:
+def test_the_nightly_queue_comes_before_downstream_and_backfill(nightly: Nightly) -> None:
     found = {queue.name: queue.priority for queue in nightly.client.read_work_queues(work_pool_name=worker.POOL)}
 
     assert {name: found[name] for name in QUEUES} == QUEUES
     assert QUEUES["nightly"] < QUEUES["downstream"] < QUEUES["backfill"]
 
 
-def test_a_run_is_refused_whose_parameters_are_none(nightly: Nightly) -> None:
+def test_a_run_with_invalid_parameters_is_refused(nightly: Nightly) -> None:
     with pytest.raises(PrefectHTTPStatusError, match="run_type"):
         nightly.begin("ingest-clean/daily-ingest", run_type="hourly")
 
 
-# what runs
+# What runs.
 
 
 def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nightly) -> None:
@@ -309,46 +309,46 @@ def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nigh
     assert "| events | 200 |" in artifacts["run-summary"]["data"]
     assert newest.commit in artifacts["run-summary"]["data"]
     assert "eda-report" in {one["key"] for one in artifacts_of(nightly, reported)}
-    # Tried; from here on dates have the worker to themselves.
+    # From here on, no automation uses the worker.
     for automation in nightly.client.read_automations():
         nightly.client.pause_automation(automation.id)
 
 
 def follower(nightly: Nightly, name: str, after: FlowRun) -> FlowRun:
-    """The run of a name that began after another, once it has ended."""
+    """Waits for the end of a run with this name that started after another run, and returns it."""
     assert after.start_time is not None
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
         runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_DESC")
-        later = begun_after(runs, after.start_time)
+        later = started_after(runs, after.start_time)
         if later and later[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
             return nightly.client.read_flow_run(UUID(later[0]["id"]))
         time.sleep(0.5)
     raise AssertionError(f"no run of {name} followed")
 
 
-def begun_after(runs: Sequence[dict[str, Any]], start: datetime) -> list[dict[str, Any]]:
-    """The runs that began later."""
+def started_after(runs: Sequence[dict[str, Any]], start: datetime) -> list[dict[str, Any]]:
+    """Returns the runs that started later."""
     return [one for one in runs if one["start_time"] and datetime.fromisoformat(one["start_time"]) > start]
 
 
-def test_a_run_that_began_earlier_today_does_not_follow() -> None:
+def test_a_run_that_started_earlier_does_not_follow() -> None:
     runs = [{"start_time": f"2026-11-26T{at}Z"} for at in ("11:59:59.900000", "12:00:00.100000")]
 
-    assert begun_after([*runs, {"start_time": None}], datetime(2026, 11, 26, 12, tzinfo=UTC)) == runs[1:]
+    assert started_after([*runs, {"start_time": None}], datetime(2026, 11, 26, 12, tzinfo=UTC)) == runs[1:]
 
 
 def artifacts_of(nightly: Nightly, run: FlowRun) -> list[dict[str, Any]]:
     return nightly.shown.all("artifacts", artifacts={"flow_run_id": {"any_": [str(run.id)]}})
 
 
-def test_bad_data_is_told_as_such(nightly: Nightly) -> None:
+def test_invalid_data_is_reported_as_data_failed(nightly: Nightly) -> None:
     run = nightly.date(BAD)
 
     assert run.state is not None
     assert (run.state.type.value, run.state.name) == ("FAILED", "DataFailed")
     assert not require_whole(nightly.lake, BAD)
-    (notice,) = heard(nightly, BAD)
+    (notice,) = notices_of(nightly, BAD)
     assert notice["outcome"] == "DataFailed"
     assert notice["cause"].startswith(f"{BAD} transform: events_reject_share_within_limit")
     assert notice["link"].endswith(f"/runs/flow-run/{run.id}")
@@ -357,15 +357,15 @@ def test_bad_data_is_told_as_such(nightly: Nightly) -> None:
     assert json.loads(results["data"])[0]["node"] == "events_reject_share_within_limit"
 
 
-def heard(nightly: Nightly, date: str) -> list[dict[str, Any]]:
-    """What the webhook was told of a date; hooks run after the state is set."""
+def notices_of(nightly: Nightly, date: str) -> list[dict[str, Any]]:
+    """Returns what the webhook received for a date; waits, because hooks run after the state is set."""
     end = time.monotonic() + 30
-    while not (found := [one for one in nightly.told if one["subject"] == date]) and time.monotonic() < end:
+    while not (found := [one for one in nightly.received if one["subject"] == date]) and time.monotonic() < end:
         time.sleep(0.2)
     return found
 
 
-def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Nightly) -> None:
+def test_a_source_that_never_ends_does_not_block_the_next_run(nightly: Nightly) -> None:
     nightly.shop.dates[ENDLESS] = endless
     first = nightly.begin(
         "ingest-clean/daily-ingest", environment={"ELT_RUN_TIMEOUT": "10"}, execution_date=ENDLESS, run_type="daily"
@@ -379,11 +379,11 @@ def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Ni
     assert (ended.state.type.value, ended.state.name) == ("FAILED", "TimedOut")
     assert later.state_name in ("Unchanged", "Published")
     assert not require_whole(nightly.lake, ENDLESS)
-    assert [one["outcome"] for one in heard(nightly, ENDLESS)] == ["TimedOut"]
+    assert [one["outcome"] for one in notices_of(nightly, ENDLESS)] == ["TimedOut"]
     assert not list((nightly.state / "spool").glob(f"*-{ENDLESS}-*"))
 
 
-def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(nightly: Nightly) -> None:
+def test_a_manual_retry_publishes_after_the_lake_was_down(nightly: Nightly) -> None:
     nightly.own.server.stop(SILENT)
     try:
         failed = nightly.date(DOWN)
@@ -392,17 +392,17 @@ def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(ni
     assert failed.state is not None
     assert (failed.state.type.value, failed.state.name) == ("FAILED", "PlatformFailed")
 
-    # What the button "Retry" does.
+    # As the button "Retry" in the UI does.
     nightly.client.set_flow_run_state(failed.id, Scheduled(name="AwaitingRetry", scheduled_time=datetime.now(UTC)))
     retried = nightly.until(failed.id, lambda run: run.state.is_completed())
 
     assert (retried.state_name, retried.run_count) == ("Published", 2)
     assert require_whole(nightly.lake, DOWN)
-    assert [one["outcome"] for one in heard(nightly, DOWN)] == ["PlatformFailed"]
+    assert [one["outcome"] for one in notices_of(nightly, DOWN)] == ["PlatformFailed"]
 
 
 def process_of(run: FlowRun, nightly: Nightly) -> psutil.Process:
-    """The process that a flow run is in: a child of the worker."""
+    """Returns the process of a flow run, a child of the worker."""
     for process in psutil.process_iter():
         try:
             if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run.id):
@@ -412,7 +412,7 @@ def process_of(run: FlowRun, nightly: Nightly) -> psutil.Process:
     raise AssertionError(f"no process of {run.id}")
 
 
-def test_a_killed_run_is_crashed_and_the_next_one_heals(nightly: Nightly) -> None:
+def test_a_killed_run_is_crashed_and_the_next_one_publishes(nightly: Nightly) -> None:
     begun = nightly.begin("ingest-clean/daily-ingest", execution_date=SLOW)
     running = nightly.until(begun, lambda run: run.state.is_running())
     os.kill(process_of(running, nightly).pid, signal.SIGKILL)
@@ -420,14 +420,14 @@ def test_a_killed_run_is_crashed_and_the_next_one_heals(nightly: Nightly) -> Non
     crashed = nightly.ended(begun)
     assert crashed.state is not None
     assert crashed.state.type.value == "CRASHED"
-    assert [one["outcome"] for one in heard(nightly, SLOW)] == ["Crashed"]
+    assert [one["outcome"] for one in notices_of(nightly, SLOW)] == ["Crashed"]
 
-    healed = nightly.date(SLOW)
-    assert healed.state_name == "Published"
+    again = nightly.date(SLOW)
+    assert again.state_name == "Published"
     assert require_whole(nightly.lake, SLOW)
 
 
-def test_a_cancelled_run_is_cancelled_and_leaves_main_alone(nightly: Nightly) -> None:
+def test_a_cancelled_run_leaves_main_untouched(nightly: Nightly) -> None:
     released = Event()
 
     async def held(scope: Scope, receive: Receive, send: Send) -> None:
@@ -435,7 +435,7 @@ def test_a_cancelled_run_is_cancelled_and_leaves_main_alone(nightly: Nightly) ->
             await asyncio.sleep(0.05)
         await nightly.shop.otherwise(scope, receive, send)
 
-    # Its answer is held back, so that the run cannot publish before it is cancelled.
+    # The response is delayed, so that the run cannot publish before it is cancelled.
     nightly.shop.dates[AGAIN] = held
     try:
         begun = nightly.begin("ingest-clean/daily-ingest", execution_date=AGAIN)
@@ -464,28 +464,28 @@ def test_a_changed_date_shows_its_rows_before_and_after(nightly: Nightly) -> Non
     assert events["rows before"] < events["rows after"]
 
 
-def test_a_backfill_tells_nobody(nightly: Nightly) -> None:
-    before = len(nightly.told)
+def test_a_backfill_sends_no_notification(nightly: Nightly) -> None:
+    before = len(nightly.received)
 
     run = nightly.date(BAD, run_type="backfill")
 
     assert run.state_name == "DataFailed"
     time.sleep(2)
-    assert len(nightly.told) == before
+    assert len(nightly.received) == before
 
 
 def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServer, tmp_path: Path) -> None:
     access = nightly.own.access
     secret = access.secret_key.get_secret_value()
     sought = forms(secret, access.access_key.get_secret_value()) | forms(TOKEN)
-    # Prefect keeps the environment of a run in a private file of the worker's as long as the run lasts.
+    # During a run, Prefect keeps its environment in a private file of the worker.
     attempts = (nightly.state / "worker" / "tmp").glob
     assert eventually(lambda: list(attempts("prefect-workspace-attempt-*")), lambda left: not left) == []
     places = files_below(nightly.state, prefect_server.data, prefect_server.log.parent)
     kinds = ("flows", "flow_runs", "task_runs", "logs", "artifacts", "variables", "block_documents", "deployments")
     places |= {kind: json.dumps(nightly.shown.all(kind)).encode() for kind in kinds}
     places["events"] = json.dumps(nightly.shown.events()).encode()
-    places["told"] = json.dumps(nightly.told).encode()
+    places["received"] = json.dumps(nightly.received).encode()
     for commit in nightly.lake.log(MAIN):
         places[commit.id] = json.dumps(dict(commit.metadata)).encode()
     for stored in nightly.lake.objects(MAIN):
@@ -496,7 +496,7 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
     assert leaks(places, sought, tmp_path) == []
 
 
-def test_the_deployments_are_made_once(nightly: Nightly, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploying_again_creates_nothing(nightly: Nightly, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in nightly.environment.items():
         monkeypatch.setenv(name, value)
     refresh_global_settings_context()

@@ -1,4 +1,4 @@
-"""Target `dev`, the default: what an analyst types right after set-up, with no server and no network."""
+"""Target `dev`, the default: the commands of an analyst after setup, without server and network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(built: Path, tmp_path: Path) -> Path:
-    """A copy of it, to be spoilt."""
+    """A copy of it that a test may break."""
     return Path(shutil.copytree(built, tmp_path / "project"))
 
 
@@ -59,10 +59,10 @@ def test_a_build_leaves_a_file_that_an_analyst_can_open(built: Path) -> None:
     assert row[0] == counted(built, "events") > 0
 
 
-def test_the_network_is_not_asked(project: Path) -> None:
+def test_the_network_is_not_used(project: Path) -> None:
     alone = ["unshare", "--user", "--map-root-user", "--net"]
     if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
-        # Where the kernel lets nobody cut the network off, names that do not resolve have to do.
+        # If the kernel allows no network namespace, use names that do not resolve.
         alone = ["env", "http_proxy=http://127.0.0.1:9", "https_proxy=http://127.0.0.1:9"]
 
     ended = dbt(project, "build", within=alone)
@@ -70,7 +70,7 @@ def test_the_network_is_not_asked(project: Path) -> None:
     assert ended.code == 0, ended.out
 
 
-def test_one_setting_picks_the_date(project: Path) -> None:
+def test_one_setting_selects_the_date(project: Path) -> None:
     sample = project / "examples" / "raw_sample" / "raw" / "shop"
     for table in ("events", "products"):
         page = sample / table / "date=2025-05-19" / "page-00001.json"
@@ -102,14 +102,14 @@ def test_one_setting_picks_the_date(project: Path) -> None:
     ],
     ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
 )
-def test_every_command_behaves(project: Path, command: tuple[str, ...], shown: str) -> None:
+def test_every_command_works(project: Path, command: tuple[str, ...], shown: str) -> None:
     ended = dbt(project, *command)
 
     assert ended.code == 0, ended.out
     assert shown in ended.out
 
 
-def test_an_empty_run_is_made_good_by_the_next(project: Path) -> None:
+def test_a_build_after_an_empty_run_is_complete(project: Path) -> None:
     before = counted(project, "events")
     assert dbt(project, "run", "--empty").code == 0
     assert counted(project, "events") == 0
@@ -118,7 +118,7 @@ def test_an_empty_run_is_made_good_by_the_next(project: Path) -> None:
     assert counted(project, "events") == before
 
 
-def test_retry_builds_what_failed_once_it_is_mended(project: Path) -> None:
+def test_retry_builds_a_failed_model_after_its_correction(project: Path) -> None:
     model = project / "models" / "marts" / "daily_sales.sql"
     right = model.read_text()
     model.write_text(right.replace("group by", "group bye"))
@@ -157,7 +157,7 @@ def listens(port: int) -> bool:
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_price_rule_that_is_dropped_fails_a_unit_test_and_a_data_test(project: Path) -> None:
+def test_a_removed_price_rule_fails_a_unit_test_and_a_data_test(project: Path) -> None:
     macro = project / "macros" / "rows" / "to_double.sql"
     right = macro.read_text()
     macro.write_text(right.replace("([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)", "[0-9]+"))
@@ -169,7 +169,7 @@ def test_a_price_rule_that_is_dropped_fails_a_unit_test_and_a_data_test(project:
     failed = {one["unique_id"].split(".")[0] for one in results if one["status"] == "fail"}
     assert "unit_test" in failed
 
-    # A unit test that fails holds its model back, so the data is judged apart.
+    # dbt skips a model whose unit test fails, so the data tests run separately.
     ended = dbt(project, "build", "--exclude", "test_type:unit")
     results = json.loads((project / "target" / "run_results.json").read_text())["results"]
     assert ended.code == 1
@@ -178,7 +178,7 @@ def test_a_price_rule_that_is_dropped_fails_a_unit_test_and_a_data_test(project:
     ]
 
 
-def test_a_locked_file_names_who_holds_it(project: Path) -> None:
+def test_the_error_for_a_locked_file_names_the_process(project: Path) -> None:
     with duckdb.connect(project / "dev.duckdb"):
         locked = dbt(project, "build")
 
@@ -189,7 +189,7 @@ def test_a_locked_file_names_who_holds_it(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong", "told"),
+    ("file", "right", "wrong", "says"),
     [
         ("models/staging/shop/_shop__sources.yml", "              form: array", "", "missing required field `form`"),
         (
@@ -224,8 +224,8 @@ def test_a_locked_file_names_who_holds_it(project: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_declaration_is_named_before_anything_is_built(
-    project: Path, file: str, right: str, wrong: str, told: str
+def test_a_wrong_declaration_is_named_before_the_build(
+    project: Path, file: str, right: str, wrong: str, says: str
 ) -> None:
     path = project / file
     content = path.read_text()
@@ -235,12 +235,12 @@ def test_a_wrong_declaration_is_named_before_anything_is_built(
     ended = dbt(project, "run")
 
     assert ended.code in (1, 2)
-    assert told in ended.out
+    assert says in ended.out
     assert Path(file).name in ended.out
     assert "OK created sql lake_parquet model main.events " not in ended.out
 
 
-def test_the_source_is_as_fresh_as_the_date_that_is_built(project: Path) -> None:
+def test_source_freshness_is_that_of_the_built_date(project: Path) -> None:
     stale = dbt(project, "source", "freshness")
 
     sample = project / "examples" / "raw_sample" / "raw" / "shop"

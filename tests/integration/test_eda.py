@@ -32,7 +32,7 @@ FAILED = "2015-06-04"
 
 @dataclass(frozen=True)
 class World:
-    """A lake with dates and marts, and with what it held before the marts were made."""
+    """A lake with dates and marts, and its commit before the marts were published."""
 
     lake: Lake
     without_marts: str
@@ -64,7 +64,7 @@ def world(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield World(lake, without_marts, settings)
 
 
-def test_what_is_told_of_a_table_is_what_a_query_gives(world: World) -> None:
+def test_the_report_of_a_table_matches_a_query(world: World) -> None:
     found = {table.name: table for table in world.profile().tables}
     assert list(found) == ["events", "products"]
     expected = accounting(ROWS)
@@ -107,7 +107,7 @@ def test_what_is_told_of_a_table_is_what_a_query_gives(world: World) -> None:
     assert sum(at.hours) == columns["timestamp"].rows
 
 
-def test_revenue_is_that_of_the_mart(world: World) -> None:
+def test_revenue_matches_the_mart(world: World) -> None:
     revenue = world.profile().revenue
 
     assert revenue is not None
@@ -126,7 +126,7 @@ def test_without_the_marts_there_is_no_revenue(world: World) -> None:
     assert "elt marts" in render(found)
 
 
-def test_the_calendar_tells_the_failed_date_and_the_gap(world: World) -> None:
+def test_the_calendar_shows_the_failed_date_and_the_gap(world: World) -> None:
     assert world.profile().calendar == {
         "2015-06-01": "published",
         "2015-06-02": "published",
@@ -137,7 +137,7 @@ def test_the_calendar_tells_the_failed_date_and_the_gap(world: World) -> None:
     }
 
 
-def test_the_report_is_kept_on_a_branch_that_the_gate_keeps_off_main(world: World) -> None:
+def test_the_report_is_on_a_branch_that_the_gate_does_not_merge(world: World) -> None:
     lake, head = world.lake, world.lake.head(MAIN)
 
     stored = make_report(lake, head, {"flow_run_id": "run-4711"})
@@ -168,7 +168,7 @@ def test_the_same_commit_gives_the_same_bytes_and_no_commit(world: World) -> Non
     assert list(world.lake.uncommitted(store.BRANCH)) == []
 
 
-def test_writers_at_once_all_get_through_and_one_report_is_left(access: LakeAccess) -> None:
+def test_concurrent_writers_all_succeed_and_leave_one_report(access: LakeAccess) -> None:
     pages = [f"<p>{number}" for number in range(6)]
     with repository_of(access, "eda-writers") as lake:
         with ThreadPoolExecutor(len(pages)) as pool:
@@ -181,7 +181,7 @@ def test_writers_at_once_all_get_through_and_one_report_is_left(access: LakeAcce
         assert {report.commit for report in stored} <= {commit.id for commit in lake.log(store.BRANCH)}
 
 
-def test_what_a_dead_writer_left_is_in_nobodys_way(access: LakeAccess) -> None:
+def test_leftovers_of_a_dead_writer_do_not_block_the_next(access: LakeAccess) -> None:
     with repository_of(access, "eda-dead") as lake:
         lake.create_branch(store.BRANCH, lake.head(MAIN))
         lake.put(store.BRANCH, store.KEY, b"<p>half", "text/html")
@@ -191,7 +191,7 @@ def test_what_a_dead_writer_left_is_in_nobodys_way(access: LakeAccess) -> None:
         assert lake.read(stored.commit, store.KEY) == b"<p>whole"
 
 
-def test_with_nothing_published_there_is_nothing_to_tell(access: LakeAccess) -> None:
+def test_without_published_dates_the_report_is_an_error(access: LakeAccess) -> None:
     with repository_of(access, "eda-empty") as lake:
         with pytest.raises(UsageError, match=r"no date is published yet.*") as refused:
             make_report(lake, lake.head(MAIN), {})

@@ -1,4 +1,4 @@
-"""From a real HTTP answer to the spool, or to an error that says what was wrong with it."""
+"""From a real HTTP response to the work directory, or to an error with the reason."""
 
 import hashlib
 import itertools
@@ -38,7 +38,7 @@ ENVELOPE: dict[str, Any] = {"form": "envelope", "records": "data"}
 
 @dataclass
 class Fetcher:
-    """Fetches from an app and keeps what was reported."""
+    """Fetches from an app, and keeps the log lines."""
 
     tmp_path: Path
     monkeypatch: pytest.MonkeyPatch
@@ -68,7 +68,7 @@ def records_of(pages: tuple[Page, ...], form: str = "array") -> list[Any]:
 
 
 def answering(body: bytes | str = b"[]", status: int = 200, **headers: str) -> Starlette:
-    """An API with one answer to every request for events."""
+    """Returns an API with the same response to every request for events."""
     named = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
 
     def events(_: Request) -> Response:
@@ -77,7 +77,7 @@ def answering(body: bytes | str = b"[]", status: int = 200, **headers: str) -> S
     return Starlette(routes=[Route("/events", events)])
 
 
-def test_the_spool_holds_the_answer_byte_for_byte(fetch: Fetcher) -> None:
+def test_the_work_directory_has_the_response_byte_for_byte(fetch: Fetcher) -> None:
     url = fetch.serve(create_app(Options(rows=1_000)))
 
     (page,) = fetch(url)
@@ -143,14 +143,14 @@ def test_each_fault_has_its_outcome(fetch: Fetcher, fault: str, error: type[Inge
 
 
 @pytest.mark.parametrize("fault", ["500", "429", "truncated"])
-def test_a_passing_fault_is_waited_out(fetch: Fetcher, fault: str) -> None:
+def test_a_transient_fault_is_retried(fetch: Fetcher, fault: str) -> None:
     (page,) = fetch(create_app(Options(rows=1_000, fault=fault, fault_times=2, retry_after=0)))
 
     assert len(records_of((page,))) == 1_000
     assert [line[:19] for line in fetch.said[:2]] == ["warning: try 1 of 4", "warning: try 2 of 4"]
 
 
-def test_retry_after_is_obeyed(fetch: Fetcher) -> None:
+def test_retry_after_is_respected(fetch: Fetcher) -> None:
     begun = time.monotonic()
 
     fetch(create_app(Options(rows=10, fault="429", fault_times=1, retry_after=2)))
@@ -167,7 +167,7 @@ def test_a_retry_after_beyond_the_limit_ends_the_run_at_once(fetch: Fetcher) -> 
     assert "ELT_RETRY_AFTER_LIMIT" in error.value.remedy
 
 
-def test_a_slow_answer_is_waited_for_up_to_the_time_out(fetch: Fetcher) -> None:
+def test_a_slow_response_is_accepted_within_the_timeout(fetch: Fetcher) -> None:
     slow = create_app(Options(rows=1_000, fault="slow", delay=0.3))
 
     assert len(records_of(fetch(slow))) == 1_000
@@ -176,7 +176,7 @@ def test_a_slow_answer_is_waited_for_up_to_the_time_out(fetch: Fetcher) -> None:
 
 
 @pytest.mark.parametrize("fault", ["renamed-field", "new-field", "empty-day", "bad-day"])
-def test_what_the_models_judge_is_fetched_as_it_is(fetch: Fetcher, fault: str) -> None:
+def test_content_that_the_models_check_is_fetched_unchanged(fetch: Fetcher, fault: str) -> None:
     url = fetch.serve(create_app(Options(rows=100, fault=fault)))
 
     (page,) = fetch(url)
@@ -185,7 +185,7 @@ def test_what_the_models_judge_is_fetched_as_it_is(fetch: Fetcher, fault: str) -
 
 
 @pytest.mark.parametrize(("form", "style", "described"), [*PAGINGS[:1], *PAGINGS[3:6], *PAGINGS[7:]])
-def test_a_page_that_comes_again_is_an_error(fetch: Fetcher, form: Any, style: Any, described: dict[str, Any]) -> None:
+def test_a_repeated_page_is_an_error(fetch: Fetcher, form: Any, style: Any, described: dict[str, Any]) -> None:
     with pytest.raises(SourceBodyInvalid, match="page 2 is page 1 again"):
         fetch(create_app(Options(form=form, paging=style, page_size=100, fault="loop")), **described)
 
@@ -215,7 +215,7 @@ def test_more_pages_than_the_limit_are_an_error(fetch: Fetcher) -> None:
         (answering("[]", Content_Type="text/plain"), SourceBodyInvalid, "content type 'text/plain'"),
     ],
 )
-def test_answers_that_are_no_array_of_records_are_refused(
+def test_responses_that_are_not_an_array_of_records_are_refused(
     fetch: Fetcher, app: Starlette, error: type[IngestCleanError], says: str
 ) -> None:
     with pytest.raises(error) as raised:
@@ -224,13 +224,13 @@ def test_answers_that_are_no_array_of_records_are_refused(
     assert says in raised.value.cause
 
 
-def test_a_content_type_the_source_declares_is_taken(fetch: Fetcher) -> None:
+def test_a_declared_content_type_is_accepted(fetch: Fetcher) -> None:
     (page,) = fetch(answering("[]", Content_Type="text/plain; charset=utf-8"), content_types=["text/plain"])
 
     assert page.bytes == 2
 
 
-def test_blanks_around_a_body_are_fine(fetch: Fetcher) -> None:
+def test_white_space_around_a_body_is_accepted(fetch: Fetcher) -> None:
     (page,) = fetch(answering(b"\n [1, 2]\r\n\t "))
 
     assert records_of((page,)) == [1, 2]
@@ -247,14 +247,14 @@ def test_blanks_around_a_body_are_fine(fetch: Fetcher) -> None:
         ('{"data": [], "next": "http://elsewhere.example/events"}', "points away from"),
     ],
 )
-def test_an_envelope_that_does_not_say_what_it_should_is_refused(fetch: Fetcher, body: str, says: str) -> None:
+def test_an_incomplete_envelope_is_refused(fetch: Fetcher, body: str, says: str) -> None:
     with pytest.raises(SourceBodyInvalid) as error:
         fetch(answering(body), **ENVELOPE, paging={"style": "next_link", "next": "next"})
 
     assert says in error.value.cause
 
 
-def test_a_next_field_may_lie_deeper(fetch: Fetcher) -> None:
+def test_a_next_field_may_be_nested(fetch: Fetcher) -> None:
     (page,) = fetch(
         answering('{"data": [7], "meta": {"next": null}}'),
         **ENVELOPE,
@@ -271,7 +271,7 @@ def test_an_envelope_over_16_mib_names_the_page_size(fetch: Fetcher) -> None:
     assert "parameters of shop.events" in error.value.remedy
 
 
-def test_the_token_is_sent_and_never_told(fetch: Fetcher) -> None:
+def test_the_token_is_sent_and_never_logged(fetch: Fetcher) -> None:
     guarded = create_app(Options(rows=10, token="opensesame"))
 
     assert len(records_of(fetch(guarded, token="opensesame"))) == 10
@@ -280,7 +280,7 @@ def test_the_token_is_sent_and_never_told(fetch: Fetcher) -> None:
     assert "shibboleth" not in error.value.describe()
 
 
-def test_an_api_out_of_reach_is_said_so(fetch: Fetcher) -> None:
+def test_the_error_names_an_unreachable_api(fetch: Fetcher) -> None:
     with pytest.raises(SourceUnreachable, match="Connection refused"):
         fetch("http://127.0.0.1:9", elt={"ELT_RETRIES": 1})
 
@@ -290,7 +290,7 @@ def test_a_source_without_an_address_is_a_usage_error(fetch: Fetcher) -> None:
         fetch("")
 
 
-def test_a_disk_that_takes_nothing_is_the_platforms_fault(fetch: Fetcher) -> None:
+def test_an_unwritable_work_directory_is_platform_failed(fetch: Fetcher) -> None:
     (fetch.tmp_path / "spool").write_text("a file where the folder should be")
 
     with pytest.raises(SpoolFailed, match="cannot write"):

@@ -1,4 +1,4 @@
-"""The flow as Prefect shows it: how each run ended, step by step, and what it says of that."""
+"""The flow as Prefect shows it: the outcome of each run, its steps and its messages."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ STEPS = ("extract", "land", "transform", "audit", "publish")
 
 
 def steps_of(task_runs: dict[str, str]) -> dict[str, str]:
-    """The states of the protocol's steps; Prefect appends to their names."""
+    """Returns the states of the steps; Prefect appends to their names."""
     return {name.rpartition("-")[0]: state for name, state in task_runs.items() if " " not in name}
 
 
 def nodes_of(task_runs: dict[str, str]) -> dict[str, str]:
-    """The states of dbt's nodes, whose task runs are named `model …` and `test …`."""
+    """Returns the states of dbt's nodes, whose task runs are named `model …` and `test …`."""
     return {name: state for name, state in task_runs.items() if " " in name}
 
 
@@ -44,8 +44,8 @@ def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: S
     flow_run = shown.flow_runs(ended.name)[0]
     task_runs = shown.task_runs(flow_run)
     receipt = read_receipt(lake, MAIN, keys.date_receipt(ended.date))
-    assert (ended.code, ended.told["outcome"]) == (0, "published")
-    assert ended.told["rows"]["events"] == accounting(1_000).curated
+    assert (ended.code, ended.report["outcome"]) == (0, "published")
+    assert ended.report["rows"]["events"] == accounting(1_000).curated
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Published")
     assert flow_run["state"]["message"].startswith(f"{ended.date} published: events ")
     assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
@@ -61,7 +61,7 @@ def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: S
 
 
 def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
-    """prefect-dbt by itself lets dbt parse the project once more, which leaves a file of its own."""
+    """By default, prefect-dbt lets dbt parse the project again, which writes another file."""
     assert runs["daily"].code == 0
 
     written = {path.name for path in runs.folder.rglob("spool/*/dbt/target/*")}
@@ -70,29 +70,29 @@ def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
     assert "partial_parse.msgpack" not in written
 
 
-def test_the_merge_leads_back_to_its_flow_run_and_code(runs: Runs, shown: Shown, lake: Lake) -> None:
+def test_the_merge_links_to_its_flow_run_and_code(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["daily"]
 
     flow_run = shown.flow_runs(ended.name)[0]
-    merge = lake.commit_of(ended.told["commit"])
-    (told,) = (entry for entry in runs.elt("log")["publications"] if entry["execution_date"] == ended.date)
+    merge = lake.commit_of(ended.report["commit"])
+    (publication,) = (entry for entry in runs.elt("log")["publications"] if entry["execution_date"] == ended.date)
     assert merge.metadata["flow_run_id"] == flow_run["id"]
     assert merge.metadata["code_version"].removesuffix("-dirty") == code_version(PROJECT_DIR).removesuffix("-dirty")
     assert merge.metadata[LINK].endswith(f"/flow-run/{flow_run['id']}")
     assert httpx.get(merge.metadata[LINK], headers={"Accept": "text/html"}, trust_env=False).status_code == 200
-    assert (told["commit"], told["link"]) == (merge.id, merge.metadata[LINK])
-    assert told["code_version"] == merge.metadata["code_version"]
+    assert (publication["commit"], publication["link"]) == (merge.id, merge.metadata[LINK])
+    assert publication["code_version"] == merge.metadata["code_version"]
 
 
 def test_the_same_date_again_is_unchanged(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["again"]
 
     flow_run = shown.flow_runs(ended.name)[1]
-    assert (ended.code, ended.told["outcome"]) == (0, "unchanged")
+    assert (ended.code, ended.report["outcome"]) == (0, "unchanged")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Unchanged")
     assert steps_of(shown.task_runs(flow_run)) == {"extract": "COMPLETED Completed"}
     assert [entry.commit for entry in publications(lake) if entry.execution_date == ended.date] == [
-        runs["daily"].told["commit"]
+        runs["daily"].report["commit"]
     ]
 
 
@@ -106,31 +106,31 @@ def test_a_backfill_shows_no_nodes(runs: Runs, shown: Shown) -> None:
     assert nodes_of(task_runs) == {}
 
 
-def test_a_bad_day_is_failed_data_down_to_its_node(runs: Runs, shown: Shown, lake: Lake) -> None:
+def test_a_bad_day_is_data_failed_and_shows_the_failed_node(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["bad day"]
 
     (flow_run,) = shown.flow_runs(ended.name)
     task_runs = shown.task_runs(flow_run)
     (kept,) = lake.branches(f"etl-{ended.date}-")
     message = flow_run["state"]["message"]
-    assert (ended.code, ended.told["outcome"]) == (3, "DataFailed")
+    assert (ended.code, ended.report["outcome"]) == (3, "DataFailed")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "DataFailed")
     assert message.startswith(f"{ended.date} transform: events_reject_share_within_limit: ")
     assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {ended.date} --ref {kept}")
     assert message in ended.err
-    assert ended.told == {
+    assert ended.report == {
         "outcome": "DataFailed",
         "exit_code": 3,
         "subject": ended.date,
         "step": "transform",
-        "cause": ended.told["cause"],
+        "cause": ended.report["cause"],
         "main": "untouched",
         "branch": kept,
         "remedy": None,
         "command": f"elt rejects {ended.date} --ref {kept}",
     }
-    assert ended.told["cause"].startswith("events_reject_share_within_limit: ")
-    assert indented(ended.told["cause"]) in message
+    assert ended.report["cause"].startswith("events_reject_share_within_limit: ")
+    assert indented(ended.report["cause"]) in message
     assert steps_of(task_runs)["transform"] == "FAILED DataFailed"
     failed = {name for name, state in nodes_of(task_runs).items() if state != "COMPLETED Completed"}
     assert failed == {"test events_reject_share_within_limit"}
@@ -153,7 +153,7 @@ def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
     (flow_run,) = shown.flow_runs(ended.name)
     (kept,) = lake.branches(f"etl-{ended.date}-")
     message = flow_run["state"]["message"]
-    assert (ended.code, ended.told["outcome"]) == (code, outcome)
+    assert (ended.code, ended.report["outcome"]) == (code, outcome)
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
     assert message.startswith(f"{ended.date} {begins}")
     assert says in message
@@ -181,7 +181,7 @@ def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
 
     (flow_run,) = shown.flow_runs(ended.name)
     message = flow_run["state"]["message"]
-    assert (ended.code, ended.told["outcome"]) == (code, outcome)
+    assert (ended.code, ended.report["outcome"]) == (code, outcome)
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
     assert steps_of(shown.task_runs(flow_run)) == {"extract": f"FAILED {outcome}"}
     assert message.startswith(f"{ended.date} {begins}")
@@ -193,7 +193,7 @@ def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
     assert list(lake.branches(f"etl-{ended.date}-")) == []
 
 
-def test_a_date_that_is_none_fails_in_the_flow_too_and_touches_nothing(runs: Runs, shown: Shown, lake: Lake) -> None:
+def test_an_invalid_date_fails_in_the_flow_too_and_writes_nothing(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["no date"]
 
     (flow_run,) = shown.flow_runs(ended.name)
@@ -204,22 +204,22 @@ def test_a_date_that_is_none_fails_in_the_flow_too_and_touches_nothing(runs: Run
     assert list(lake.branches("etl-2015-13-01")) == []
 
 
-def test_what_dbt_itself_refuses_is_the_platforms_fault(runs: Runs, shown: Shown, lake: Lake) -> None:
+def test_an_error_of_dbt_itself_is_platform_failed(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["dbt refuses"]
 
     (flow_run,) = shown.flow_runs(ended.name)
-    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "PlatformFailed")
     assert flow_run["state"]["message"].startswith(ended.date)
     assert "Memory must have a number" in flow_run["state"]["message"]
     assert keys_of(lake, MAIN, ended.date) == {}
 
 
-def test_a_run_whose_time_is_over_ends_as_such_and_leaves_nothing(runs: Runs, shown: Shown, lake: Lake) -> None:
+def test_a_run_over_its_time_limit_is_timed_out_and_leaves_nothing(runs: Runs, shown: Shown, lake: Lake) -> None:
     run = runs["endless"]
 
     assert run.code == 7
-    assert run.told["outcome"] == "TimedOut"
+    assert run.report["outcome"] == "TimedOut"
     assert "TimedOut: 2015-03-14 extract: the run did not end within 20 s" in run.err
     assert "ELT_RUN_TIMEOUT" in run.err
     (flow_run,) = shown.flow_runs(run.name)
@@ -230,8 +230,8 @@ def test_a_run_whose_time_is_over_ends_as_such_and_leaves_nothing(runs: Runs, sh
 
 
 @pytest.mark.parametrize("flow", [marts, eda_report], ids=lambda flow: flow.name)
-def test_marts_and_report_have_the_same_limit(flow: Any, prefect_server: LocalServer) -> None:
-    # A lakeFS that takes connections and never answers.
+def test_marts_and_report_have_the_same_time_limit(flow: Any, prefect_server: LocalServer) -> None:
+    # A lakeFS that accepts connections and never responds.
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.MonkeyPatch.context() as monkeypatch:
         environment = {
             **prefect_environment(prefect_server),
@@ -239,7 +239,7 @@ def test_marts_and_report_have_the_same_limit(flow: Any, prefect_server: LocalSe
             "LAKEFS_ACCESS_KEY": "key",
             "LAKEFS_SECRET_KEY": "secret",
             "ELT_RUN_TIMEOUT": "1",
-            # Logs are sent after the test, when the server may be gone.
+            # Logs are sent after the test, when the server may have stopped.
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
         for name, value in environment.items():
@@ -251,15 +251,15 @@ def test_marts_and_report_have_the_same_limit(flow: Any, prefect_server: LocalSe
     assert state.message.startswith(f"{flow.name}")
 
 
-def test_a_prefect_out_of_reach_is_the_platforms_fault(runs: Runs, lake: Lake) -> None:
+def test_an_unreachable_prefect_is_platform_failed(runs: Runs, lake: Lake) -> None:
     ended = runs["Prefect down"]
 
-    assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
+    assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
     assert f"Prefect at {CLOSED}/api: " in ended.err
     assert list(lake.branches(f"etl-{ended.date}-")) == []
 
 
-def test_marts_and_report_are_flow_runs_of_their_own(runs: Runs, shown: Shown, lake: Lake) -> None:
+def test_marts_and_report_have_their_own_flow_runs(runs: Runs, shown: Shown, lake: Lake) -> None:
     runs.all()
 
     made = runs.elt("marts")

@@ -1,6 +1,6 @@
-"""Disks that are really full: small ones, mounted for the spool, for what DuckDB spills, for lakeFS's store.
+"""Disks that are really full: small ones, mounted for the work directory, DuckDB's spilling and lakeFS's store.
 
-Each is mounted in a namespace of its own, which takes no rights and goes with its process.
+Each is mounted in a separate namespace, which needs no root and ends with its process.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.model import Launch
 from orchestration.settings import Settings
 from tests.elt_runs import Ended, prefect_environment
-from tests.matrix import PATIENT, Bench, open_bench, require_published_once
+from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once
 from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of
 from tests.pipeline import require_whole
 from tests.support import copy_project, fetched_in_pages
 
 
 def on_a_disk(folder: Path, size: str) -> tuple[str, ...]:
-    """What runs a command that finds an empty disk of this size at `folder`."""
+    """Returns the command that runs another one with an empty disk of this size at `folder`."""
     mount = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
     return ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", size, str(folder))
 
@@ -41,7 +41,7 @@ def _disks(tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         subprocess.run([*on_a_disk(tmp_path_factory.mktemp("disk"), "64k"), "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"this kernel lets us mount no disk: {error}")
+        pytest.skip(f"this kernel allows no mounts: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +60,18 @@ def open_bench_of(lake: Lake, project: Path, options: Options, first: date) -> I
         yield bench
 
 
-# the disk of ELT_STATE_DIR
+# The disk of ELT_STATE_DIR.
 
 
 def run_on_a_small_disk(
     bench: Bench, prefect_server: LocalServer, disk: tuple[Path, str], execution_date: str, **environment: str
 ) -> Ended:
-    """`elt run` that finds a small disk at a folder."""
+    """Runs `elt run` with a small disk at a folder."""
     folder = Path(bench.pipeline.environment["ELT_PROJECT_DIR"])
     disk[0].mkdir(parents=True, exist_ok=True)
     environment = {
         **bench.pipeline.environment,
-        **PATIENT,
+        **LONG_TIMEOUT,
         **prefect_environment(prefect_server),
         **environment,
     }
@@ -80,7 +80,7 @@ def run_on_a_small_disk(
         return end_of(running, execution_date)
 
 
-def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
+def test_a_full_work_directory_fails_the_run_before_anything_is_on_the_lake(
     lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
 ) -> None:
     with open_bench_of(lake, project, Options(rows=2_000), date(2016, 1, 1)) as bench:
@@ -88,15 +88,15 @@ def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
 
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "256k"), execution_date)
 
-        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        assert ended.told["cause"].startswith(f"cannot write {spool}/")
-        assert ended.told["cause"].endswith("/page-00001.json: No space left on device")
-        assert ended.told == {
+        assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
+        assert ended.report["cause"].startswith(f"cannot write {spool}/")
+        assert ended.report["cause"].endswith("/page-00001.json: No space left on device")
+        assert ended.report == {
             "outcome": "PlatformFailed",
             "exit_code": 5,
             "subject": execution_date,
             "step": "extract",
-            "cause": ended.told["cause"],
+            "cause": ended.report["cause"],
             "main": "untouched",
             "branch": None,
             "remedy": "free space there, or set ELT_STATE_DIR to a folder on another disk",
@@ -109,25 +109,25 @@ def test_a_full_spool_fails_the_run_before_anything_is_on_the_lake(
 def test_a_full_temp_folder_of_duckdb_fails_the_build(
     lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
 ) -> None:
-    """200,000 rows are 49 MB of raw, which fit the disk; what DuckDB spills of them, 20 MB or more, doesn't fit too."""
+    """The 49 MB of raw of 200,000 rows fit on the disk, but not with the 20 MB or more that DuckDB spills."""
     with open_bench_of(lake, project, Options(rows=200_000), date(2016, 2, 1)) as bench:
         execution_date = next(bench.dates)
         small = {"ELT_DUCKDB_MEMORY": "160MB"}
 
         ended = run_on_a_small_disk(bench, prefect_server, (spool, "60m"), execution_date, **small)
 
-        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        told = ended.told
-        assert (told["subject"], told["step"], told["main"]) == (execution_date, "transform", "untouched")
-        assert "the disk of ELT_STATE_DIR, where DuckDB spills, is full: failed to offload" in told["cause"]
-        assert told["branch"].startswith(f"etl-{execution_date}-")
-        assert told["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
+        assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
+        report = ended.report
+        assert (report["subject"], report["step"], report["main"]) == (execution_date, "transform", "untouched")
+        assert "the disk of ELT_STATE_DIR, where DuckDB spills, is full: failed to offload" in report["cause"]
+        assert report["branch"].startswith(f"etl-{execution_date}-")
+        assert report["remedy"].startswith("free space there, set ELT_STATE_DIR to a folder on another disk, or raise ")
         assert not require_whole(lake, execution_date)
-        require_published_once(bench.elsewhere(lake, **small), execution_date)
+        require_published_once(bench.switch_to(lake, **small), execution_date)
 
 
 @pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "transform"), ("dbt", "256k", "plan")])
-def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
+def test_a_disk_that_is_full_for_dbt_fails_the_run(
     lake: Lake, project: Path, prefect_server: LocalServer, name: str, size: str, step: str
 ) -> None:
     folder = project / ".elt" / name
@@ -136,31 +136,31 @@ def test_a_disk_that_does_not_take_what_dbt_writes_is_told_so(
 
         ended = run_on_a_small_disk(bench, prefect_server, (folder, size), execution_date)
 
-        assert (ended.code, ended.told["outcome"]) == (5, "PlatformFailed")
-        assert (ended.told["step"], ended.told["main"]) == (step, "untouched")
-        assert ended.told["cause"].startswith(f"cannot write {folder}/")
-        assert ended.told["cause"].endswith("No space left on device")
+        assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
+        assert (ended.report["step"], ended.report["main"]) == (step, "untouched")
+        assert ended.report["cause"].startswith(f"cannot write {folder}/")
+        assert ended.report["cause"].endswith("No space left on device")
         assert "Logging error" not in ended.err
         assert not require_whole(lake, execution_date)
 
 
-def test_too_little_memory_is_told_with_its_setting(lake: Lake, project: Path) -> None:
+def test_the_error_for_too_little_memory_names_its_setting(lake: Lake, project: Path) -> None:
     with open_bench_of(lake, project, Options(rows=100), date(2016, 3, 1)) as bench:
         execution_date = next(bench.dates)
 
         ended = bench.pipeline.run(execution_date, ELT_DUCKDB_MEMORY="60MB")
 
-        cause, main, _, following = ended.told.splitlines()
+        cause, main, _, following = ended.report.splitlines()
         assert (ended.step, error_class(ended.outcome).exit_code, main) == ("transform", 5, "main: untouched")
         assert ": DuckDB needs more memory: Out of Memory Error: " in cause
         assert following == f"next: raise ELT_DUCKDB_MEMORY, then elt run {execution_date}"
 
 
-# lakeFS's store
+# lakeFS's store.
 
 
 class StoreOnADisk:
-    """A lakeFS whose objects lie on a disk of their own; `fill` leaves no room on it, `clear` takes that back."""
+    """A lakeFS with its objects on a separate disk; `fill` leaves no space on it, and `clear` frees it again."""
 
     def __init__(self, state: Path) -> None:
         self.kind = replace(lakefs.KIND, prepare=self._prepare)
@@ -237,14 +237,14 @@ def test_a_full_store_of_lakefs_fails_the_run_at_any_step(
     remedy: str,
 ) -> None:
     execution_date = next(stored.dates)
-    with stored.when(method, part, store[0].fill):
-        ended = stored.pipeline.run(execution_date, **PATIENT)
+    with stored.call_before(method, part, store[0].fill):
+        ended = stored.pipeline.run(execution_date, **LONG_TIMEOUT)
     store[0].clear()
 
-    cause, told_main, kept, following = ended.told.splitlines()
+    cause, main_line, kept, following = ended.report.splitlines()
     assert (ended.step, error_class(ended.outcome).exit_code) == (step, 5)
     assert says in cause
-    assert told_main.startswith(f"main: {main}")
+    assert main_line.startswith(f"main: {main}")
     assert kept.startswith(f"kept: branch etl-{execution_date}-")
     assert following.startswith(f"next: {remedy}")
     assert not require_whole(stored.lake, execution_date)

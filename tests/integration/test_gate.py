@@ -1,4 +1,4 @@
-"""The gate on the real lakeFS: what no receipt vouches for is refused, and `main` stays as it was."""
+"""The gate on the real lakeFS: a merge that the receipts do not cover is refused, and `main` is unchanged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from orchestration.errors import GateRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from tests.vouching import Writes, commit, md5, merge, page, receipt, refused, vouched
+from tests.gate_branches import Writes, audited_pages, commit, md5, merge, page, receipt, require_refused
 
 OTHER_ACTION = b"""
 name: other
@@ -23,17 +23,17 @@ hooks:
 """
 
 
-def test_a_vouched_date_passes_and_a_second_from_an_old_base_too(lake: Lake, execution_date: str) -> None:
+def test_an_audited_date_is_merged_and_so_is_one_from_an_old_base(lake: Lake, execution_date: str) -> None:
     base = lake.head(MAIN)
-    merge(lake, vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+    merge(lake, audited_pages(execution_date, {1: b"[1]", 2: b"[2]"}))
 
     other = f"19{execution_date[2:]}"
-    assert merge(lake, vouched(other, {1: b"[3]"}), base) == lake.head(MAIN)
+    assert merge(lake, audited_pages(other, {1: b"[3]"}), base) == lake.head(MAIN)
 
 
 CASES: list[tuple[str, Callable[[str], Writes], str]] = [
     ("no receipt", lambda date: {page(date): b"[]"}, "is not listed in"),
-    ("not listed", lambda date: {**vouched(date, {1: b"[]"}), page(date, 2): b"[]"}, "is not listed in"),
+    ("not listed", lambda date: {**audited_pages(date, {1: b"[]"}), page(date, 2): b"[]"}, "is not listed in"),
     (
         "another checksum",
         lambda date: {page(date): b"[1]", keys.date_receipt(date): receipt({page(date): md5(b"[2]")})},
@@ -91,10 +91,10 @@ CASES: list[tuple[str, Callable[[str], Writes], str]] = [
 
 
 @pytest.mark.parametrize(("writes", "says"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_what_a_receipt_does_not_vouch_for_is_refused(
+def test_anything_that_a_receipt_does_not_cover_is_refused(
     lake: Lake, execution_date: str, writes: Callable[[str], Writes], says: str
 ) -> None:
-    refused(lake, writes(execution_date), says)
+    require_refused(lake, writes(execution_date), says)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_a_receipt_does_not_vouch_for_is_refused(
     ],
 )
 def test_a_key_outside_the_trees_is_refused(lake: Lake, key: str) -> None:
-    refused(lake, {key: b"x"}, "is not allowed on main")
+    require_refused(lake, {key: b"x"}, "is not allowed on main")
 
 
 SHRINKING: list[tuple[str, Callable[[str], Writes], str]] = [
@@ -125,42 +125,42 @@ SHRINKING: list[tuple[str, Callable[[str], Writes], str]] = [
         "would stay on main",
     ),
     ("a removed receipt whose objects stay", lambda date: {keys.date_receipt(date): None}, "would stay on main"),
-    ("a vouched object removed", lambda date: {page(date, 2): None}, "missing or not as it was tested"),
-    ("a vouched object changed", lambda date: {page(date, 2): b"[0]"}, "missing or not as it was tested"),
+    ("a listed object removed", lambda date: {page(date, 2): None}, "missing or not as it was tested"),
+    ("a listed object changed", lambda date: {page(date, 2): b"[0]"}, "missing or not as it was tested"),
     (
         "a rerun with fewer pages that leaves the old page",
-        lambda date: vouched(date, {1: b"[9]"}),
+        lambda date: audited_pages(date, {1: b"[9]"}),
         "would stay on main",
     ),
 ]
 
 
 @pytest.mark.parametrize(("writes", "says"), [case[1:] for case in SHRINKING], ids=[case[0] for case in SHRINKING])
-def test_a_published_date_can_not_be_thinned_out(
+def test_a_published_date_cannot_lose_objects(
     lake: Lake, execution_date: str, writes: Callable[[str], Writes], says: str
 ) -> None:
-    merge(lake, vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+    merge(lake, audited_pages(execution_date, {1: b"[1]", 2: b"[2]"}))
 
-    refused(lake, writes(execution_date), says)
+    require_refused(lake, writes(execution_date), says)
 
 
-def test_fewer_pages_and_a_whole_withdrawal_pass(lake: Lake, execution_date: str) -> None:
-    merge(lake, vouched(execution_date, {1: b"[1]", 2: b"[2]"}))
+def test_fewer_pages_and_the_removal_of_a_whole_date_are_merged(lake: Lake, execution_date: str) -> None:
+    merge(lake, audited_pages(execution_date, {1: b"[1]", 2: b"[2]"}))
 
-    merge(lake, {**vouched(execution_date, {1: b"[1]"}), page(execution_date, 2): None})
+    merge(lake, {**audited_pages(execution_date, {1: b"[1]"}), page(execution_date, 2): None})
     merge(lake, {page(execution_date): None, keys.date_receipt(execution_date): None})
 
     assert lake.read(MAIN, keys.date_receipt(execution_date)) is None
 
 
-def test_a_merge_of_sound_trees_that_is_not_sound_itself_is_refused(lake: Lake, execution_date: str) -> None:
-    sound = vouched(execution_date, {1: b"[1]", 2: b"[2]"})
+def test_an_invalid_merge_of_two_valid_trees_is_refused(lake: Lake, execution_date: str) -> None:
+    sound = audited_pages(execution_date, {1: b"[1]", 2: b"[2]"})
     pages = {key: body for key, body in sound.items() if key.startswith("raw/")}
     untested = commit(lake, pages)
     merge(lake, sound, untested)
 
-    # Nothing of the date is left in the source, but main has got the receipt since their common base.
-    refused(lake, dict.fromkeys(pages), "missing or not as it was tested", untested)
+    # The branch has nothing of the date, but main got the receipt after the common base.
+    require_refused(lake, dict.fromkeys(pages), "missing or not as it was tested", untested)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_merge_of_sound_trees_that_is_not_sound_itself_is_refused(lake: Lake, 
 def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, options: dict[str, Any], says: str) -> None:
     import lakefs_sdk
 
-    sound = commit(lake, vouched(execution_date, {1: b"[1]"}))
+    sound = commit(lake, audited_pages(execution_date, {1: b"[1]"}))
     before = lake.head(MAIN)
     api = lakefs_sdk.RefsApi(lake.connection.sdk)
     with pytest.raises(GateRefused, match=says):
@@ -187,7 +187,7 @@ def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, opti
 def test_reverts_and_cherry_picks_on_main_are_refused(lake: Lake, execution_date: str) -> None:
     import lakefs_sdk
 
-    published = merge(lake, vouched(execution_date, {1: b"[1]"}))
+    published = merge(lake, audited_pages(execution_date, {1: b"[1]"}))
     api = lakefs_sdk.BranchesApi(lake.connection.sdk)
     revert = lakefs_sdk.RevertCreation(ref=published, parent_number=1)
     pick = lakefs_sdk.CherryPickCreation(ref=commit(lake, {page(execution_date, 7): b"[7]"}))
@@ -203,15 +203,15 @@ def test_reverts_and_cherry_picks_on_main_are_refused(lake: Lake, execution_date
 def test_the_gate_changes_only_with_approval(lake: Lake, execution_date: str) -> None:
     other = {"_lakefs_actions/other.yaml": OTHER_ACTION}
 
-    refused(lake, other, "does not say gate_change: approved")
-    refused(lake, {**other, page(execution_date): b"[]"}, "is not listed in", gate_change="approved")
+    require_refused(lake, other, "does not say gate_change: approved")
+    require_refused(lake, {**other, page(execution_date): b"[]"}, "is not listed in", gate_change="approved")
 
 
-def test_a_receipt_of_another_format_stays_readable(lake: Lake, execution_date: str) -> None:
+def test_a_receipt_of_another_format_is_accepted(lake: Lake, execution_date: str) -> None:
     key = f"raw/shop/nulls/date={execution_date}/null.json"
     further = receipt({key: md5(b"[1]")}, note='"objects": {null', whatever=[None, {"objects": 1, "x": None}])
-    told = b'{"format": null, ' + further[1:]
+    body = b'{"format": null, ' + further[1:]
 
-    merge(lake, {key: b"[1]", keys.date_receipt(execution_date): told})
+    merge(lake, {key: b"[1]", keys.date_receipt(execution_date): body})
 
-    assert lake.read(MAIN, keys.date_receipt(execution_date)) == told
+    assert lake.read(MAIN, keys.date_receipt(execution_date)) == body

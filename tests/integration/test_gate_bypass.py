@@ -1,4 +1,4 @@
-"""Ways onto `main` around the gate: what closes each, what lakeFS leaves open, and how a merge puts it right."""
+"""Ways to change `main` without the gate: what prevents each, what lakeFS allows, and how a merge corrects it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +12,8 @@ from orchestration.lake.gate import gate_file, require_gate
 from orchestration.lake.setup import _ensure_gate
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
-from tests.sabotage import OPEN_GATE
-from tests.vouching import Writes, commit, install_gate, md5, merge, page, receipt, refused, vouched
+from tests.gate_branches import Writes, audited_pages, commit, install_gate, md5, merge, page, receipt, require_refused
+from tests.mutations import OPEN_GATE
 
 DATE = "2025-05-20"
 OTHER = "2025-05-21"
@@ -21,7 +21,7 @@ OTHER = "2025-05-21"
 
 @pytest.fixture
 def gated(open_repository: Callable[..., Lake], execution_date: str) -> Lake:
-    """A repository of the test's own, whose `main` is not protected."""
+    """A separate repository whose `main` is not protected."""
     return install_gate(open_repository(f"gated-{execution_date}"))
 
 
@@ -30,8 +30,8 @@ def before_the_gate(lake: Lake) -> str:
     return first.id
 
 
-def past_the_gate(lake: Lake, writes: Writes) -> None:
-    """Merges a branch that is older than the gate, which lakeFS does not hold against it."""
+def merge_without_gate(lake: Lake, writes: Writes) -> None:
+    """Merges a branch that is older than the gate, for which lakeFS does not run the gate."""
     merge(lake, writes, before_the_gate(lake))
 
 
@@ -72,7 +72,7 @@ def test_protection_forbids(lake: Lake, change: Callable[[Lake, str], object], s
     assert lake.uncommitted(MAIN) == ()
 
 
-def test_the_gate_refuses_direct_commits_where_protection_is_lifted(gated: Lake) -> None:
+def test_the_gate_refuses_direct_commits_if_protection_is_lifted(gated: Lake) -> None:
     before = gated.head(MAIN)
     tree = gated.commit_of(commit(gated, {page(DATE): b"[]"})).metarange
 
@@ -85,8 +85,8 @@ def test_the_gate_refuses_direct_commits_where_protection_is_lifted(gated: Lake)
     assert gated.head(MAIN) == before
 
 
-def test_a_changed_gate_judges_its_own_change(gated: Lake) -> None:
-    refused(gated, {keys.GATE: gate_file(PROJECT_DIR) + b"# changed\n"}, "does not say gate_change: approved")
+def test_a_changed_gate_checks_its_own_change(gated: Lake) -> None:
+    require_refused(gated, {keys.GATE: gate_file(PROJECT_DIR) + b"# changed\n"}, "does not say gate_change: approved")
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
     assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
     assert gated.stat(MAIN, page(DATE)) is not None
     assert _ensure_gate(gated, PROJECT_DIR, SILENT) == init
-    refused(gated, {page(OTHER): b"[]"}, "is not listed in")
+    require_refused(gated, {page(OTHER): b"[]"}, "is not listed in")
 
 
-# what got past the gate
+# Writes that were merged without the gate.
 
 
 UNSOUND: list[tuple[str, bytes, str]] = [
@@ -128,32 +128,32 @@ UNSOUND: list[tuple[str, bytes, str]] = [
 
 
 @pytest.mark.parametrize(("body", "says"), [case[1:] for case in UNSOUND], ids=[case[0] for case in UNSOUND])
-def test_an_unsound_receipt_is_put_right_by_a_merge(gated: Lake, body: bytes, says: str) -> None:
-    past_the_gate(gated, {page(DATE): b"[1]", keys.date_receipt(DATE): body, **vouched(OTHER, {1: b"[3]"})})
-    sound = vouched(DATE, {1: b"[1]"})
+def test_a_merge_corrects_an_invalid_receipt(gated: Lake, body: bytes, says: str) -> None:
+    merge_without_gate(gated, {page(DATE): b"[1]", keys.date_receipt(DATE): body, **audited_pages(OTHER, {1: b"[3]"})})
+    sound = audited_pages(DATE, {1: b"[1]"})
 
-    refused(gated, {page(DATE): b"[0]"}, says)
-    merge(gated, vouched("2025-05-22", {1: b"[4]"}))
+    require_refused(gated, {page(DATE): b"[0]"}, says)
+    merge(gated, audited_pages("2025-05-22", {1: b"[4]"}))
     merge(gated, sound)
 
     assert gated.read(MAIN, keys.date_receipt(DATE)) == sound[keys.date_receipt(DATE)]
 
 
-def test_an_object_without_a_receipt_is_vouched_for_or_removed_by_a_merge(gated: Lake) -> None:
-    past_the_gate(gated, {page(DATE): b"[1]", page(OTHER): b"[3]"})
+def test_a_merge_lists_or_removes_an_object_without_a_receipt(gated: Lake) -> None:
+    merge_without_gate(gated, {page(DATE): b"[1]", page(OTHER): b"[3]"})
 
-    refused(gated, {page(DATE): b"[0]"}, "is not listed in")
+    require_refused(gated, {page(DATE): b"[0]"}, "is not listed in")
     merge(gated, {page(DATE): None})
-    merge(gated, vouched(OTHER, {1: b"[4]"}))
+    merge(gated, audited_pages(OTHER, {1: b"[4]"}))
 
     assert gated.stat(MAIN, page(DATE)) is None
 
 
-def test_a_key_without_a_place_is_removed_by_a_merge_and_never_changed(gated: Lake) -> None:
-    past_the_gate(gated, {"foo/x": b"1", "_receipts/other.json": b"{}"})
+def test_a_merge_may_remove_a_forbidden_key_but_not_change_it(gated: Lake) -> None:
+    merge_without_gate(gated, {"foo/x": b"1", "_receipts/other.json": b"{}"})
 
-    refused(gated, {"foo/x": b"2"}, "foo/x is not allowed on main")
-    refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json is not allowed on main")
+    require_refused(gated, {"foo/x": b"2"}, "foo/x is not allowed on main")
+    require_refused(gated, {"_receipts/other.json": b"[]"}, "_receipts/other.json is not allowed on main")
     merge(gated, {"foo/x": None, "_receipts/other.json": None})
 
     assert [found.key for found in gated.objects(MAIN)] == [keys.GATE]

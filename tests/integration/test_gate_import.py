@@ -1,4 +1,4 @@
-"""The gate on a lakeFS that imports files of a folder, as one on S3 always does: thousands of objects in one call."""
+"""The gate on a lakeFS that imports files of a folder, as lakeFS on S3 always can: thousands of objects at once."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ from orchestration.servers import lakefs
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
 from orchestration.settings import EltSettings, LakeSettings, read_settings
-from tests.vouching import install_gate, page, receipt, refused
+from tests.gate_branches import install_gate, page, receipt, require_refused
 
 FIRST, SECOND = "2025-05-20", "2025-05-21"
 PAGE_OF_A_DIFF = 1000
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Lake]:
-    """A repository with gate and protection on a lakeFS that may import these files."""
+    """A repository with gate and protection, on a lakeFS that may import these files."""
     settings = replace(
         read_settings(), elt=EltSettings(state_dir=tmp_path_factory.mktemp("importing")), lake=LakeSettings()
     )
@@ -56,7 +56,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Lak
 
 
 def imported(lake: Lake, branch: str, folder: Path, destination: str) -> str:
-    """Imports a folder and gives lakeFS's error, empty where it succeeded."""
+    """Imports a folder, and returns the error of lakeFS, empty after a success."""
     import lakefs_sdk
 
     api = lakefs_sdk.ImportApi(lake.connection.sdk)
@@ -71,7 +71,7 @@ def imported(lake: Lake, branch: str, folder: Path, destination: str) -> str:
     return str(ended.error.message) if ended.error else ""
 
 
-def test_an_import_into_main_which_protection_allows_is_refused_by_the_gate(gated: Lake, files: Path) -> None:
+def test_the_gate_refuses_an_import_into_main_which_protection_allows(gated: Lake, files: Path) -> None:
     (files / "one").mkdir()
     (files / "one" / "page-00001.json").write_bytes(b"[]")
     before = gated.head(MAIN)
@@ -82,7 +82,7 @@ def test_an_import_into_main_which_protection_allows_is_refused_by_the_gate(gate
     assert gated.head(MAIN) == before
 
 
-def test_a_merge_is_judged_beyond_the_first_page_of_its_changes(gated: Lake, files: Path) -> None:
+def test_all_pages_of_the_changes_of_a_merge_are_checked(gated: Lake, files: Path) -> None:
     (files / "many").mkdir()
     for number in range(PAGE_OF_A_DIFF):
         (files / "many" / f"{number}.json").touch()
@@ -92,8 +92,8 @@ def test_a_merge_is_judged_beyond_the_first_page_of_its_changes(gated: Lake, fil
     assert imported(gated, "many", files / "many", folder) == ""
     sound = receipt({found.key: found.checksum for found in gated.objects("many", folder)})
     gated.put("many", keys.date_receipt(FIRST), sound, keys.JSON_CONTENT_TYPE)
-    vouched = gated.commit("many", "vouched", {})
+    audited = gated.commit("many", "audited", {})
 
-    refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not listed in", vouched)
-    assert gated.merge(vouched, "vouched", {}) == gated.head(MAIN)
+    require_refused(gated, {page(SECOND): b"[]"}, f"{page(SECOND)} is not listed in", audited)
+    assert gated.merge(audited, "audited", {}) == gated.head(MAIN)
     assert len(list(gated.objects(MAIN, folder))) == PAGE_OF_A_DIFF

@@ -1,4 +1,4 @@
-"""Random branches, merged in any order through the real gate: it lets pass exactly what keeps `main`'s invariant."""
+"""Random branches, merged in any order through the real gate: it accepts exactly what keeps `main`'s invariant."""
 
 import random
 from collections import Counter
@@ -10,8 +10,8 @@ import pytest
 from orchestration.errors import Conflict, GateRefused, LakeNoChanges
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
+from tests.gate_branches import audited_pages, commit, install_gate, md5, merge, page, receipt
 from tests.invariant import MARTS, Tree, violations
-from tests.vouching import commit, install_gate, md5, merge, page, receipt, vouched
 
 SEED = 20250520
 SEQUENCES = 40
@@ -20,41 +20,45 @@ COVERED = {
     for date in ("2025-05-20", "2025-05-21")
 } | {MARTS: ("marts/sales/data.parquet",)}
 RECEIPTS = {"sound": 60, "kept": 8, "removed": 8, "shrunk": 8, "wrong": 8, "another's": 8, "failing": 4}
-"""What a branch does about the receipt of the keys that it changed, and how often."""
+"""How often a branch treats the receipt of its changed keys in which way."""
 
 Ending = Tree | type[Conflict | GateRefused]
-"""How a merge ends: with the tree of `main`, or refused."""
+"""The outcome of a merge: the tree of `main`, or a refusal."""
 
 
-# the invariant's own proof
+# The implementation of the invariant itself.
 
 PAGE, RECEIPT = COVERED[keys.date_receipt("2025-05-20")][0], keys.date_receipt("2025-05-20")
-UNVOUCHED = f"{PAGE} is not listed in"
+UNLISTED = f"{PAGE} is not listed in"
 
 
 @pytest.mark.parametrize(
     ("tree", "body", "found"),
     [
         ({PAGE: "a", RECEIPT: "r", keys.GATE: "g"}, receipt({PAGE: "a"}), []),
-        ({PAGE: "a"}, b"", [UNVOUCHED]),
-        ({PAGE: "a", MARTS: "r"}, receipt({PAGE: "a"}), [f"{MARTS} lists {PAGE} of another", UNVOUCHED]),
-        ({PAGE: "a", RECEIPT: "r"}, receipt({PAGE: "b"}), [f"{RECEIPT} lists {PAGE} otherwise than it is", UNVOUCHED]),
-        ({RECEIPT: "r"}, receipt({PAGE: "a"}), [f"{RECEIPT} lists {PAGE} otherwise than it is"]),
-        ({RECEIPT: "r"}, receipt({PAGE: None}), [f"{RECEIPT} lists {PAGE} otherwise than it is"]),
+        ({PAGE: "a"}, b"", [UNLISTED]),
+        ({PAGE: "a", MARTS: "r"}, receipt({PAGE: "a"}), [f"{MARTS} lists {PAGE} of another", UNLISTED]),
+        (
+            {PAGE: "a", RECEIPT: "r"},
+            receipt({PAGE: "b"}),
+            [f"{RECEIPT} lists {PAGE}, which is missing or different", UNLISTED],
+        ),
+        ({RECEIPT: "r"}, receipt({PAGE: "a"}), [f"{RECEIPT} lists {PAGE}, which is missing or different"]),
+        ({RECEIPT: "r"}, receipt({PAGE: None}), [f"{RECEIPT} lists {PAGE}, which is missing or different"]),
         ({RECEIPT: "r"}, receipt({}), [f"{RECEIPT} lists nothing"]),
         ({PAGE: "a", RECEIPT: "r"}, receipt({PAGE: "a"}, "fail"), [f"{RECEIPT} does not pass"]),
         ({"raw/x": "a", "_receipts/x": "b"}, b"", ["_receipts/x is not allowed", "raw/x is not allowed"]),
     ],
 )
-def test_the_proof_names_each_kind_of_violation(tree: Tree, body: bytes, found: list[str]) -> None:
+def test_the_invariant_names_each_kind_of_violation(tree: Tree, body: bytes, found: list[str]) -> None:
     assert list(violations(tree, lambda _: body)) == found
 
 
-# what lakeFS and the gate should make of it
+# The expected results of lakeFS and the gate.
 
 
 def three_way(base: Tree, main: Tree, source: Tree) -> dict[str, str] | None:
-    """The merged tree, or None where both sides changed a key and not alike."""
+    """Returns the merged tree; None if both sides changed a key differently."""
     merged = {}
     for key in base.keys() | main.keys() | source.keys():
         was, here, there = base.get(key), main.get(key), source.get(key)
@@ -66,14 +70,14 @@ def three_way(base: Tree, main: Tree, source: Tree) -> dict[str, str] | None:
 
 
 def expected(bodies: Mapping[str, bytes], base: Tree, main: Tree, source: Tree) -> Ending:
-    """How a merge should end; `bodies` are all that was ever written, by checksum."""
+    """Returns the expected outcome of a merge; `bodies` has everything that was written, by checksum."""
     merged = three_way(base, main, source)
     if merged is None:
         return Conflict
     return GateRefused if any(violations(merged, lambda key: bodies[merged[key]])) else merged
 
 
-# random work
+# Random work.
 
 
 def random_receipt(name: str, tree: Tree, kind: str, chance: random.Random) -> bytes | None:
@@ -90,9 +94,9 @@ def random_receipt(name: str, tree: Tree, kind: str, chance: random.Random) -> b
 
 
 def random_writes(tree: Tree, chance: random.Random) -> dict[str, bytes | None]:
-    """Changes to what one receipt covers, mostly with a sound receipt; now and then to a key without a place.
+    """Returns changes of keys of one receipt, mostly with a valid receipt; sometimes of a forbidden key.
 
-    No two keys have equal contents: what lakeFS then makes of a merge could not be foretold (see the last test).
+    No two keys have equal contents: the result of lakeFS's merge would be unpredictable (see the last test).
     """
     name = chance.choice(list(COVERED))
     some = chance.sample(COVERED[name], chance.randint(1, min(2, len(COVERED[name]))))
@@ -111,7 +115,7 @@ def written(tree: Tree, writes: Mapping[str, bytes | None]) -> dict[str, str]:
 
 
 class Play:
-    """One repository under random work; `endings` counts how the merges ended."""
+    """One repository under random work; `endings` counts the outcomes of the merges."""
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
@@ -121,7 +125,7 @@ class Play:
         self.commits = [lake.head(MAIN)]
 
     def sequence(self, number: int) -> None:
-        """Three branches, changed and merged in turns."""
+        """Changes and merges three branches in turn."""
         story = [f"sequence {number} of seed {SEED}"]
         branches = [self.cut(f"{letter}-{number}") for letter in "abc"]
         turns = branches * 2
@@ -133,7 +137,7 @@ class Play:
                 self.merge(branch, "\n".join(story))
 
     def cut(self, name: str) -> str:
-        """A branch from `main`, or from a late commit of `main` or of any branch, merged or refused."""
+        """Merges a new branch of `main`, or of a recent commit of `main` or of any branch."""
         base = self.lake.head(MAIN) if self.chance.random() < 0.5 else self.chance.choice(self.commits[-12:])
         self.lake.create_branch(name, base)
         return name
@@ -187,7 +191,7 @@ class Play:
         return body
 
 
-def test_random_merges_pass_exactly_where_main_keeps_its_invariant(open_repository: Callable[..., Lake]) -> None:
+def test_random_merges_are_accepted_exactly_if_main_keeps_its_invariant(open_repository: Callable[..., Lake]) -> None:
     play = Play(install_gate(open_repository("sequences")))
 
     for number in range(SEQUENCES):
@@ -197,14 +201,14 @@ def test_random_merges_pass_exactly_where_main_keeps_its_invariant(open_reposito
     assert play.endings["Conflict"] > 0
 
 
-def test_a_key_that_lakefs_loses_in_a_merge_is_refused_by_the_gate(open_repository: Callable[..., Lake]) -> None:
+def test_the_gate_refuses_a_merge_in_which_lakefs_loses_a_key(open_repository: Callable[..., Lake]) -> None:
     """lakeFS takes a key that only `main` has for deleted where the next key of the base is so and has its contents."""
     lake = install_gate(open_repository("losing"))
     first, second, last = "2025-05-20", "2025-05-21", "2025-05-22"
     for date in (first, last):
-        merge(lake, vouched(date, {1: b"[]"}))
+        merge(lake, audited_pages(date, {1: b"[]"}))
     withdrawn = commit(lake, {page(last): None, keys.date_receipt(last): None})
-    merge(lake, vouched(second, {1: b"[]"}))
+    merge(lake, audited_pages(second, {1: b"[]"}))
     before = lake.head(MAIN)
 
     with pytest.raises(GateRefused, match=f"lists {page(second)}, which is missing or not as it was tested"):
@@ -213,14 +217,14 @@ def test_a_key_that_lakefs_loses_in_a_merge_is_refused_by_the_gate(open_reposito
     assert lake.head(MAIN) == before
 
 
-def test_lakefs_loses_only_what_lies_after_the_last_key_of_the_branch(open_repository: Callable[..., Lake]) -> None:
-    """The same merge keeps the key where the branch has a later one: the fault is in how a finished side is read on."""
+def test_lakefs_loses_only_keys_after_the_last_key_of_the_branch(open_repository: Callable[..., Lake]) -> None:
+    """The same merge keeps the key if the branch has a later one: the error is in the handling of an exhausted side."""
     lake = install_gate(open_repository("keeping"))
     first, second, deleted, last = "2025-05-20", "2025-05-21", "2025-05-22", "2025-05-23"
     for date in (first, deleted, last):
-        merge(lake, vouched(date, {1: b"[]"}))
+        merge(lake, audited_pages(date, {1: b"[]"}))
     withdrawn = commit(lake, {page(deleted): None, keys.date_receipt(deleted): None})
-    merge(lake, vouched(second, {1: b"[]"}))
+    merge(lake, audited_pages(second, {1: b"[]"}))
 
     lake.merge(withdrawn, "withdraw a date before the last", {})
 

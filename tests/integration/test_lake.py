@@ -1,4 +1,4 @@
-"""Each call of the lake module against the real lakeFS, and each code that it can answer with."""
+"""Each call of the lake module on the real lakeFS, and each status code that lakeFS can return."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.errors import error_for
 from orchestration.log import SILENT
-from tests.proxy import Proxy, Spoil, proxied
+from tests.proxy import FaultKind, Proxy, run_proxy
 
 JSON = keys.JSON_CONTENT_TYPE
 RAW = keys.RAW_CONTENT_TYPE
@@ -46,15 +46,15 @@ def page(execution_date: str) -> str:
     return keys.raw_page("shop", "events", execution_date, 1)
 
 
-def vouch(lake: Lake, branch: str, execution_date: str, body: bytes = b"[]") -> str:
-    """Puts a page and its receipt, and commits."""
+def commit_with_receipt(lake: Lake, branch: str, execution_date: str, body: bytes = b"[]") -> str:
+    """Writes a page and its receipt, and commits them."""
     stored = lake.put(branch, keys.raw_page("shop", "events", execution_date, 1), body, RAW)
     receipt = {"status": "pass", "objects": {stored.key: stored.checksum}}
     lake.put(branch, keys.date_receipt(execution_date), json.dumps(receipt).encode(), JSON)
     return lake.commit(branch, "curated", {"execution_date": execution_date})
 
 
-def test_a_branch_is_cut_from_a_commit_and_deleted(lake: Lake, branch: str) -> None:
+def test_a_branch_is_created_from_a_commit_and_deleted(lake: Lake, branch: str) -> None:
     assert lake.head(branch) == lake.head(MAIN)
     assert branch in list(lake.branches("etl-"))
 
@@ -80,7 +80,7 @@ def test_a_file_and_bytes_are_put_with_the_checksum_of_what_was_sent(
     assert list(lake.objects(branch, page)) == [stored]
 
 
-def test_what_is_not_there_is_none_and_a_missing_ref_an_error(lake: Lake, branch: str, page: str) -> None:
+def test_a_missing_object_is_none_and_a_missing_ref_an_error(lake: Lake, branch: str, page: str) -> None:
     assert lake.stat(branch, page) is None
     assert lake.read(branch, page) is None
     for ask in (lake.stat, lake.read):
@@ -99,7 +99,7 @@ def test_listings_go_over_all_pages(lake: Lake, branch: str, execution_date: str
         assert list(lake.uncommitted(branch)) == names
 
 
-def test_keys_are_deleted_and_missing_ones_are_fine(lake: Lake, branch: str, page: str) -> None:
+def test_keys_are_deleted_and_missing_ones_are_ignored(lake: Lake, branch: str, page: str) -> None:
     lake.put(branch, page, b"[]", RAW)
 
     lake.delete(branch, [page, "raw/shop/events/date=1999-01-01/page-00001.json"])
@@ -121,7 +121,7 @@ def test_a_commit_keeps_message_and_metadata(lake: Lake, branch: str, page: str)
 
 
 def test_a_merge_is_found_again_by_its_commit(lake: Lake, branch: str, execution_date: str) -> None:
-    commit = vouch(lake, branch, execution_date)
+    commit = commit_with_receipt(lake, branch, execution_date)
     assert lake.merge_of(commit) is None
 
     merge = lake.merge(commit, f"publish {execution_date}", {"execution_date": execution_date})
@@ -133,10 +133,10 @@ def test_a_merge_is_found_again_by_its_commit(lake: Lake, branch: str, execution
     assert (first.id, first.parents[1], first.metadata["execution_date"]) == (merge, commit, execution_date)
 
 
-# 400 to 412, each provoked
+# The status codes 400 to 412, each provoked.
 
 
-def test_a_forbidden_branch_name_is_said_with_the_allowed_form(lake: Lake) -> None:
+def test_the_error_for_an_invalid_branch_name_has_the_allowed_form(lake: Lake) -> None:
     with pytest.raises(LakeError, match="must consist of letters, digits, underscores and dashes"):
         lake.create_branch("etl/2025-05-20", lake.head(MAIN))
 
@@ -146,7 +146,7 @@ def test_a_commit_that_changes_nothing_is_no_changes(lake: Lake, branch: str) ->
         lake.commit(branch, "raw", {})
 
 
-def test_a_merge_that_brings_nothing_is_no_changes(lake: Lake, branch: str, page: str) -> None:
+def test_a_merge_that_changes_nothing_is_no_changes(lake: Lake, branch: str, page: str) -> None:
     lake.put(branch, page, b"[]", RAW)
     lake.commit(branch, "raw", {})
     lake.delete(branch, [page])
@@ -202,20 +202,20 @@ def test_another_publication_of_the_same_keys_is_a_conflict(lake: Lake, executio
     for number, body in enumerate([b"[1]", b"[2]"]):
         name = f"etl-{execution_date}-{number:08d}"
         lake.create_branch(name, base)
-        commits.append(vouch(lake, name, execution_date, body))
+        commits.append(commit_with_receipt(lake, name, execution_date, body))
     lake.merge(commits[0], "first", {})
 
     with pytest.raises(Conflict, match="main changed the same keys"):
         lake.merge(commits[1], "second", {})
 
 
-def test_the_gates_own_words_are_kept(lake: Lake, branch: str, page: str, execution_date: str) -> None:
+def test_the_message_of_the_gate_is_kept(lake: Lake, branch: str, page: str, execution_date: str) -> None:
     lake.put(branch, page, b"[]", RAW)
     commit = lake.commit(branch, "raw", {})
     before = lake.head(MAIN)
 
     with pytest.raises(GateRefused) as error:
-        lake.merge(commit, "unvouched", {})
+        lake.merge(commit, "without receipt", {})
 
     receipt = keys.date_receipt(execution_date)
     assert error.value.cause.endswith(f"the gate refused it: {page} is not listed in {receipt}")
@@ -231,68 +231,68 @@ def test_a_stray_write_on_main_is_named(open_repository: Callable[..., Lake], pa
     bare.create_branch("etl-x", bare.head(MAIN))
 
     with pytest.raises(LakeDirty, match=page) as error:
-        bare.merge(vouch(bare, "etl-x", execution_date), "blocked", {})
+        bare.merge(commit_with_receipt(bare, "etl-x", execution_date), "blocked", {})
 
     assert "elt init --discard-stray" in error.value.remedy
 
 
-# unclear answers
+# Unclear responses.
 
 
 @pytest.fixture
 def proxy(access: LakeAccess) -> Iterator[Proxy]:
-    with proxied(access.endpoint) as running:
+    with run_proxy(access.endpoint) as running:
         yield running
 
 
 @pytest.fixture
-def spoilt(open_repository: Callable[..., Lake], proxy: Proxy) -> Lake:
+def faulty(open_repository: Callable[..., Lake], proxy: Proxy) -> Lake:
     return open_repository("project", proxy.url)
 
 
-UNCLEAR: list[tuple[Spoil, bool]] = [("429", False), ("500", False), ("500", True), ("drop", False), ("drop", True)]
+UNCLEAR: list[tuple[FaultKind, bool]] = [("429", False), ("500", False), ("500", True), ("drop", False), ("drop", True)]
 
 
-@pytest.mark.parametrize(("spoil", "acted"), UNCLEAR)
-def test_every_call_survives_an_unclear_answer(
-    lake: Lake, spoilt: Lake, proxy: Proxy, execution_date: str, page: str, spoil: Spoil, acted: bool
+@pytest.mark.parametrize(("fault", "processed"), UNCLEAR)
+def test_every_call_survives_an_unclear_response(
+    lake: Lake, faulty: Lake, proxy: Proxy, execution_date: str, page: str, fault: FaultKind, processed: bool
 ) -> None:
     branch = f"etl-{execution_date}-00000000"
     base = lake.head(MAIN)
-    proxy.spoil("POST", "/branches", spoil, acted=acted)
-    spoilt.create_branch(branch, base)
-    proxy.spoil("POST", "/objects?", spoil, acted=acted)
-    spoilt.put(branch, page, b"[]", RAW)
-    proxy.spoil("POST", "/objects/delete", spoil, acted=acted)
-    spoilt.delete(branch, ["raw/shop/events/date=1999-01-01/page-00001.json"])
-    proxy.spoil("POST", "/commits", spoil, acted=acted)
-    proxy.spoil("GET", "/objects/stat", spoil, acted=acted)
-    assert spoilt.stat(branch, page) is not None
-    commit = vouch(spoilt, branch, execution_date)
-    proxy.spoil("POST", "/merge/", spoil, acted=acted)
-    merge = spoilt.merge(commit, "publish", {"execution_date": execution_date})
-    proxy.spoil("DELETE", "/branches/", spoil, acted=acted)
-    spoilt.delete_branch(branch)
+    proxy.inject("POST", "/branches", fault, processed=processed)
+    faulty.create_branch(branch, base)
+    proxy.inject("POST", "/objects?", fault, processed=processed)
+    faulty.put(branch, page, b"[]", RAW)
+    proxy.inject("POST", "/objects/delete", fault, processed=processed)
+    faulty.delete(branch, ["raw/shop/events/date=1999-01-01/page-00001.json"])
+    proxy.inject("POST", "/commits", fault, processed=processed)
+    proxy.inject("GET", "/objects/stat", fault, processed=processed)
+    assert faulty.stat(branch, page) is not None
+    commit = commit_with_receipt(faulty, branch, execution_date)
+    proxy.inject("POST", "/merge/", fault, processed=processed)
+    merge = faulty.merge(commit, "publish", {"execution_date": execution_date})
+    proxy.inject("DELETE", "/branches/", fault, processed=processed)
+    faulty.delete_branch(branch)
 
-    assert not [fault for fault in proxy.faults if fault.times]
+    assert not [planned for planned in proxy.planned if planned.times]
     assert [entry.id for entry in lake.log(MAIN) if entry.metadata.get("execution_date") == execution_date] == [merge]
     assert lake.commit_of(commit).parents == (base,)
 
 
-@pytest.mark.parametrize(("spoil", "error"), [("429", LakeBusy), ("500", LakeServerError), ("drop", LakeUnreachable)])
-def test_an_answer_that_stays_unclear_is_an_error_of_its_own(
-    spoilt: Lake, proxy: Proxy, spoil: Spoil, error: type[LakeError], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("fault", "error"), [("429", LakeBusy), ("500", LakeServerError), ("drop", LakeUnreachable)])
+def test_each_kind_of_repeated_unclear_response_has_its_own_error(
+    faulty: Lake, proxy: Proxy, fault: FaultKind, error: type[LakeError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestration.lake.connection._WAITS", (0.01, 0.01, 0.01))
-    proxy.spoil("GET", "/commits/main", spoil, acted=False, times=99)
+    proxy.inject("GET", "/commits/main", fault, processed=False, times=99)
 
     with pytest.raises(error, match="read main"):
-        spoilt.head(MAIN)
+        faulty.head(MAIN)
 
     assert len(proxy.requests) == 4
 
 
-def test_no_server_is_unreachable_with_the_remedy(access: LakeAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_an_unreachable_lake_has_the_remedy(access: LakeAccess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestration.lake.connection._WAITS", (0.01, 0.01, 0.01))
     connection = LakeConnection(replace(access, endpoint="http://127.0.0.1:9"), timeout=2)
     nowhere = Lake(connection, "project")
@@ -306,5 +306,5 @@ def test_no_server_is_unreachable_with_the_remedy(access: LakeAccess, monkeypatc
     assert "elt up" in error.value.remedy
 
 
-def test_a_code_without_a_class_of_its_own_is_a_lake_error() -> None:
+def test_a_status_code_without_its_own_class_is_a_lake_error() -> None:
     assert type(error_for("ask", 418, "teapot")) is LakeError

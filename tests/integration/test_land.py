@@ -1,4 +1,4 @@
-"""From the API to raw on a branch: what lands, what is deleted, and what a failure leaves."""
+"""From the API to raw on a branch: what is written, what is deleted, and what a failure leaves."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ from tests.support import (
 )
 
 LandFrom = Callable[..., Landed]
-NOBODY = "http://127.0.0.1:9"
+CLOSED = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def land_from(lake: Lake, project: Path, monkeypatch: pytest.MonkeyPatch, execution_date: str) -> Iterator[LandFrom]:
-    """Runs a date as far as raw on its branch, from a sample API made for it."""
+    """Runs a date up to raw on its branch, with its own sample API."""
     with ExitStack() as stack:
 
         def run(options: Options, onto: Lake = lake) -> Landed:
@@ -94,7 +94,7 @@ def test_every_page_of_every_table_lands_byte_for_byte(
     assert not list((project / ".elt" / "spool").iterdir())
 
 
-def test_two_runs_of_a_date_have_branches_of_their_own(land_from: LandFrom) -> None:
+def test_two_runs_of_a_date_have_different_branches(land_from: LandFrom) -> None:
     first, second = land_from(paged(10)), land_from(paged(10))
 
     assert first.branch != second.branch
@@ -113,7 +113,7 @@ def test_keys_of_the_date_that_the_run_does_not_write_are_deleted(
     assert keys_of(lake, landed.commit, execution_date).keys() == {*left, keys.date_receipt(execution_date)}
 
 
-def test_the_same_raw_again_is_the_base_itself(lake: Lake, execution_date: str, tmp_path: Path) -> None:
+def test_the_same_raw_again_makes_no_commit(lake: Lake, execution_date: str, tmp_path: Path) -> None:
     body = tmp_path / "page"
     body.write_bytes(b"[]")
     page = page_of(body, execution_date)
@@ -125,7 +125,7 @@ def test_the_same_raw_again_is_the_base_itself(lake: Lake, execution_date: str, 
     assert put_pages(lake, f"{branch}-again", first, [page], [], {}) == first
 
 
-def test_bytes_that_arrive_changed_are_an_error(
+def test_an_incomplete_upload_is_an_error(
     lake: Lake, execution_date: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = tmp_path / "page"
@@ -166,7 +166,7 @@ def test_a_wrong_source_description_is_found_before_anything_is_fetched(
     file = write_sources(wrong, {"events": {"key": ["Event ID"], "fetch": {"path": "/events"}}})
 
     with pytest.raises(UsageError, match="missing required field `date_parameter`") as error:
-        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
+        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=CLOSED), execution_date)
 
     assert str(file) in error.value.cause
 
@@ -181,7 +181,7 @@ def test_two_fields_of_one_name_are_found_before_anything_is_fetched(
     )
 
     with pytest.raises(UsageError, match="both become the column name event_id") as error:
-        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=NOBODY), execution_date)
+        land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=CLOSED), execution_date)
 
     assert str(file) in error.value.cause
     assert error.value.step == "plan"
@@ -234,7 +234,7 @@ def test_the_december_days_of_the_retail_shop_land_byte_for_byte(
     settings = settings_of(monkeypatch, project, SHOP_API_URL=url)
     days = sorted(file.stem for file in (RETAIL / "by-day").glob("*.csv"))
     assert len(days) == 20
-    # How pages come one by one needs no more than a few of the days.
+    # A few of the days are enough to test pages.
     days = days[:3] if page_size else days
     tables = {table.name: table for table in read_tables(project)}
 
@@ -265,7 +265,7 @@ def page_of(body: Path, execution_date: str) -> Page:
 
 
 def publish(lake: Lake, landed: Landed, execution_date: str) -> None:
-    """Vouches for what landed and merges it."""
+    """Writes a receipt for what landed, and merges it."""
     body = json.dumps({"status": "pass", "objects": keys_of(lake, landed.commit, execution_date)}).encode()
     lake.put(landed.branch, keys.date_receipt(execution_date), body, keys.JSON_CONTENT_TYPE)
     lake.merge(lake.commit(landed.branch, "curated", {}), "publish", {})

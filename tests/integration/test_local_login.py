@@ -1,4 +1,4 @@
-"""The local Prefect server's door: another user of the machine, and a page of another origin in a browser."""
+"""Access to the local Prefect server: for another user of the machine, and for a page of another origin."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ async def listen(path, token):
         return closed.rcvd.code
 
 def look():
-    told = {"health": ask("GET", "health")}
-    told |= {path: ask("POST", path, {}) for path in ("flows/filter", "deployments/filter", "deployments/")}
-    told["block_documents/filter"] = ask("POST", "block_documents/filter", {"include_secrets": True})
-    told["admin/database/clear"] = ask("POST", "admin/database/clear", {"confirm": True})
-    told |= {file: read(file) for file in files}
+    answers = {"health": ask("GET", "health")}
+    answers |= {path: ask("POST", path, {}) for path in ("flows/filter", "deployments/filter", "deployments/")}
+    answers["block_documents/filter"] = ask("POST", "block_documents/filter", {"include_secrets": True})
+    answers["admin/database/clear"] = ask("POST", "admin/database/clear", {"confirm": True})
+    answers |= {file: read(file) for file in files}
     for path in ("events/in", "events/out", "logs/out"):
-        told |= {f"{path} {token}": asyncio.run(listen(path, token)) for token in (None, "guessed")}
-    return told
+        answers |= {f"{path} {token}": asyncio.run(listen(path, token)) for token in (None, "guessed")}
+    return answers
 
-# Once before: what Python imports late may be out of the other user's reach.
+# Call them once before: the other user may not be able to read what Python imports later.
 look()
 os.setgroups([])
 os.setgid(65534)
@@ -60,17 +60,17 @@ print(json.dumps(look()))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_user_gets_nothing_from_the_api_and_reads_no_state(prefect_server: LocalServer) -> None:
+def test_another_user_cannot_use_the_api_or_read_the_state(prefect_server: LocalServer) -> None:
     files = [str(path) for path in (prefect_server.data / "login.json", prefect_server.log, prefect_server.pid_file)]
     command = [sys.executable, "-c", ANOTHER_USER, str(prefect_server.running_url), ORIGIN, *files]
 
-    told = json.loads(subprocess.check_output(command, text=True))
+    answers = json.loads(subprocess.check_output(command, text=True))
 
-    assert told.pop("health") == 200
-    assert {name: told.pop(name) for name in files} == dict.fromkeys(files, "refused")
-    sockets = {name: told.pop(name) for name in list(told) if " " in name}
+    assert answers.pop("health") == 200
+    assert {name: answers.pop(name) for name in files} == dict.fromkeys(files, "refused")
+    sockets = {name: answers.pop(name) for name in list(answers) if " " in name}
     assert set(sockets.values()) == {1008}
-    assert set(told.values()) == {401}
+    assert set(answers.values()) == {401}
 
 
 def test_a_page_of_another_origin_is_refused(prefect_server: LocalServer) -> None:
@@ -87,7 +87,7 @@ def test_a_page_of_another_origin_is_refused(prefect_server: LocalServer) -> Non
     assert own.headers["access-control-allow-origin"] == api.removesuffix("/api")
 
 
-def test_the_login_opens_it_and_is_nowhere_but_in_its_file(prefect_server: LocalServer) -> None:
+def test_the_login_gives_access_and_is_only_in_its_file(prefect_server: LocalServer) -> None:
     environment = prefect_environment(prefect_server)
     shown = Shown(environment)
     assert isinstance(shown.all("flows"), list)

@@ -1,4 +1,4 @@
-"""The marts on the real lakeFS: made from what receipts list, at one commit, and published as dates are."""
+"""The marts on the real lakeFS: built from what the receipts list at one commit, and published like dates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DATES = ("2015-06-01", "2015-06-02")
 
 @pytest.fixture(scope="module")
 def marts_lake(access: LakeAccess) -> Iterator[Lake]:
-    """A repository whose published dates are this module's alone."""
+    """A repository with the dates of this module only."""
     with repository_of(access, "marts") as lake:
         yield lake
 
@@ -62,7 +62,7 @@ MakeSettings = Callable[..., Settings]
 
 @pytest.fixture
 def published(marts_lake: Lake, settings: MakeSettings) -> Lake:
-    """The lake with both dates."""
+    """The lake with both published dates."""
     for date in DATES:
         run_date(request_for(marts_lake, settings(), date))
     return marts_lake
@@ -76,7 +76,7 @@ def tree_of(lake: Lake) -> dict[str, str]:
     return {stored.key: stored.checksum for stored in lake.objects(MAIN)}
 
 
-def test_with_no_published_date_there_is_nothing_to_do(access: LakeAccess, settings: MakeSettings) -> None:
+def test_without_published_dates_there_is_nothing_to_do(access: LakeAccess, settings: MakeSettings) -> None:
     with repository_of(access, "marts-empty") as lake, pytest.raises(UsageError, match="no date is published yet"):
         run_marts(marts_of(lake, settings()))
 
@@ -109,7 +109,7 @@ def test_the_marts_are_published_with_their_own_receipt(published: Lake, setting
     assert newest.rows == done.rows
 
 
-def test_running_again_changes_nothing_forced_or_not(published: Lake, settings: MakeSettings) -> None:
+def test_running_again_changes_nothing_with_and_without_force(published: Lake, settings: MakeSettings) -> None:
     run_marts(marts_of(published, settings()))
     head, tree = published.head(MAIN), tree_of(published)
 
@@ -120,7 +120,7 @@ def test_running_again_changes_nothing_forced_or_not(published: Lake, settings: 
     assert (published.head(MAIN), tree_of(published)) == (head, tree)
 
 
-def test_a_date_that_changes_supersedes_the_marts(published: Lake, settings: MakeSettings) -> None:
+def test_a_changed_date_supersedes_the_marts(published: Lake, settings: MakeSettings) -> None:
     run_marts(marts_of(published, settings()))
     before = read_receipt(published, MAIN, keys.MARTS_RECEIPT)
     run_date(request_for(published, settings(rows=300), DATES[0]))
@@ -137,14 +137,14 @@ def test_a_date_that_changes_supersedes_the_marts(published: Lake, settings: Mak
     )
 
 
-def test_an_event_that_two_dates_published_is_counted_once_and_named(
+def test_an_event_in_two_dates_is_counted_once_and_named(
     published: Lake, settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_marts(marts_of(published, settings()))
     first = query(published, "select sum(sales + returns + other_events) from daily_sales").rows[0][0]
 
     class SameDay:
-        """The API of one date, whatever date it is asked for."""
+        """Serves the data of one date for every requested date."""
 
         def __init__(self, app: Any) -> None:
             self.app = app
@@ -169,14 +169,14 @@ def test_an_event_that_two_dates_published_is_counted_once_and_named(
     assert latest == DATES[1]
 
 
-def test_marts_that_fail_a_test_leave_main_as_it_was(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
-    spoilt = copy_project(tmp_path / "spoilt")
-    file = spoilt / "models" / "marts" / "daily_sales.yml"
+def test_marts_that_fail_a_test_leave_main_untouched(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
+    failing = copy_project(tmp_path / "failing")
+    file = failing / "models" / "marts" / "daily_sales.yml"
     file.write_text(file.read_text().replace("sales + returns + other_events > 0", "sales < 0"))
     tree = tree_of(published)
 
     with pytest.raises(DataFailed) as error:
-        run_marts(marts_of(published, settings(spoilt), force=True))
+        run_marts(marts_of(published, settings(failing), force=True))
 
     assert "daily_sales_counts_some_event" in error.value.cause
     assert (error.value.subject, error.value.step, error.value.command) == ("marts", "transform", "elt marts")
@@ -184,7 +184,7 @@ def test_marts_that_fail_a_test_leave_main_as_it_was(published: Lake, settings: 
     assert tree_of(published) == tree
 
 
-def test_a_mart_that_is_no_more_leaves_the_lake(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
+def test_a_removed_mart_leaves_the_lake(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
     run_marts(marts_of(published, settings()))
     smaller = copy_project(tmp_path / "smaller")
     for file in (smaller / "models" / "marts").glob("customer_features.*"):
@@ -200,25 +200,25 @@ def test_a_mart_that_is_no_more_leaves_the_lake(published: Lake, settings: MakeS
     assert not [key for key in tree_of(published) if "customer_features" in key]
 
 
-def test_a_run_that_meets_another_begins_anew(published: Lake, settings: MakeSettings) -> None:
+def test_a_run_starts_again_after_a_conflict_with_another(published: Lake, settings: MakeSettings) -> None:
     run_date(request_for(published, settings(rows=300), DATES[1]))
-    meanwhile: list[RunResult] = []
+    other_runs: list[RunResult] = []
 
     def merge(run: MartsRun, candidate: Candidate) -> RunResult:
-        if not meanwhile:
-            # Another date, and marts with it, so the two receipts differ.
+        if not other_runs:
+            # Another date and its marts, so that the two receipts differ.
             run_date(request_for(published, settings(), "2015-06-04"))
-            meanwhile.append(run_marts(marts_of(published, settings())))
+            other_runs.append(run_marts(marts_of(published, settings())))
         return publish(run, candidate)
 
     done = run_marts(marts_of(published, settings()), MartsSteps(publish=merge))
 
-    assert meanwhile[0].outcome in ("published", "superseded")
-    assert (done.outcome, done.rows) == ("unchanged", meanwhile[0].rows)
+    assert other_runs[0].outcome in ("published", "superseded")
+    assert (done.outcome, done.rows) == ("unchanged", other_runs[0].rows)
 
 
 @pytest.mark.parametrize("step", ["transform", "audit", "publish"])
-def test_a_run_that_died_anywhere_heals_by_running_again(
+def test_running_again_succeeds_after_a_run_died_in_any_step(
     published: Lake, settings: MakeSettings, step: str, tmp_path: Path
 ) -> None:
     def die(*_: Any) -> Any:
@@ -251,7 +251,7 @@ def test_the_gate_refuses_a_mart_that_the_receipt_does_not_list(published: Lake,
     assert tree_of(published) == tree
 
 
-def test_what_was_written_is_looked_for_before_it_is_vouched_for(published: Lake, settings: MakeSettings) -> None:
+def test_missing_objects_are_detected_before_the_receipt_is_written(published: Lake, settings: MakeSettings) -> None:
     def lose(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, built: BuildResult) -> Candidate:
         run.lake.delete(branch, ["marts/daily_sales/data.parquet"])
         return audit_marts(run, plan, inputs, branch, built)
@@ -260,7 +260,7 @@ def test_what_was_written_is_looked_for_before_it_is_vouched_for(published: Lake
         run_marts(marts_of(published, settings(), force=True), MartsSteps(audit=lose))
 
 
-def test_the_receipt_is_json_for_people_too(published: Lake, settings: MakeSettings) -> None:
+def test_the_receipt_is_sorted_json(published: Lake, settings: MakeSettings) -> None:
     run_marts(marts_of(published, settings()))
 
     body = published.read(MAIN, keys.MARTS_RECEIPT)

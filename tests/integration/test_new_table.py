@@ -1,4 +1,4 @@
-"""CONTRIBUTING's "A new table" to the letter: what a third table gets without a line of Python."""
+"""The section "A new table" of CONTRIBUTING, step by step: what a third table gets without any Python."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None}
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project that can begin tables, and has begun one."""
+    """A project with one new table from the template."""
     copy = copy_project(tmp_path / "project")
     begun = begin_table(copy, "vendors")
     assert begun.returncode == 0, begun.stderr
@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Path:
 
 
 async def vendors(request: Request) -> JSONResponse:
-    """A hundred and ten records: one as it stands, once more, changed later, and a bad one."""
+    """Returns 110 records, among them an identical one, a later conflicting one and an invalid one."""
     day = request.query_params["date"]
     good = {**GOOD, "Updated At": f"{day}T08:00:00+01:00"}
     others = [{**good, "Supplier ID": f"T-{number}"} for number in range(106)]
@@ -50,7 +50,7 @@ def shop() -> Iterator[str]:
         yield url
 
 
-def test_the_new_table_is_built_on_dev_at_once(project: Path) -> None:
+def test_the_new_table_builds_on_target_dev_unchanged(project: Path) -> None:
     ended = dbt(project, "--warn-error", "build")
 
     assert ended.code == 0, ended.out
@@ -96,7 +96,7 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "says"),
     [
         ("Vendors", "'Vendors' is not a table name"),
         ("", "'' is not a table name"),
@@ -104,11 +104,11 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
         ("vendors", "there is a table vendors"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_and_nothing_written(project: Path, name: str, told: str) -> None:
+def test_an_invalid_name_is_refused_and_nothing_is_written(project: Path, name: str, says: str) -> None:
     before = sorted(project.rglob("*"))
 
     refused = begin_table(project, name)
 
     assert refused.returncode == 2
-    assert told in refused.stderr
+    assert says in refused.stderr
     assert sorted(project.rglob("*")) == before

@@ -1,4 +1,4 @@
-"""Runs that meet on the lake: newer data wins, equal runs agree, and whatever else happens on `main` is kept."""
+"""Concurrent runs on one lake: newer data wins, equal runs agree, and other changes of `main` are kept."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
-from tests.matrix import PATIENT, Bench
+from tests.matrix import LONG_TIMEOUT, Bench
 from tests.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
 
 STALE, USUAL, NEWER = 400, 200, 300
-"""Rows of a date: as a slow run fetched it, as the benches' own shop has it, and as another has it."""
+"""Rows of a date: fetched by a slow run, in the shop of the benches, and in another shop."""
 
 
 def shop_of(rows: int) -> ASGIApp:
@@ -39,21 +39,21 @@ def shop_of(rows: int) -> ASGIApp:
 
 @pytest.fixture(scope="module")
 def newer() -> Iterator[str]:
-    """The shop with more events of each date."""
+    """A shop with more events for each date."""
     with serving(shop_of(NEWER)) as url:
         yield url
 
 
 @contextmanager
-def slow_shop(meanwhile: Callable[[], object]) -> Iterator[str]:
-    """A shop that runs `meanwhile` when it has given out a date's stale events, and has the new ones from then on."""
+def slow_shop(action: Callable[[], object]) -> Iterator[str]:
+    """A shop that sends stale events of a date, then calls `action`, and has the new events from then on."""
     now, new = shop_of(STALE), shop_of(NEWER)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal now
-        # Products are asked for last.
+        # Products are fetched last.
         if scope["path"] == "/products" and now is not new:
-            await asyncio.to_thread(meanwhile)
+            await asyncio.to_thread(action)
             now = new
         await now(scope, receive, send)
 
@@ -61,37 +61,37 @@ def slow_shop(meanwhile: Callable[[], object]) -> Iterator[str]:
         yield url
 
 
-def events_on_main(lake: Lake, date: str) -> int | None:
-    """The curated events of a date, by its receipt; None where `main` has nothing of it."""
+def count_events_on_main(lake: Lake, date: str) -> int | None:
+    """Returns the number of curated events in the receipt of a date; None if `main` has nothing of the date."""
     assert require_whole(lake, date) == bool(objects_of(lake, date))
     receipt = read_receipt(lake, MAIN, keys.date_receipt(date))
     return receipt.rows["events"] if receipt else None
 
 
-def fast_overtakes_slow(benches: tuple[Bench, ...], newer: str, stages: DateSteps | None = None) -> Ended:
-    """A slow run fetches old data; a fast one publishes newer before it goes on. How the slow one ended.
+def overtake_slow_run(benches: tuple[Bench, ...], newer: str, steps: DateSteps | None = None) -> Ended:
+    """Runs a date with old data; before it lands, a fast run publishes newer data. Returns how the slow one ended.
 
     Raises:
-        AssertionError: `main` does not end with the newer data.
+        AssertionError: `main` does not have the newer data at the end.
     """
     slow, fast = benches
     date = next(slow.dates)
     first: list[Ended] = []
     with slow_shop(lambda: first.append(fast.pipeline.run(date, SHOP_API_URL=newer))) as url:
-        ended = slow.pipeline.run(date, stages, SHOP_API_URL=url)
+        ended = slow.pipeline.run(date, steps, SHOP_API_URL=url)
     assert [run.outcome for run in first] == ["published"]
-    assert events_on_main(slow.lake, date) == accounting(NEWER).curated, "old data is over newer"
+    assert count_events_on_main(slow.lake, date) == accounting(NEWER).curated, "old data replaced newer data"
     return ended
 
 
-def during_a_run(bench: Bench, date: str, happens: Callable[[], object]) -> Ended:
-    """A run of a date, during which something happens after its rows are tested and before they are merged."""
-    with bench.when("POST", "/merge/main", happens):
-        return bench.pipeline.run(date, **PATIENT)
+def run_with_action(bench: Bench, date: str, action: Callable[[], object]) -> Ended:
+    """Runs a date, and calls `action` after its rows are tested and before they are merged."""
+    with bench.call_before("POST", "/merge/main", action):
+        return bench.pipeline.run(date, **LONG_TIMEOUT)
 
 
 def roll_back(lake: Lake, commit: str) -> str:
-    """Gives `main` the tree of one of its former commits, as one merge through the gate; its id."""
+    """Rolls `main` back to the tree of a former commit, by one merge through the gate; returns the merge."""
     branch = f"rollback-{secrets.token_hex(4)}"
     lake.create_branch(branch, lake.head(MAIN))
     wanted = lake.commit_of(commit).metarange
@@ -113,53 +113,53 @@ def date(bench: Bench) -> str:
     return next(bench.dates)
 
 
-# runs of one date
+# Runs of one date.
 
 
 def test_newer_data_wins_over_a_slow_run_with_old_data(benches: tuple[Bench, ...], newer: str) -> None:
-    ended = fast_overtakes_slow(benches, newer)
+    ended = overtake_slow_run(benches, newer)
 
-    # It met a conflict, began anew and found what the other had published.
+    # After a conflict it started again, and found what the other run had published.
     assert ended.outcome == "unchanged"
 
 
-def test_equal_runs_at_once_agree_and_none_fails(benches: tuple[Bench, ...], date: str) -> None:
+def test_equal_concurrent_runs_agree_and_succeed(benches: tuple[Bench, ...], date: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         ended = list(pool.map(lambda bench: bench.pipeline.run(date), benches))
 
     lake = benches[0].lake
-    assert all(run.well for run in ended), ended
-    assert events_on_main(lake, date) == accounting(USUAL).curated
+    assert all(run.succeeded for run in ended), ended
+    assert count_events_on_main(lake, date) == accounting(USUAL).curated
     trees = [set(lake.objects(merge.id)) for merge in lake.log(MAIN) if merge.metadata.get("execution_date") == date]
-    # The second of two that both publish is a merge that changes nothing.
+    # If both publish, the second merge changes nothing.
     assert trees == trees[:1] * len(trees)
 
 
-def test_the_later_of_two_fetches_is_what_main_has(benches: tuple[Bench, ...], date: str, newer: str) -> None:
+def test_main_has_the_data_of_the_later_fetch(benches: tuple[Bench, ...], date: str, newer: str) -> None:
     first, second = benches
     assert first.pipeline.run(date).outcome == "published"
 
     assert second.pipeline.run(date, SHOP_API_URL=newer).outcome == "superseded"
-    assert events_on_main(first.lake, date) == accounting(NEWER).curated
+    assert count_events_on_main(first.lake, date) == accounting(NEWER).curated
     assert first.pipeline.run(date).outcome == "superseded"
-    assert events_on_main(first.lake, date) == accounting(USUAL).curated
+    assert count_events_on_main(first.lake, date) == accounting(USUAL).curated
 
 
-def test_eight_dates_at_once_are_all_published(benches: tuple[Bench, ...]) -> None:
+def test_eight_concurrent_dates_are_all_published(benches: tuple[Bench, ...]) -> None:
     lake, environment = benches[0].lake, benches[0].pipeline.environment
     dates = list(islice(benches[0].dates, 8))
     # Eight builds on two cores are slow.
-    directly = PATIENT | {"LAKEFS_ENDPOINT": lake.connection.access.endpoint}
+    directly = LONG_TIMEOUT | {"LAKEFS_ENDPOINT": lake.connection.access.endpoint}
 
     with ThreadPoolExecutor(len(dates)) as pool:
         ended = list(pool.map(lambda day: Pipeline(environment | directly).run(day), dates))
 
     assert [run.outcome for run in ended] == ["published"] * len(dates), ended
-    assert {events_on_main(lake, day) for day in dates} == {accounting(USUAL).curated}
+    assert {count_events_on_main(lake, day) for day in dates} == {accounting(USUAL).curated}
     assert [publications_of(lake, day) for day in dates] == [1] * len(dates)
 
 
-# what else happens on the lake
+# Other changes of the lake.
 
 
 def test_a_rollback_of_other_dates_during_a_run_is_kept(bench: Bench) -> None:
@@ -167,23 +167,21 @@ def test_a_rollback_of_other_dates_during_a_run_is_kept(bench: Bench) -> None:
     other, date = islice(bench.dates, 2)
     assert bench.pipeline.run(other).outcome == "published"
 
-    ended = during_a_run(bench, date, lambda: roll_back(bench.lake, before))
+    ended = run_with_action(bench, date, lambda: roll_back(bench.lake, before))
 
     assert ended.outcome == "published"
-    assert events_on_main(bench.lake, other) is None
-    assert events_on_main(bench.lake, date) == accounting(USUAL).curated
+    assert count_events_on_main(bench.lake, other) is None
+    assert count_events_on_main(bench.lake, date) == accounting(USUAL).curated
 
 
-def test_a_rollback_of_the_date_itself_during_its_superseding_begins_it_anew(
-    bench: Bench, date: str, newer: str
-) -> None:
+def test_a_rollback_of_the_date_that_a_run_supersedes_restarts_the_run(bench: Bench, date: str, newer: str) -> None:
     before = bench.lake.head(MAIN)
     assert bench.pipeline.run(date, SHOP_API_URL=newer).outcome == "published"
 
-    ended = during_a_run(bench, date, lambda: roll_back(bench.lake, before))
+    ended = run_with_action(bench, date, lambda: roll_back(bench.lake, before))
 
     assert ended.outcome == "published"
-    assert events_on_main(bench.lake, date) == accounting(USUAL).curated
+    assert count_events_on_main(bench.lake, date) == accounting(USUAL).curated
 
 
 def test_a_rolled_back_date_is_published_again_with_the_same_bytes(bench: Bench, date: str) -> None:
@@ -194,12 +192,12 @@ def test_a_rolled_back_date_is_published_again_with_the_same_bytes(bench: Bench,
     roll_back(bench.lake, before)
 
     assert bench.lake.commit_of(MAIN).metarange == bench.lake.commit_of(before).metarange
-    assert events_on_main(bench.lake, date) is None
+    assert count_events_on_main(bench.lake, date) is None
     assert bench.pipeline.run(date).outcome == "published"
     assert objects_of(bench.lake, date) == tree
 
 
-def test_writes_to_a_sandbox_during_a_run_stay_there(bench: Bench, date: str) -> None:
+def test_writes_to_a_sandbox_during_a_run_stay_on_the_sandbox(bench: Bench, date: str) -> None:
     sandbox = f"sandbox-{date}"
 
     def write() -> None:
@@ -207,43 +205,41 @@ def test_writes_to_a_sandbox_during_a_run_stay_there(bench: Bench, date: str) ->
         bench.lake.put(sandbox, f"curated/events/date={date}/data.parquet", b"mine", keys.RAW_CONTENT_TYPE)
         bench.lake.commit(sandbox, "mine", {})
 
-    assert during_a_run(bench, date, write).outcome == "published"
-    assert events_on_main(bench.lake, date) == accounting(USUAL).curated
+    assert run_with_action(bench, date, write).outcome == "published"
+    assert count_events_on_main(bench.lake, date) == accounting(USUAL).curated
 
 
-def test_a_new_gate_during_a_run_stands_and_is_asked_by_the_next(
+def test_a_new_gate_during_a_run_is_kept_and_used_by_the_next_run(
     bench: Bench, open_repository: Callable[..., Lake], tmp_path: Path
 ) -> None:
-    """In a repository of its own, whose gate no other test needs."""
+    """It uses its own repository, because it changes the gate."""
     lake = open_repository("newgate")
     init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
     next_version = tmp_path / "lake" / keys.GATE
     next_version.parent.mkdir(parents=True)
     next_version.write_bytes(gate_file(PROJECT_DIR) + b"# the next version\n")
     during, after = islice(bench.dates, 2)
-    there = bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
+    there = bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
-    ended = during_a_run(there, during, lambda: init_lake(lake, "lakefs", tmp_path, SILENT))
+    ended = run_with_action(there, during, lambda: init_lake(lake, "lakefs", tmp_path, SILENT))
 
     assert ended.outcome == "published"
     assert require_whole(lake, during)
     assert lake.read(MAIN, keys.GATE) == next_version.read_bytes()
-    # One published date is one file: DuckDB 1.5.5 failed inside on its partition column.
+    # One published date is one file, on whose partition column DuckDB 1.5.5 had an internal error.
     assert query(lake, "select min(_execution_date)::varchar, max(_execution_date)::varchar from events").rows == (
         (during, during),
     )
     refused = there.pipeline.run(after)
     assert refused.outcome == "PlatformFailed"
-    assert "is not this version's" in refused.told
+    assert "is not this version's" in refused.report
     assert not require_whole(lake, after)
 
 
-def test_a_table_that_is_gone_goes_from_its_date_when_that_is_superseded(
-    bench: Bench, date: str, tmp_path: Path
-) -> None:
+def test_a_removed_table_leaves_main_when_the_date_is_superseded(bench: Bench, date: str, tmp_path: Path) -> None:
     assert bench.pipeline.run(date).outcome == "published"
     before = objects_of(bench.lake, date)
-    without = without_products(Path(bench.pipeline.environment["ELT_PROJECT_DIR"]), tmp_path / "project")
+    without = copy_without_products(Path(bench.pipeline.environment["ELT_PROJECT_DIR"]), tmp_path / "project")
 
     ended = bench.pipeline.run(date, ELT_PROJECT_DIR=str(without))
 
@@ -253,8 +249,8 @@ def test_a_table_that_is_gone_goes_from_its_date_when_that_is_superseded(
     assert set(after) == {key for key in before if "/products" not in key}
 
 
-def without_products(project: Path, copy: Path) -> Path:
-    """The project with the table `events` alone, and without all that reads products."""
+def copy_without_products(project: Path, copy: Path) -> Path:
+    """Copies the project without the table `products` and everything that reads it."""
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".elt"))
     shutil.rmtree(copy / "models" / "marts")
     (copy / "models" / "exposures.yml").unlink()

@@ -1,4 +1,4 @@
-"""`elt sql` reads what is published, and nothing else."""
+"""`elt sql` reads published tables only."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def published(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> I
         "use memory",
     ],
 )
-def test_what_is_not_one_query_is_refused(published: tuple[Lake, Settings], tmp_path: Path, sql: str) -> None:
+def test_anything_but_one_query_is_refused(published: tuple[Lake, Settings], tmp_path: Path, sql: str) -> None:
     asked = sql.format(file=tmp_path / "file", folder=tmp_path)
     with pytest.raises(UsageError, match=r"is not a single read-only query|Parser Error"):
         query(published[0], asked)
@@ -84,7 +84,7 @@ def test_what_is_not_one_query_is_refused(published: tuple[Lake, Settings], tmp_
         "explain analyze from read_text('{file}')",
     ],
 )
-def test_what_is_not_published_is_refused(published: tuple[Lake, Settings], tmp_path: Path, sql: str) -> None:
+def test_reading_unpublished_data_is_refused(published: tuple[Lake, Settings], tmp_path: Path, sql: str) -> None:
     file = tmp_path / "private.csv"
     file.write_text("private")
     with pytest.raises(UsageError, match="Permission Error") as refused:
@@ -92,13 +92,13 @@ def test_what_is_not_published_is_refused(published: tuple[Lake, Settings], tmp_
     assert "query the published tables by name" in refused.value.remedy
 
 
-def test_dots_lead_to_no_other_branch(published: tuple[Lake, Settings]) -> None:
+def test_a_path_with_dots_does_not_reach_another_branch(published: tuple[Lake, Settings]) -> None:
     commit = published[0].head(MAIN)
     with pytest.raises(PlatformFailed, match="HTTP 403"):
         query(published[0], f"from read_text('s3://readers/{commit}/../main/_lakefs_actions/gate_main.yaml')")
 
 
-def test_views_are_read_explained_and_sorted_beyond_memory(published: tuple[Lake, Settings]) -> None:
+def test_views_can_be_read_explained_and_sorted_on_disk(published: tuple[Lake, Settings]) -> None:
     lake, settings = published
     counted = query(lake, "select count(*) from events").rows[0][0]
     assert counted > 900
@@ -113,7 +113,7 @@ def test_views_are_read_explained_and_sorted_beyond_memory(published: tuple[Lake
         assert connection.execute("select sum(size) > 0 from duckdb_temporary_files()").fetchone() == (True,)
 
 
-def test_a_table_for_a_person_is_one_line_a_row() -> None:
+def test_a_printed_table_has_one_line_for_each_row() -> None:
     table = format_table(["a\x1bb", "c"], [("x\ny\u202e", None), ("z" * 5_000_000, 1)])
     lines = table.split("\n")
     assert [line[:9] for line in lines[:3]] == [r"a\x1bb   ", "---------", r"x\ny\u202"]

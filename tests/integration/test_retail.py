@@ -1,4 +1,4 @@
-"""Every day of the real shop, published as whole days and in pages, held against plain Python over the CSV."""
+"""Every day of the real shop, published as whole days and in pages, compared with plain Python over the CSV."""
 
 import csv
 import re
@@ -30,7 +30,7 @@ Row = tuple[Any, ...]
 
 @pytest.fixture(scope="module")
 def retail_lake(access: LakeAccess) -> Iterator[Lake]:
-    """A repository that holds the shop's days and nothing else."""
+    """A repository with only the days of the shop."""
     with repository_of(access, "retail") as lake:
         yield lake
 
@@ -48,7 +48,7 @@ def lines_of(day: str) -> list[dict[str, str]]:
 
 
 def products_of(day: str) -> dict[str, str | None]:
-    """The products of a day by stock code, each with the last description that an invoice gave."""
+    """Returns the products of a day by stock code, each with the description of the last invoice."""
     products: dict[str, str | None] = {}
     for line in lines_of(day):
         products[line["StockCode"]] = line["Description"] or products.get(line["StockCode"])
@@ -56,7 +56,7 @@ def products_of(day: str) -> dict[str, str | None]:
 
 
 def expected_of(day: str) -> tuple[dict[str, Row], dict[str, int]]:
-    """The curated events of a day by id, and its accounting, from the CSV alone."""
+    """Computes the curated events of a day by id, and its accounting, from the CSV only."""
     lines = lines_of(day)
     rows: dict[str, list[Row]] = defaultdict(list)
     for line in lines:
@@ -77,7 +77,7 @@ def expected_of(day: str) -> tuple[dict[str, Row], dict[str, int]]:
         )
 
     def rank(row: Row) -> tuple[Any, ...]:
-        # The earliest first, then by the other columns in order, nulls last.
+        # Sort by time, then by the other columns in order, nulls last.
         return (row[2], *((value is None, value) for at, value in enumerate(row) if at != 2))
 
     curated = {key: min(copies, key=rank) for key, copies in rows.items()}
@@ -93,7 +93,7 @@ def expected_of(day: str) -> tuple[dict[str, Row], dict[str, int]]:
 
 
 @needs_retail
-def test_the_first_day_has_the_figures_that_were_promised() -> None:
+def test_the_first_day_has_the_documented_figures() -> None:
     _, parts = expected_of("2010-12-01")
 
     assert parts == {
@@ -108,7 +108,7 @@ def test_the_first_day_has_the_figures_that_were_promised() -> None:
 
 @needs_retail
 @pytest.mark.parametrize("page_size", [0, 1_000])
-def test_every_day_is_accounted_for_and_curated_as_computed_apart(
+def test_every_day_matches_the_independent_computation(
     retail_lake: Lake,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -120,7 +120,7 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
     if page_size:
         fetched_in_pages(project)
     settings = settings_of(monkeypatch, project, SHOP_API_URL=retail_api(page_size))
-    # How pages are put together needs no more than a few of them.
+    # A few days are enough to test pages.
     days = all_days()[:3] if page_size else all_days()
     expected = {day: expected_of(day) for day in days}
     products = {day: products_of(day) for day in days}
@@ -151,7 +151,7 @@ def test_every_day_is_accounted_for_and_curated_as_computed_apart(
 
 
 def figures_of(rows: list[Row]) -> tuple[int, int, int, float]:
-    """Sales, returns, units and revenue of some events."""
+    """Computes sales, returns, units and revenue of some events."""
     kinds = [row[1] for row in rows]
     return (
         kinds.count("sale"),
@@ -162,7 +162,7 @@ def figures_of(rows: list[Row]) -> tuple[int, int, int, float]:
 
 
 def grouped(days: list[str], key: Callable[[str, Row], Any]) -> dict[Any, list[Row]]:
-    """All events of the days by what `key` makes of day and event."""
+    """Groups all events of the days by `key` of day and event."""
     groups: dict[Any, list[Row]] = defaultdict(list)
     for day in days:
         for row in expected_of(day)[0].values():
@@ -171,12 +171,12 @@ def grouped(days: list[str], key: Callable[[str, Row], Any]) -> dict[Any, list[R
 
 
 @needs_retail
-def test_the_marts_are_what_is_computed_apart(
+def test_the_marts_match_the_independent_computation(
     retail_lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, retail_api: Callable[[int], str]
 ) -> None:
     settings = settings_of(monkeypatch, copy_project(tmp_path), SHOP_API_URL=retail_api(0))
     days = all_days()
-    # By itself; after the test above all of them are there.
+    # Publish them here if this test runs alone; the test above has published all of them.
     for day in set(days) - read_catalog(retail_lake, MAIN).receipts.keys():
         run_date(request_for(retail_lake, settings, day))
 

@@ -39,7 +39,7 @@ from tests.support import copy_project, fetched_in_pages, keys_of, request_for, 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dbt project, fetched in pages, shared by the tests that change nothing in it."""
+    """The dbt project, fetched in pages, shared by the tests that do not change it."""
     return fetched_in_pages(copy_project(tmp_path_factory.mktemp("project")))
 
 
@@ -65,7 +65,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, project: Path, serve: Callable[...
 MakeSettings = Callable[..., Settings]
 
 
-def test_a_date_is_published_whole_and_vouched_for(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_a_date_is_published_whole_with_its_receipt(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     before = lake.head(MAIN)
 
     published = run_date(request_for(lake, settings(), execution_date, origin={"code_version": "abc"}))
@@ -103,7 +103,7 @@ def test_a_date_is_published_whole_and_vouched_for(lake: Lake, settings: MakeSet
     assert list(lake.branches(f"etl-{execution_date}")) == []
 
 
-def test_the_receipt_holds_no_clock_and_no_run(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_the_receipt_contains_no_time_and_no_run(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     published = run_date(request_for(lake, settings(), execution_date, origin={"flow_run_id": "run-4711"}))
 
     body = lake.read(MAIN, keys.date_receipt(execution_date))
@@ -115,7 +115,7 @@ def test_the_receipt_holds_no_clock_and_no_run(lake: Lake, settings: MakeSetting
     assert body == json.dumps(json.loads(body), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def test_again_is_unchanged_and_force_gives_the_same_bytes(
+def test_running_again_is_unchanged_and_force_writes_the_same_bytes(
     lake: Lake, settings: MakeSettings, execution_date: str
 ) -> None:
     same = settings()
@@ -142,8 +142,8 @@ def test_fewer_pages_supersede_the_date_in_one_commit(lake: Lake, settings: Make
     assert lake.commit_of(MAIN).parents[0] == before
     pages = [key for key in keys_of(lake, MAIN, execution_date) if key.startswith("raw/shop/events/")]
     assert pages == [keys.raw_page("shop", "events", execution_date, number) for number in (1, 2)]
-    told = [entry for entry in publications(lake) if entry.execution_date == execution_date]
-    assert [(entry.outcome, entry.rows["events"]) for entry in told] == [
+    listed = [entry for entry in publications(lake) if entry.execution_date == execution_date]
+    assert [(entry.outcome, entry.rows["events"]) for entry in listed] == [
         ("superseded", accounting(600).curated),
         ("published", accounting(1_100).curated),
     ]
@@ -168,7 +168,7 @@ def test_a_date_that_would_lose_more_than_half_its_rows_fails_unless_forced(
     assert (forced.outcome, forced.rows["events"]) == ("superseded", after)
 
 
-def test_a_table_may_declare_that_it_loses_rows_but_never_becomes_empty_unforced(
+def test_a_table_may_allow_lost_rows_but_becomes_empty_only_with_force(
     lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
 ) -> None:
     own = fetched_in_pages(copy_project(tmp_path))
@@ -188,7 +188,7 @@ def test_a_table_may_declare_that_it_loses_rows_but_never_becomes_empty_unforced
     assert emptied.rows == {"events": 0, "products": 0}
 
 
-def test_changed_code_builds_again_although_raw_is_the_same(
+def test_changed_code_builds_again_from_the_same_raw(
     lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
 ) -> None:
     own = fetched_in_pages(copy_project(tmp_path))
@@ -202,7 +202,7 @@ def test_changed_code_builds_again_although_raw_is_the_same(
     assert again.rows == first.rows
 
 
-def test_a_bad_day_fails_with_its_reasons_and_leaves_main_alone(
+def test_a_bad_day_fails_with_its_reasons_and_leaves_main_untouched(
     lake: Lake, settings: MakeSettings, execution_date: str
 ) -> None:
     before = lake.head(MAIN)
@@ -212,13 +212,13 @@ def test_a_bad_day_fails_with_its_reasons_and_leaves_main_alone(
         run_date(request_for(lake, bad, execution_date))
 
     (kept,) = lake.branches(f"etl-{execution_date}")
-    told = error.value.describe()
+    message = error.value.describe()
     assert error.value.exit_code == 3
-    assert "events_reject_share_within_limit" in told
+    assert "events_reject_share_within_limit" in message
     unusable = accounting(1_000, bad_prices=True).reasons["price_not_numeric"]
-    assert f"events rejected for price_not_numeric: {unusable} of 1000 rows" in told
-    assert told.count(f"raw/shop/events/date={execution_date}/page-0000") >= 5
-    assert told.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {execution_date} --ref {kept}")
+    assert f"events rejected for price_not_numeric: {unusable} of 1000 rows" in message
+    assert message.count(f"raw/shop/events/date={execution_date}/page-0000") >= 5
+    assert message.endswith(f"main: untouched\nkept: branch {kept}\nnext: elt rejects {execution_date} --ref {kept}")
     assert lake.head(MAIN) == before
     found = {(entry.table, entry.reason): entry.count for entry in rejects(lake, bad, execution_date, kept, 5)}
     assert found["events", "price_not_numeric"] == unusable
@@ -227,7 +227,7 @@ def test_a_bad_day_fails_with_its_reasons_and_leaves_main_alone(
 @pytest.mark.parametrize(
     ("fault", "failing"), [("renamed-field", "events_declared_fields_present"), ("empty-day", "events_has_rows")]
 )
-def test_a_gone_field_and_an_empty_day_are_failed_data(
+def test_a_missing_field_and_an_empty_day_are_data_failed(
     lake: Lake, settings: MakeSettings, execution_date: str, fault: str, failing: str
 ) -> None:
     with pytest.raises(DataFailed, match=failing):
@@ -236,30 +236,30 @@ def test_a_gone_field_and_an_empty_day_are_failed_data(
     assert keys_of(lake, MAIN, execution_date) == {}
 
 
-def test_a_new_field_is_told_and_published(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    told: list[str] = []
-    run_date(request_for(lake, settings(100, fault="new-field"), execution_date, log=log_to(told.append)))
+def test_a_new_field_is_logged_and_published(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+    lines: list[str] = []
+    run_date(request_for(lake, settings(100, fault="new-field"), execution_date, log=log_to(lines.append)))
 
-    assert "warning: events: undeclared field 'Channel' in 100 of 100 records" in told
+    assert "warning: events: undeclared field 'Channel' in 100 of 100 records" in lines
     receipt = read_receipt(lake, MAIN, keys.date_receipt(execution_date))
     assert receipt is not None
     assert receipt.content["accounting"]["events"]["drift"] == {"Channel": 100}
 
 
-def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
+def test_a_json_error_that_only_the_full_parse_detects_is_source_failed(
     lake: Lake, settings: MakeSettings, execution_date: str
 ) -> None:
-    def spoil(run: DateRun, plan: Plan, folder: Path) -> Any:
+    def break_json(run: DateRun, plan: Plan, folder: Path) -> Any:
         extracted = extract(run, plan, folder)
         page = extracted.pages[0]
         body = page.path.read_bytes()
         broken = body.replace(b'"Event Type":', b'"Event Type" ', 1)
         page.path.write_bytes(broken)
-        spoilt = replace(page, bytes=len(broken), md5=hashlib.md5(broken).hexdigest())
-        return replace(extracted, pages=(spoilt, *extracted.pages[1:]))
+        faulty = replace(page, bytes=len(broken), md5=hashlib.md5(broken).hexdigest())
+        return replace(extracted, pages=(faulty, *extracted.pages[1:]))
 
     with pytest.raises(SourceBodyInvalid) as error:
-        run_date(request_for(lake, settings(100), execution_date), DateSteps(extract=spoil))
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(extract=break_json))
 
     assert error.value.exit_code == 4
     assert keys.raw_page("shop", "events", execution_date, 1) in error.value.cause
@@ -267,11 +267,11 @@ def test_json_that_only_the_full_parse_finds_broken_is_the_sources_fault(
     assert keys_of(lake, MAIN, execution_date) == {}
 
 
-# races
+# Races.
 
 
-def publishing_meanwhile(other: Callable[[], RunResult], times: int) -> Callable[[DateRun, Candidate], RunResult]:
-    """A merge that finds another run has just published the date, `times` times."""
+def publish_after(other: Callable[[], RunResult], times: int) -> Callable[[DateRun, Candidate], RunResult]:
+    """Returns a step `publish` before which another run publishes the date, `times` times."""
     left = iter(range(times))
 
     def merge(run: DateRun, candidate: Candidate) -> RunResult:
@@ -282,11 +282,9 @@ def publishing_meanwhile(other: Callable[[], RunResult], times: int) -> Callable
     return merge
 
 
-def test_a_date_that_moves_every_time_is_a_conflict(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_a_conflict_in_every_attempt_ends_the_run(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     rows = iter(range(200, 900, 50))
-    slow = publishing_meanwhile(
-        lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=ATTEMPTS
-    )
+    slow = publish_after(lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=ATTEMPTS)
 
     with pytest.raises(Conflict) as error:
         run_date(request_for(lake, settings(180), execution_date), DateSteps(publish=slow))
@@ -295,7 +293,7 @@ def test_a_date_that_moves_every_time_is_a_conflict(lake: Lake, settings: MakeSe
     assert list(lake.branches(f"etl-{execution_date}")) == [error.value.branch]
 
 
-def test_two_equal_runs_at_once_both_publish_the_same_tree(
+def test_two_equal_concurrent_runs_publish_the_same_tree(
     lake: Lake, settings: MakeSettings, execution_date: str
 ) -> None:
     same = settings(100)
@@ -306,18 +304,16 @@ def test_two_equal_runs_at_once_both_publish_the_same_tree(
         trees.append(keys_of(lake, MAIN, execution_date))
         return done
 
-    published = run_date(
-        request_for(lake, same, execution_date), DateSteps(publish=publishing_meanwhile(other, times=1))
-    )
+    published = run_date(request_for(lake, same, execution_date), DateSteps(publish=publish_after(other, times=1)))
 
     assert published.outcome == "published"
     assert keys_of(lake, MAIN, execution_date) == trees[0]
 
 
-# a branch that is not what was fetched and tested
+# A branch that differs from what was fetched and tested.
 
 
-def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_an_additional_page_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     extra = keys.raw_page("shop", "events", execution_date, 99)
 
     def add(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
@@ -329,7 +325,7 @@ def test_a_page_too_many_on_the_branch_is_refused(lake: Lake, settings: MakeSett
         run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=add))
 
 
-def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_a_missing_output_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
         built = transform(run, plan, landed, folder)
         lake.delete(landed.branch, [keys.rejected("events", execution_date)])
@@ -340,7 +336,7 @@ def test_an_output_that_never_arrived_is_refused(lake: Lake, settings: MakeSetti
 
 
 def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    """lakeFS takes the gate from the commit that is merged: without it, the merge would not be judged at all."""
+    """lakeFS reads the gate from the merged commit: without it, the merge would not be checked at all."""
 
     def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
         built = transform(run, plan, landed, folder)
@@ -354,7 +350,7 @@ def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettin
     assert keys_of(lake, MAIN, execution_date) == {}
 
 
-def test_a_base_that_is_no_commit_of_main_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_a_base_outside_the_history_of_main_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     aside = f"aside-{execution_date}"
     lake.create_branch(aside, lake.head(MAIN))
     lake.put(aside, "x", b"", keys.RAW_CONTENT_TYPE)
@@ -369,7 +365,7 @@ def test_a_base_that_is_no_commit_of_main_is_refused(lake: Lake, settings: MakeS
     assert keys_of(lake, MAIN, execution_date) == {}
 
 
-def test_what_is_published_can_be_asked_at_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
+def test_published_tables_can_be_queried_at_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     published = run_date(request_for(lake, settings(100), execution_date))
 
     answer = query(lake, f"select count(*), min(price) >= 0 from events where _execution_date = '{execution_date}'")

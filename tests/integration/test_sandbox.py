@@ -1,4 +1,4 @@
-"""A sandbox: production data for an analyst's dbt, on a branch that main never takes."""
+"""A sandbox: production data for an analyst's dbt, on a branch that is never merged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVENTS = f"curated/events/date={DATES[1]}/data.parquet"
 
 @dataclass(frozen=True)
 class Analyst:
-    """A project copy, a sandbox's environment, and the lake behind it."""
+    """A copy of the project, the environment of a sandbox, and its lake."""
 
     project: Path
     state: Path
@@ -58,7 +58,7 @@ def sandbox_lake(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The analyst's project; where it and the sandbox's folder stay the same, dbt need not parse it again."""
+    """The analyst's project; it and the sandbox's folder stay the same, so that dbt parses it once."""
     return copy_project(tmp_path_factory.mktemp("project"))
 
 
@@ -79,7 +79,7 @@ def tree_of(lake: Lake, ref: str) -> dict[str, str]:
     return {stored.key: stored.checksum for stored in lake.objects(ref)}
 
 
-def test_a_build_reads_published_data_and_writes_that_branch_only(analyst: Analyst) -> None:
+def test_a_build_reads_published_data_and_writes_its_branch_only(analyst: Analyst) -> None:
     main, head = tree_of(analyst.lake, MAIN), analyst.lake.head(MAIN)
     published = tree_of(analyst.lake, "sandbox-mine")
     assert published == main
@@ -122,7 +122,7 @@ def test_a_changed_model_shows_in_the_diff_and_in_the_marts(analyst: Analyst, tm
     assert [row["price"] < 1 for row in rows] == [False, True]
 
 
-def test_what_was_built_is_there_for_the_next_command(analyst: Analyst) -> None:
+def test_a_later_command_reads_what_was_built(analyst: Analyst) -> None:
     assert analyst.dbt("build").code == 0
 
     tested = analyst.dbt("test", "--select", "events")
@@ -143,7 +143,7 @@ def test_any_published_date_can_be_built(analyst: Analyst) -> None:
     assert "2 dates, 2015-07-01 to 2015-07-02" in other.out
 
 
-def test_what_would_leave_half_a_lake_is_refused(analyst: Analyst) -> None:
+def test_empty_runs_and_retries_are_refused_on_the_lake(analyst: Analyst) -> None:
     tree = tree_of(analyst.lake, "sandbox-mine")
 
     empty = analyst.dbt("run", "--empty")
@@ -156,7 +156,7 @@ def test_what_would_leave_half_a_lake_is_refused(analyst: Analyst) -> None:
     assert tree_of(analyst.lake, "sandbox-mine") == tree
 
 
-def test_the_gate_takes_no_sandbox(analyst: Analyst) -> None:
+def test_the_gate_refuses_a_sandbox(analyst: Analyst) -> None:
     assert analyst.dbt("build").code == 0
     tree = tree_of(analyst.lake, MAIN)
     commit = analyst.lake.commit("sandbox-mine", "by mistake", {})
@@ -167,7 +167,7 @@ def test_the_gate_takes_no_sandbox(analyst: Analyst) -> None:
     assert tree_of(analyst.lake, MAIN) == tree
 
 
-def test_a_locked_file_names_who_holds_it(analyst: Analyst) -> None:
+def test_the_error_for_a_locked_file_names_the_process(analyst: Analyst) -> None:
     with duckdb.connect(analyst.environment["ELT_SANDBOX"] + "/sandbox.duckdb"):
         locked = analyst.dbt("run", "--select", "stg_shop__events")
 
@@ -178,7 +178,7 @@ def test_a_locked_file_names_who_holds_it(analyst: Analyst) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "", "-a", "a/b", "ä", "a" * 61, "a.b"])
-def test_a_name_that_lakefs_forbids_is_told_the_allowed_form(sandbox_lake: Lake, tmp_path: Path, name: str) -> None:
+def test_the_error_for_an_invalid_name_has_the_allowed_form(sandbox_lake: Lake, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError) as error:
         create(sandbox_lake, tmp_path, name)
 
@@ -187,7 +187,7 @@ def test_a_name_that_lakefs_forbids_is_told_the_allowed_form(sandbox_lake: Lake,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_names_are_taken_listed_and_given_free(sandbox_lake: Lake, tmp_path: Path) -> None:
+def test_names_are_created_listed_and_dropped(sandbox_lake: Lake, tmp_path: Path) -> None:
     folder = create(sandbox_lake, tmp_path, "a_1")
     with pytest.raises(UsageError, match="sandbox a_1 exists already"):
         create(sandbox_lake, tmp_path, "a_1")
@@ -206,7 +206,7 @@ def test_names_are_taken_listed_and_given_free(sandbox_lake: Lake, tmp_path: Pat
         list(differences(sandbox_lake, "a_1"))
 
 
-def test_a_folder_that_is_no_sandbox_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_sandbox_is_refused(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
 
     refused = dbt(project, "run", "--target", "sandbox", environment={"ELT_SANDBOX": str(tmp_path / "home")})
@@ -217,7 +217,7 @@ def test_a_folder_that_is_no_sandbox_is_refused(tmp_path: Path) -> None:
     assert "Env var required but not provided: 'ELT_SANDBOX'" in unset.out
 
 
-def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
+def test_the_command_prints_the_environment_and_writes_it_to_a_file(
     sandbox_lake: Lake, access: LakeAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings_of(
@@ -230,13 +230,13 @@ def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
         ELT_STATE_DIR=tmp_path / "the analyst's $(touch state)",
     )
     env = tmp_path / "sandbox.env"
-    folder = tmp_path / "the analyst's $(touch state)" / "sandboxes" / "told"
+    folder = tmp_path / "the analyst's $(touch state)" / "sandboxes" / "from-cli"
 
-    made = CliRunner().invoke(app, ["sandbox", "create", "told", "--env", str(env)])
+    made = CliRunner().invoke(app, ["sandbox", "create", "from-cli", "--env", str(env)])
     again = CliRunner().invoke(app, ["sandbox", "create", "other", "--env", str(env)])
     shown = CliRunner().invoke(app, ["sandbox", "list", "--json"])
-    differing = CliRunner().invoke(app, ["sandbox", "diff", "told"])
-    dropped = CliRunner().invoke(app, ["sandbox", "drop", "told"])
+    differing = CliRunner().invoke(app, ["sandbox", "diff", "from-cli"])
+    dropped = CliRunner().invoke(app, ["sandbox", "drop", "from-cli"])
 
     for text in (made.stdout, f"set -a\n{env.read_text()}"):
         show = 'eval "$1"; env | grep -E "^(DBT|ELT_SANDBOX)"'
@@ -245,8 +245,8 @@ def test_the_command_prints_what_dbt_needs_and_writes_it_where_told(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["project", "sandbox.env", folder.parts[-3]]
     assert access.secret_key.get_secret_value() not in made.stdout + env.read_text()
     assert isinstance(again.exception, UsageError)
-    assert [one["name"] for one in json.loads(shown.stdout)["sandboxes"]] == ["told"]
-    assert differing.stdout == "sandbox told does not differ from its commit of main\n"
+    assert [one["name"] for one in json.loads(shown.stdout)["sandboxes"]] == ["from-cli"]
+    assert differing.stdout == "sandbox from-cli does not differ from its commit of main\n"
     assert dropped.exit_code == 0
 
 
@@ -257,7 +257,7 @@ def parquet_of(rows: int, folder: Path) -> bytes:
     return file.read_bytes()
 
 
-def test_keys_and_files_of_others_are_lines_of_a_diff_and_nothing_else(sandbox_lake: Lake, tmp_path: Path) -> None:
+def test_keys_of_other_clients_are_listed_in_a_diff_and_not_executed(sandbox_lake: Lake, tmp_path: Path) -> None:
     written = tmp_path / "written"
     injected = (
         "curated/events/date=2025-05-20/data.parquet', hive_partitioning=false); copy (select 'attacker') to "

@@ -1,4 +1,4 @@
-"""What a deployment keeps in Prefect: secrets in blocks of a real server, and what of prefect.yaml it refuses."""
+"""Secret blocks on a real Prefect server, and the errors of prefect.yaml that `elt deploy` reports."""
 
 from __future__ import annotations
 
@@ -48,29 +48,36 @@ LAKEFS = LakeSettings(endpoint="http://lake.example")
 
 @pytest.fixture
 def api(prefect_server: LocalServer) -> Iterator[str]:
-    """The API of the session's server, which this process is pointed at, without a block of ours before and after."""
+    """Connects this process to the session's server, and deletes the project's blocks before and after the test."""
     url = str(prefect_server.running_url)
     login = read_login(prefect_server.data)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        # What `use_prefect` sets for good is to be gone afterwards.
+        # Restore what `use_prefect` sets in the environment.
         for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_MAX_RETRIES"):
             monkeypatch.setenv(name, "")
             monkeypatch.delenv(name)
-        use_prefect(replace(read_settings(), prefect=PrefectSettings(api_url=url, api_auth_string=login)))
-        remove_blocks()
-        yield url
-        remove_blocks()
-    refresh_global_settings_context()
+        try:
+            use_prefect(replace(read_settings(), prefect=PrefectSettings(api_url=url, api_auth_string=login)))
+            remove_blocks()
+            yield url
+            remove_blocks()
+        finally:
+            monkeypatch.undo()
+            refresh_global_settings_context()
 
 
 @contextmanager
-def nobody_answering() -> Iterator[str]:
-    """This process is pointed at an API where nobody answers, and gives up at once."""
+def prefect_down() -> Iterator[str]:
+    """Connects this process to a closed port, without retries."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("PREFECT_API_URL", f"{CLOSED}/api")
         monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
-        yield use_prefect(read_settings())
-    refresh_global_settings_context()
+        try:
+            yield use_prefect(read_settings())
+        finally:
+            # Also after a failed test: the teardown of `api` needs the session's server again.
+            monkeypatch.undo()
+            refresh_global_settings_context()
 
 
 def remove_blocks() -> None:
@@ -98,10 +105,10 @@ def plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-# what a block holds
+# The content of a block.
 
 
-def test_what_is_saved_is_loaded_and_replaced(api: str) -> None:
+def test_a_saved_block_is_loaded_and_replaced(api: str) -> None:
     assert load(TOKEN) is None
 
     save(TOKEN, f"  {SESAM}\n")
@@ -111,7 +118,7 @@ def test_what_is_saved_is_loaded_and_replaced(api: str) -> None:
     assert load(TOKEN) == "another"
 
 
-def test_prefect_shows_nobody_what_a_block_holds(api: str) -> None:
+def test_prefect_does_not_show_the_content_of_a_block(api: str) -> None:
     save(LAKE, JSON_FORM)
 
     with get_client(sync_client=True) as client:
@@ -124,9 +131,9 @@ def test_prefect_shows_nobody_what_a_block_holds(api: str) -> None:
 @pytest.mark.parametrize(
     "held",
     [JSON_FORM, f"{ACCESS}:{SESAM}", f" {ACCESS} : {SESAM} \n", json.loads(JSON_FORM)],
-    ids=["JSON", "access:secret", "with spaces", "JSON of Prefect's pages"],
+    ids=["JSON", "access:secret", "with spaces", "JSON of Prefect's UI"],
 )
-def test_lakefs_keys_come_from_the_block_in_each_form(api: str, held: Any) -> None:
+def test_lakefs_keys_are_read_from_each_form_of_the_block(api: str, held: Any) -> None:
     if isinstance(held, str):
         save(LAKE, held)
     else:
@@ -141,10 +148,10 @@ def test_a_secret_key_may_have_a_colon(api: str) -> None:
     assert keys_of(with_secrets(settings()).lake) == (ACCESS, "a:b")
 
 
-# who wins
+# Precedence.
 
 
-def test_the_environment_wins_over_the_block(api: str) -> None:
+def test_the_environment_takes_precedence_over_the_block(api: str) -> None:
     save(LAKE, JSON_FORM)
     save(TOKEN, "token of the block")
     save(NOTIFY, "http://block.example/hook")
@@ -159,7 +166,7 @@ def test_the_environment_wins_over_the_block(api: str) -> None:
     assert notify_url(found) == "http://environment.example/hook"
 
 
-def test_half_a_pair_of_keys_is_not_completed_with_a_half_of_the_block(api: str) -> None:
+def test_one_key_is_not_completed_from_the_block(api: str) -> None:
     save(LAKE, JSON_FORM)
 
     found = with_secrets(settings(LakeSettings(endpoint="http://lake.example", access_key=SecretStr("env"))))
@@ -173,7 +180,7 @@ def test_the_local_lakefs_needs_no_block(api: str) -> None:
     assert keys_of(with_secrets(settings(LakeSettings())).lake) == (None, None)
 
 
-def test_each_source_has_a_block_of_its_own(api: str) -> None:
+def test_each_source_has_its_own_block(api: str) -> None:
     save(TOKEN, "for till")
     save("city-till-api-token", "for city_till")
     source = SourceSettings(url="http://till.example")
@@ -189,7 +196,7 @@ def test_each_source_has_a_block_of_its_own(api: str) -> None:
     assert token_block("city_till") == "city-till-api-token"
 
 
-def test_the_webhook_comes_from_the_block_or_there_is_none(api: str) -> None:
+def test_the_webhook_is_read_from_the_block(api: str) -> None:
     assert notify_url(settings()) is None
 
     save(NOTIFY, "http://block.example/hook")
@@ -198,7 +205,7 @@ def test_the_webhook_comes_from_the_block_or_there_is_none(api: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["12345", "007", "0x1"])
-def test_a_token_of_digits_stays_a_text(api: str, token: str) -> None:
+def test_a_token_of_digits_remains_text(api: str, token: str) -> None:
     save(TOKEN, token)
 
     found = with_secrets(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
@@ -207,7 +214,7 @@ def test_a_token_of_digits_stays_a_text(api: str, token: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["84e10", "1.50", "true", "null", '"quoted"', "12345678e999"])
-def test_a_token_that_happens_to_be_json_stays_as_it_is(api: str, token: str) -> None:
+def test_a_token_that_is_valid_json_is_unchanged(api: str, token: str) -> None:
     save(TOKEN, token)
 
     found = with_secrets(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
@@ -215,10 +222,10 @@ def test_a_token_that_happens_to_be_json_stays_as_it_is(api: str, token: str) ->
     assert token_of(found.sources["till"]) == token
 
 
-# what is refused
+# Errors.
 
 
-def test_a_missing_block_is_one_clear_error(api: str) -> None:
+def test_the_error_for_a_missing_block_has_the_remedy(api: str) -> None:
     with pytest.raises(UsageError) as missing:
         with_secrets(settings())
 
@@ -241,8 +248,8 @@ BAD = (
 
 
 @pytest.mark.parametrize("held", BAD)
-def test_a_bad_block_is_told_without_what_it_holds(api: str, held: str) -> None:
-    # As a person writes it on Prefect's pages.
+def test_the_error_for_an_invalid_block_does_not_contain_its_content(api: str, held: str) -> None:
+    # As a user writes it in Prefect's UI.
     Secret(value=held).save(LAKE)
 
     with pytest.raises(UsageError, match="holds neither") as bad:
@@ -253,7 +260,7 @@ def test_a_bad_block_is_told_without_what_it_holds(api: str, held: str) -> None:
 
 
 @pytest.mark.parametrize("held", BAD)
-def test_keys_that_are_none_are_not_even_saved(api: str, held: str) -> None:
+def test_invalid_keys_are_not_saved(api: str, held: str) -> None:
     with pytest.raises(UsageError, match="holds neither") as bad:
         save(LAKE, held)
 
@@ -273,15 +280,15 @@ def test_an_unknown_name_is_refused(api: str, name: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " \n"])
 @pytest.mark.parametrize("name", MINE)
-def test_nothing_is_no_secret(api: str, name: str, text: str) -> None:
+def test_an_empty_secret_is_refused(api: str, name: str, text: str) -> None:
     with pytest.raises(UsageError, match="no value was given"):
         save(name, text)
 
     assert load(name) is None
 
 
-def test_a_prefect_that_does_not_answer_is_named_as_such(api: str) -> None:
-    with nobody_answering():
+def test_the_error_names_a_prefect_that_does_not_respond(api: str) -> None:
+    with prefect_down():
         with pytest.raises(PlatformFailed, match="cannot read Secret block from Prefect"):
             with_secrets(settings())
         with pytest.raises(PlatformFailed, match="cannot write Secret block to Prefect") as untaken:
@@ -290,7 +297,7 @@ def test_a_prefect_that_does_not_answer_is_named_as_such(api: str) -> None:
     assert SESAM not in untaken.value.describe()
 
 
-# elt secrets set
+# elt secrets set.
 
 
 def environment(api: str, folder: Path) -> dict[str, str]:
@@ -306,7 +313,7 @@ def environment(api: str, folder: Path) -> dict[str, str]:
 
 
 def elt(api: str, folder: Path, *arguments: str, given: str) -> subprocess.CompletedProcess[str]:
-    """`elt` with its stdin piped in."""
+    """Runs `elt` with this text as its stdin."""
     return subprocess.run(
         [sys.executable, "-m", "orchestration", *arguments],
         env=environment(api, folder),
@@ -318,18 +325,18 @@ def elt(api: str, folder: Path, *arguments: str, given: str) -> subprocess.Compl
     )
 
 
-def test_a_secret_is_piped_in_and_not_told(api: str, tmp_path: Path) -> None:
+def test_a_secret_is_read_from_stdin_and_not_printed(api: str, tmp_path: Path) -> None:
     done = elt(api, tmp_path, "secrets", "set", LAKE, given=f"{ACCESS}:{SESAM}\n")
-    told = elt(api, tmp_path, "secrets", "set", TOKEN, "--json", given=SESAM)
+    as_json = elt(api, tmp_path, "secrets", "set", TOKEN, "--json", given=SESAM)
 
     assert (done.returncode, done.stdout) == (0, f"{LAKE} is set at {api}\n")
-    assert (told.returncode, json.loads(told.stdout)) == (0, {"set": TOKEN})
-    assert SESAM not in done.stdout + done.stderr + told.stdout + told.stderr
+    assert (as_json.returncode, json.loads(as_json.stdout)) == (0, {"set": TOKEN})
+    assert SESAM not in done.stdout + done.stderr + as_json.stdout + as_json.stderr
     assert keys_of(with_secrets(settings()).lake) == (ACCESS, SESAM)
     assert load(TOKEN) == SESAM
 
 
-def test_a_secret_is_typed_unseen(api: str, tmp_path: Path) -> None:
+def test_a_typed_secret_is_not_shown(api: str, tmp_path: Path) -> None:
     screen, keyboard = pty.openpty()
     try:
         with subprocess.Popen(
@@ -339,7 +346,7 @@ def test_a_secret_is_typed_unseen(api: str, tmp_path: Path) -> None:
             stdin=keyboard,
             stdout=keyboard,
             stderr=keyboard,
-            # Without a terminal of its own it would ask at that of the tests.
+            # Without its own session it would ask at the terminal of the tests.
             start_new_session=True,
         ) as process:
             shown = read_until(screen, b": ")
@@ -356,7 +363,7 @@ def test_a_secret_is_typed_unseen(api: str, tmp_path: Path) -> None:
 
 
 def read_until(screen: int, sign: bytes) -> bytes:
-    """What a terminal shows, up to a sign; at most 60 s."""
+    """Reads a terminal up to a text, for at most 60 s."""
     os.set_blocking(screen, False)
     shown = bytearray()
 
@@ -379,7 +386,7 @@ def read_until(screen: int, sign: bytes) -> bytes:
         (LAKE, SESAM, "lakefs-creds holds neither"),
     ],
 )
-def test_what_is_no_secret_of_ours_is_refused_in_one_line(
+def test_an_invalid_secret_is_refused_in_one_line(
     api: str, tmp_path: Path, name: str, given: str, problem: str
 ) -> None:
     refused = elt(api, tmp_path, "secrets", "set", name, given=given)
@@ -392,14 +399,14 @@ def test_what_is_no_secret_of_ours_is_refused_in_one_line(
     assert load(TOKEN) is None
 
 
-def test_a_secret_is_no_argument(api: str, tmp_path: Path) -> None:
+def test_a_secret_cannot_be_an_argument(api: str, tmp_path: Path) -> None:
     refused = elt(api, tmp_path, "secrets", "set", TOKEN, "as-an-argument", given=SESAM)
 
     assert refused.returncode == 2
     assert load(TOKEN) is None
 
 
-# elt deploy
+# elt deploy.
 
 DEPLOYMENT = {
     "name": "refused",
@@ -416,7 +423,7 @@ DEPLOYMENT = {
     ],
     ids=["no flow", "no pool"],
 )
-def test_a_prefect_yaml_that_prefect_refuses_fails_with_its_words(
+def test_the_error_for_an_invalid_prefect_yaml_has_the_message_of_prefect(
     api: str, tmp_path: Path, described: Any, words: str
 ) -> None:
     (tmp_path / "prefect.yaml").write_text(json.dumps({"name": "x", "pull": [], **described}))
@@ -431,8 +438,8 @@ def test_a_prefect_yaml_that_prefect_refuses_fails_with_its_words(
         client.read_deployment_by_name("ingest-clean/refused")
 
 
-def test_a_prefect_that_does_not_answer_gets_no_work_pool(api: str, tmp_path: Path) -> None:
+def test_deploy_fails_if_prefect_does_not_respond(api: str, tmp_path: Path) -> None:
     (tmp_path / "prefect.yaml").write_text("deployments: []")
 
-    with nobody_answering() as url, pytest.raises(PlatformFailed, match="cannot create the work pool in Prefect"):
+    with prefect_down() as url, pytest.raises(PlatformFailed, match="cannot create the work pool in Prefect"):
         deploy(url, tmp_path, SILENT)

@@ -1,4 +1,4 @@
-"""No key and no token is left in what a run writes, says or publishes: searched for in all of it."""
+"""No key and no token is in the files, logs and published objects of a run: the tests search all of them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.support import keys_of
 
 
 def forms(secret: str, user: str = "") -> frozenset[bytes]:
-    """How a secret looks as it is, in a URL and in an Authorization header."""
+    """Returns the forms of a secret: plain, in a URL, and in an Authorization header."""
     plain = {secret, quote(secret, safe="")}
     encoded = {base64.b64encode(text.encode()) for text in (secret, f"{user}:{secret}")}
     return frozenset({text.encode() for text in plain} | encoded)
 
 
 def leaks(places: Mapping[str, bytes], secrets: frozenset[bytes], folder: Path) -> list[str]:
-    """The places that hold a secret; `folder` is for temporary files.
+    """Returns the places that contain a secret; `folder` is for temporary files.
 
     Raises:
         ValueError: A place is compressed in a way that hides what it holds.
@@ -51,14 +51,14 @@ def _texts(place: str, body: bytes, folder: Path) -> Iterator[bytes]:
         for reader in ("read_parquet", "parquet_kv_metadata", "parquet_schema", "parquet_metadata"):
             yield repr(duckdb.sql(f"select * from {reader}('{file}')").fetchall()).encode()
     try:
-        # As Prefect keeps a pickled result.
+        # As Prefect stores a pickled result.
         yield base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error:
         return
 
 
 @pytest.mark.parametrize("secret", ["sesam/sesam", "ELTKEY:sesam/sesam"])
-def test_the_search_finds_what_is_planted(tmp_path: Path, secret: str) -> None:
+def test_the_search_finds_a_planted_secret(tmp_path: Path, secret: str) -> None:
     sought = forms("sesam/sesam", "ELTKEY")
     table = tmp_path / "table.parquet"
     duckdb.sql(f"copy (select '{secret}' as s from range(1000)) to '{table}' (compression zstd)")
@@ -81,7 +81,7 @@ def files_below(*folders: Path) -> dict[str, bytes]:
 
 
 def objects_and_commits(lake: Lake, dates: set[str]) -> dict[str, bytes]:
-    """What lies on the lake of these dates: on main, on branches that were kept, and in the commits of both."""
+    """Returns the objects of these dates on the lake: on main, on kept branches, and in the commits of both."""
     found: dict[str, bytes] = {}
     heads = [MAIN, *(branch for date in dates for branch in lake.branches(f"etl-{date}-"))]
     heads += [entry.parents[1] for entry in lake.log(MAIN) if entry.metadata.get("execution_date") in dates]
@@ -117,7 +117,7 @@ def test_no_secret_is_left_anywhere(
     shows = {kind: json.dumps(shown.all(kind)).encode() for kind in kinds}
     shows["events"] = json.dumps(shown.events()).encode()
 
-    # Where a secret would be, were it anywhere: what was looked at has all of it.
+    # Check that the search covered the places where a secret could be.
     assert ended["undecodable"].code != 0
     names = {Path(path).name for path in on_disk}
     assert {

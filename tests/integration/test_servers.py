@@ -32,7 +32,7 @@ from tests.own_lake import own_lake
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    # The process's own settings of Prefect may name the server of another test.
+    # The Prefect settings of this process may point to the server of another test.
     monkeypatch.setattr(prefect, "_profile", lambda: None)
     made = Settings(
         project_dir=PROJECT,
@@ -49,13 +49,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 @pytest.fixture
 def lake(settings: Settings) -> LocalServer:
-    """A lakeFS alone, not started; `settings` stops it."""
+    """Only lakeFS, not started; the fixture `settings` stops it."""
     return LocalServer(LAKEFS, settings)
 
 
 @pytest.fixture
 def usual_port_taken() -> Iterator[int]:
-    """The usual port of lakeFS, taken by us unless somebody else has it already."""
+    """Occupies the default port of lakeFS, unless another process has it already."""
     with socket.socket() as taken:
         if ports.is_free(LAKEFS.port):
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -132,31 +132,31 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert states(local.status(settings)) == ["stopped", "running"]
     with pytest.raises(ServerFailed, match="not running"):
         local.lake_access(settings)
-    healed = local.up(settings, SILENT)
-    assert healed[0].url == first[0].url
-    assert healed[0].pid != first[0].pid
-    assert healed[1] == first[1]
+    restarted = local.up(settings, SILENT)
+    assert restarted[0].url == first[0].url
+    assert restarted[0].pid != first[0].pid
+    assert restarted[1] == first[1]
     assert repositories(settings) == ["kept"]
 
     monkeypatch.setenv("PREFECT_API_URL", api)
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", access.auth_string.get_secret_value())
     refresh_global_settings_context()
     deploy(api, PROJECT, SILENT)
-    ours = local.up_worker(settings, SILENT)
-    assert (ours.name, ours.state) == ("worker", "running")
-    assert local.up_worker(settings, SILENT) == ours
+    running_worker = local.up_worker(settings, SILENT)
+    assert (running_worker.name, running_worker.state) == ("worker", "running")
+    assert local.up_worker(settings, SILENT) == running_worker
     polling = f"{api}/work_pools/{POOL}/workers/filter"
     workers = eventually(lambda: httpx.post(polling, json={}, auth=login, trust_env=False).json())
     assert [worker["status"] for worker in workers] == ["ONLINE"]
-    assert local.status(settings) == (*healed, ours)
+    assert local.status(settings) == (*restarted, running_worker)
 
     said.clear()
     local.down(settings, log_to(said.append), purge=False)
     assert [line.split(" (")[0] for line in said] == ["stopped the worker", "stopped lakeFS", "stopped Prefect"]
     assert states(local.status(settings)) == ["stopped", "stopped", "stopped"]
-    assert not lives(ours)
+    assert not lives(running_worker)
     said.pop(0)
-    assert not any(lives(server) for server in healed)
+    assert not any(lives(server) for server in restarted)
     local.down(settings, log_to(said.append), purge=False)
     assert said[2:] == ["the worker is not running", "lakeFS is not running", "Prefect is not running"]
 
@@ -165,7 +165,7 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert left == {"spool/page.json", "run/lock"}
 
 
-def test_a_taken_port_is_avoided_and_the_one_found_is_kept(lake: LocalServer, usual_port_taken: int) -> None:
+def test_a_taken_port_is_avoided_and_the_chosen_one_is_kept(lake: LocalServer, usual_port_taken: int) -> None:
     lake.start(SILENT)
     first = lake.wait(SILENT)
     assert first.url
@@ -194,11 +194,11 @@ def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
         create_repository(configured, "of-the-second")
         assert repositories(configured) == ["of-the-second"]
         assert local.status(configured)[0].state == "configured"
-    # The second one is gone: its keys are not the local server's, so nothing is started in its place.
+    # The second one has stopped; its keys differ from the local server's, so none is started instead.
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
     with pytest.raises(ServerFailed, match=r"is configured at .* and does not answer"):
         local.up(configured, SILENT)
-    # The local server's own address and keys, as .env may hold them: it is started again.
+    # With the local server's own address and keys, as in .env, the local server is started again.
     remembered = replace(
         settings, lake=LakeSettings(endpoint=own.endpoint, access_key=own.access_key, secret_key=own.secret_key)
     )
@@ -210,7 +210,7 @@ def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
     assert repositories(remembered) == []
 
 
-def test_a_local_server_that_had_to_move_from_its_configured_address_says_so(
+def test_a_local_server_reports_that_it_left_its_configured_address(
     lake: LocalServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
@@ -229,7 +229,7 @@ def test_a_local_server_that_had_to_move_from_its_configured_address_says_so(
     assert f"set LAKEFS_ENDPOINT={lake.running_url}" in moved.value.remedy
 
 
-def test_a_port_lost_between_probing_and_binding_costs_another_try(
+def test_a_port_lost_between_probing_and_binding_is_retried(
     lake: LocalServer, usual_port_taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose: Callable[..., int] = ports.free_port
@@ -241,7 +241,7 @@ def test_a_port_lost_between_probing_and_binding_costs_another_try(
     assert f"port {usual_port_taken} has been taken by another program" in said
 
 
-def test_a_server_that_ends_while_starting_fails_with_its_last_words(lake: LocalServer) -> None:
+def test_a_server_that_ends_while_starting_fails_with_its_last_log_lines(lake: LocalServer) -> None:
     lake.start(SILENT)
     lake.wait(SILENT)
     lake.stop(SILENT)
@@ -268,7 +268,7 @@ def test_a_server_that_hangs_is_unhealthy(lake: LocalServer, monkeypatch: pytest
     assert lake.status() == running
 
 
-def test_two_ups_at_once_start_one_server(
+def test_two_concurrent_ups_start_one_server(
     settings: Settings, lake: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
@@ -278,8 +278,8 @@ def test_two_ups_at_once_start_one_server(
     assert lake.status() == both[0][0]
 
 
-def test_a_lakefs_killed_while_it_set_itself_up_is_begun_again(lake: LocalServer, settings: Settings) -> None:
-    # What a kill leaves between its two last writes: the administrator, but no note that the setup is done.
+def test_a_lakefs_killed_during_its_setup_is_started_again(lake: LocalServer, settings: Settings) -> None:
+    # The state after a kill between its two last writes: an administrator, but no record of a complete setup.
     half = LAKEFS.prepare(settings, lake.data, SILENT)(LAKEFS.port)
     program, _, *config = half.command
     subprocess.run(

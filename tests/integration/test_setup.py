@@ -16,7 +16,7 @@ from orchestration.settings import PROJECT_DIR
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test here needs the events that name a branch, whose hooks lakeFS sees late."""
+    """Skips the wait for hooks that name a branch, which lakeFS loads late: no test here needs them."""
     monkeypatch.setattr("orchestration.lake.setup._ACTIONS_CACHED", 0.0)
 
 
@@ -31,15 +31,13 @@ def test_a_second_init_changes_nothing(lake: Lake) -> None:
     assert list(lake.branches("gate-")) == []
 
 
-def test_the_gate_on_the_lake_is_this_versions(lake: Lake) -> None:
+def test_the_lake_has_the_gate_of_this_version(lake: Lake) -> None:
     assert lake.read(MAIN, keys.GATE) == gate_file(PROJECT_DIR)
     assert require_lake(lake, "lakefs", PROJECT_DIR) == lake.head(MAIN)
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_new_lake_is_made_ready_and_an_older_gate_replaced(
-    open_repository: Callable[..., Lake], tmp_path: Path
-) -> None:
+def test_a_new_lake_is_set_up_and_an_older_gate_replaced(open_repository: Callable[..., Lake], tmp_path: Path) -> None:
     lake = open_repository("upgraded")
     older = tmp_path / "lake" / keys.GATE
     older.parent.mkdir(parents=True)
@@ -61,7 +59,7 @@ def test_a_new_lake_is_made_ready_and_an_older_gate_replaced(
 
 
 @pytest.mark.usefixtures("quick")
-def test_stray_writes_on_main_are_named_and_discarded_when_asked(open_repository: Callable[..., Lake]) -> None:
+def test_stray_writes_on_main_are_named_and_discarded_on_request(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("stray")
     _ensure_repository(lake, "lakefs", SILENT)
     lake.put(MAIN, "raw/stray", b"", keys.RAW_CONTENT_TYPE)

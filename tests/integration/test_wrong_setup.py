@@ -1,4 +1,4 @@
-"""A wrong set-up ends in one clear line that names what is wrong and the remedy, and nothing is written."""
+"""A wrong setup ends in one clear line that names the error and the remedy, and nothing is written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from orchestration.log import SILENT
 from orchestration.plan import Plan
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
-from tests.matrix import PATIENT, Bench, open_bench
+from tests.matrix import LONG_TIMEOUT, Bench, open_bench
 from tests.own_lake import repository_of
 from tests.pipeline import Ended, objects_of
 from tests.support import copy_project, keys_of
@@ -59,14 +59,14 @@ def bench(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield bench
 
 
-def refused_at_extract(bench: Bench, says: str, remedy: str, **environment: str) -> None:
-    """Runs a date with an environment that is wrong: it must fail at pin with these lines and have written nothing."""
+def require_refused_in_extract(bench: Bench, says: str, remedy: str, **environment: str) -> None:
+    """Runs a date with a wrong environment, which must fail in `extract` with these lines and write nothing."""
     execution_date = next(bench.dates)
     head = bench.lake.head(MAIN)
 
     ended = bench.pipeline.run(execution_date, **environment)
 
-    cause, *further = ended.told.splitlines()
+    cause, *further = ended.report.splitlines()
     assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("extract", "PlatformFailed", 5)
     assert cause.startswith(f"{execution_date} extract: ")
     assert says in cause
@@ -75,14 +75,14 @@ def refused_at_extract(bench: Bench, says: str, remedy: str, **environment: str)
     assert list(bench.lake.branches(f"etl-{execution_date}-")) == []
 
 
-# what the settings say
+# Wrong settings.
 
 
 def test_wrong_and_swapped_keys_are_named(bench: Bench) -> None:
     right = bench.pipeline.environment
     swapped = {"LAKEFS_ACCESS_KEY": right["LAKEFS_SECRET_KEY"], "LAKEFS_SECRET_KEY": right["LAKEFS_ACCESS_KEY"]}
     for wrong in ({"LAKEFS_SECRET_KEY": "sesam"}, {"LAKEFS_ACCESS_KEY": "NOBODY"}, swapped):
-        refused_at_extract(bench, "lakeFS answered 401: error authenticating request", CHECK_KEYS, **wrong)
+        require_refused_in_extract(bench, "lakeFS answered 401: error authenticating request", CHECK_KEYS, **wrong)
 
 
 @pytest.mark.parametrize(
@@ -98,93 +98,95 @@ def test_missing_settings_are_named(bench: Bench, missing: list[str], given: str
 
     names = " and ".join(missing)
     assert error_class(ended.outcome).exit_code == 2
-    assert ended.told == (
+    assert ended.report == (
         f"{given} set without {names}: set {names} too in the environment or .env, or unset all to use the local lakeFS"
     )
 
 
-def test_https_on_a_port_that_speaks_http_is_named(bench: Bench, access: LakeAccess) -> None:
+def test_https_on_an_http_port_is_named(bench: Bench, access: LakeAccess) -> None:
     endpoint = access.endpoint.replace("http:", "https:")
     trusted = "correct LAKEFS_ENDPOINT: https:// requires TLS with a certificate that this machine trusts"
-    refused_at_extract(bench, f"no secure connection to {endpoint}: ", trusted, LAKEFS_ENDPOINT=endpoint)
+    require_refused_in_extract(bench, f"no secure connection to {endpoint}: ", trusted, LAKEFS_ENDPOINT=endpoint)
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_web_server_that_is_no_lakefs_is_named(bench: Bench, status: int) -> None:
+def test_a_web_server_instead_of_lakefs_is_named(bench: Bench, status: int) -> None:
     async def page(request: Request) -> Response:
         return HTMLResponse("<!doctype html><title>Welcome</title>", status)
 
     with serving(Starlette(routes=[Route(ANY, page)])) as url:
-        refused_at_extract(bench, f"read repository wrong: {url} ", NO_LAKE, LAKEFS_ENDPOINT=url)
+        require_refused_in_extract(bench, f"read repository wrong: {url} ", NO_LAKE, LAKEFS_ENDPOINT=url)
 
 
 def test_another_api_is_named(bench: Bench) -> None:
     shop = bench.pipeline.environment["SHOP_API_URL"]
-    refused_at_extract(bench, f"{shop} answers 404, in a form that is not lakeFS's", NO_LAKE, LAKEFS_ENDPOINT=shop)
+    require_refused_in_extract(
+        bench, f"{shop} answers 404, in a form that is not lakeFS's", NO_LAKE, LAKEFS_ENDPOINT=shop
+    )
 
 
 def test_a_wrong_bucket_and_a_wrong_repository_are_named(bench: Bench) -> None:
     remedy = "set ELT_BUCKET to its bucket, or ELT_REPOSITORY to another name and run elt init"
-    refused_at_extract(
+    require_refused_in_extract(
         bench, "repository wrong is in local://lakefs/wrong, not in the bucket other", remedy, ELT_BUCKET="other"
     )
-    refused_at_extract(bench, "there is no repository nowhere", "elt init", ELT_REPOSITORY="nowhere")
+    require_refused_in_extract(bench, "there is no repository nowhere", "elt init", ELT_REPOSITORY="nowhere")
 
 
-# how the lake is
+# Wrong state of the lake.
 
 
 @pytest.fixture
 def bare(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
-    """The bench on a new repository that has neither gate nor protection."""
+    """Returns the bench on a new repository without gate and protection."""
     lake = open_repository(f"wrong-{next(_numbers)}")
     _ensure_repository(lake, "lakefs", SILENT)
-    return bench.elsewhere(lake, ELT_REPOSITORY=lake.repository)
+    return bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
 
 def test_a_missing_gate_is_named(bare: Bench) -> None:
     _set_rules(bare.lake, [MAIN])
 
-    refused_at_extract(bare, f"gate check failed: {keys.GATE} is missing in ", "elt init")
+    require_refused_in_extract(bare, f"gate check failed: {keys.GATE} is missing in ", "elt init")
 
 
 def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> None:
     older = tmp_path / "lake" / keys.GATE
     older.parent.mkdir(parents=True)
-    older.write_bytes(gate_file(PROJECT_DIR) + b"# an older one\n")
+    older.write_bytes(gate_file(PROJECT_DIR) + b"# an older version\n")
     _ensure_gate(bare.lake, tmp_path, SILENT)
     _set_rules(bare.lake, [MAIN])
 
-    refused_at_extract(bare, " is not this version's (checksum ", "elt init")
+    require_refused_in_extract(bare, " is not this version's (checksum ", "elt init")
 
 
 def test_a_lifted_protection_is_named(bare: Bench) -> None:
     _ensure_gate(bare.lake, PROJECT_DIR, SILENT)
     _set_rules(bare.lake, ["release-*"])
 
-    refused_at_extract(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
+    require_refused_in_extract(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
 
 
-def test_a_stray_write_on_main_is_named_before_any_work_is_done(bare: Bench) -> None:
+def test_a_stray_write_on_main_is_named_before_the_fetch(bare: Bench) -> None:
     _ensure_gate(bare.lake, PROJECT_DIR, SILENT)
     bare.lake.put(MAIN, "raw/stray.json", b"[]", keys.RAW_CONTENT_TYPE)
     _set_rules(bare.lake, [MAIN])
 
     says = "1 uncommitted writes on main block every merge: raw/stray.json"
-    refused_at_extract(bare, says, "elt init --discard-stray removes them from main")
+    require_refused_in_extract(bare, says, "elt init --discard-stray removes them from main")
 
 
-# what only DuckDB meets
+# Errors that only DuckDB sees.
 
 
-def clean_with(run: DateRun, plan: Plan, landed: Landed, folder: Path, **wrong: Any) -> BuildResult:
-    """The step, with a gateway that is wrong for DuckDB alone; for a process of its own."""
+def transform_with(run: DateRun, plan: Plan, landed: Landed, folder: Path, **wrong: Any) -> BuildResult:
+    """Runs the step with a gateway that is wrong for DuckDB only; changes the process it runs in."""
     vars(transform)["gateway_of"] = lambda lake: replace(gateway_of(lake), **wrong)
     return transform.transform(run, plan, landed, folder)
 
 
-def refused_at_transform(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
-    cause, main, kept, remedy = ended.told.splitlines()
+def require_refused_in_transform(bench: Bench, ended: Ended, execution_date: str, says: str, following: str) -> None:
+    cause, main, kept, remedy = ended.report.splitlines()
     assert (ended.step, ended.outcome, error_class(ended.outcome).exit_code) == ("transform", "PlatformFailed", 5)
     assert says in cause
     assert main == "main: untouched"
@@ -200,28 +202,30 @@ def refused_at_transform(bench: Bench, ended: Ended, execution_date: str, says: 
     [({"secret_key": "sesam"}, "SignatureDoesNotMatch: "), ({"access_key": "NOBODY"}, "AccessDenied: ")],
     ids=["secret key", "access key"],
 )
-def test_keys_that_are_wrong_for_duckdb_alone_end_no_run_well(bench: Bench, wrong: dict[str, Any], says: str) -> None:
+def test_keys_that_are_wrong_for_duckdb_only_fail_the_run(bench: Bench, wrong: dict[str, Any], says: str) -> None:
     execution_date = next(bench.dates)
 
-    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, **wrong)), **PATIENT)
+    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(transform_with, **wrong)), **LONG_TIMEOUT)
 
     refused = "lakeFS's S3 gateway refuses DuckDB's keys, LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY: "
-    refused_at_transform(bench, ended, execution_date, refused + says, "")
+    require_refused_in_transform(bench, ended, execution_date, refused + says, "")
 
 
-def test_no_keys_for_duckdb_are_no_run(bench: Bench) -> None:
-    """lakeFS answers an unsigned request with its page for people, which would be taken for broken raw."""
+def test_missing_keys_for_duckdb_fail_the_run(bench: Bench) -> None:
+    """lakeFS answers an unsigned request with an HTML page, which would look like malformed raw."""
     execution_date = next(bench.dates)
 
-    ended = bench.pipeline.run(execution_date, DateSteps(transform=partial(clean_with, access_key="", secret_key="")))
+    ended = bench.pipeline.run(
+        execution_date, DateSteps(transform=partial(transform_with, access_key="", secret_key=""))
+    )
 
     assert error_class(ended.outcome).exit_code == 2
-    assert ended.told.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
+    assert ended.report.startswith("DuckDB has no keys for lakeFS's S3 gateway: ")
     assert objects_of(bench.lake, execution_date) == {}
 
 
 def signed_at(request: Request, body: bytes, access: LakeAccess, when: datetime) -> dict[str, str]:
-    """A request's headers as a client with this clock would have signed them (AWS Signature Version 4)."""
+    """Returns the headers of a request, signed as by a client with this clock (AWS Signature Version 4)."""
     stamp = when.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
     headers = {**request.headers, "x-amz-date": stamp}
@@ -239,7 +243,7 @@ def signed_at(request: Request, body: bytes, access: LakeAccess, when: datetime)
 
 
 def clock_before(access: LakeAccess, off: timedelta) -> Starlette:
-    """lakeFS behind a proxy that signs what DuckDB asks anew, at a time that is off."""
+    """A proxy in front of lakeFS that signs DuckDB's requests again, with a wrong time."""
 
     async def forward(request: Request) -> Response:
         body = await request.body()
@@ -262,19 +266,19 @@ def clock_before(access: LakeAccess, off: timedelta) -> Starlette:
     ],
     ids=["slow", "fast"],
 )
-def test_a_clock_that_is_off_is_named(bench: Bench, access: LakeAccess, off: timedelta, says: str) -> None:
-    """lakeFS itself judges: the requests reach it as a machine with such a clock would sign them."""
+def test_a_wrong_clock_is_named(bench: Bench, access: LakeAccess, off: timedelta, says: str) -> None:
+    """lakeFS itself checks the time: the requests are signed as by a machine with such a clock."""
     execution_date = next(bench.dates)
     with serving(clock_before(access, off)) as url:
-        ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **PATIENT)
+        ended = bench.pipeline.run(execution_date, LAKEFS_ENDPOINT=url, **LONG_TIMEOUT)
 
     apart = f"the clocks of lakeFS and of this machine are more than 15 minutes apart: {says}"
-    refused_at_transform(bench, ended, execution_date, apart, "synchronise both clocks, then ")
+    require_refused_in_transform(bench, ended, execution_date, apart, "synchronise both clocks, then ")
 
 
-def test_a_clock_that_is_right_is_no_trouble(bench: Bench, access: LakeAccess) -> None:
-    """So that the refusals above are for the time, not for the new signature."""
+def test_a_right_clock_succeeds_through_the_same_proxy(bench: Bench, access: LakeAccess) -> None:
+    """The refusals above are therefore caused by the time, not by the new signature."""
     with serving(clock_before(access, timedelta())) as url:
-        ended = bench.pipeline.run(next(bench.dates), LAKEFS_ENDPOINT=url, **PATIENT)
+        ended = bench.pipeline.run(next(bench.dates), LAKEFS_ENDPOINT=url, **LONG_TIMEOUT)
 
     assert ended.outcome == "published"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused
-from tests.bad_answers.case import answer
 from tests.fetching import ENVELOPE, PAGED, Api, linked, records
+from tests.malformed_responses.case import answer
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused
-from tests.bad_answers.case import answer
 from tests.fetching import CURSOR, ENVELOPE, PAGED, Api, records
+from tests.malformed_responses.case import answer
 
 
 def with_cursor(**paging: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut
 from orchestration.source.deadline import Deadline
-from tests.bad_answers.case import Wire, answer
 from tests.fetching import Api, certificate, records
+from tests.malformed_responses.case import Wire, answer
 
 
 def dripping(head: bytes, drop: bytes = b"x") -> Callable[[], Iterable[bytes]]:

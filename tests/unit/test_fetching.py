@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from orchestration.errors import SourceBodyInvalid, UsageError
 from orchestration.settings import SourceSettings
-from tests.bad_answers.case import answer
 from tests.fetching import ENVELOPE, Api, linked, records
+from tests.malformed_responses.case import answer
 
 
 def test_a_query_in_the_path_is_sent_with_every_page(api: Api) -> None:

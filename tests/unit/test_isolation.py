@@ -22,8 +22,8 @@ SLICE = (
     "tests/unit/test_worker.py",
     "tests/unit/test_notify.py",
     "tests/unit/test_servers.py::test_the_local_lake_is_used_while_it_runs",
-    "tests/integration/test_cli.py::test_wrong_keys_are_exit_5_and_not_told",
-    "tests/integration/test_setup.py::test_the_gate_on_the_lake_is_this_versions",
+    "tests/integration/test_cli.py::test_wrong_keys_are_exit_code_5_and_not_printed",
+    "tests/integration/test_setup.py::test_the_lake_has_the_gate_of_this_version",
 )
 
 

@@ -16,7 +16,7 @@
 
 with
 
--- What is outside, not what is not inside: a null is neither.
+-- Test for values outside, not for the negation of inside: a null is neither.
 validation_errors as (
 
     select *

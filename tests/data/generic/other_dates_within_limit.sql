@@ -1,4 +1,4 @@
-{#- On the accounting, not on the table: a failing test of the table would leave the accounting out. -#}
+{#- A test of the accounting, not of the table: if a test of the table fails, the accounting is not built. -#}
 {% test other_dates_within_limit(model, curated, column, source, days=1) %}
 
 {%- do require_days('other_dates_within_limit', column, days) -%}
@@ -12,7 +12,7 @@
 
 with
 
--- The years 1 and 9999 stand for no date: they say nothing of the answer's.
+-- The years 1 and 9999 mean no date, so they do not count as other dates.
 judged as (
 
     select

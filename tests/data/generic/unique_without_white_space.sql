@@ -12,7 +12,7 @@
 
 with
 
--- Few keys have white space, and only what is like them is grouped.
+-- Few keys have white space, and only keys similar to them are grouped.
 validation_errors as (
 
     select

@@ -1,4 +1,4 @@
--- A row is a value that accepted_range took for an offender, or missed.
+-- A row is a value that accepted_range reported wrongly or missed.
 with
 
 literal_rows (name, x) as (

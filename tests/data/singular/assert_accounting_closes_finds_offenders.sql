@@ -1,4 +1,4 @@
--- A row is a sum that accounting_closes took for open, or missed.
+-- A row is a sum that accounting_closes reported wrongly or missed.
 with
 
 closed (part, row_count) as (

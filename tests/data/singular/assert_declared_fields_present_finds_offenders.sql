@@ -1,5 +1,5 @@
--- A row is a field that declared_fields_present took for one that no record
--- has, or missed. A record that is no object could not have it.
+-- A row is a field that declared_fields_present reported wrongly or missed.
+-- A record that is not an object cannot have it.
 with
 
 literal_rows (part, name, row_count) as (

@@ -1,5 +1,4 @@
--- A row is one for which expression_is_true took the condition for broken, or
--- missed that it was.
+-- A row is one that expression_is_true reported wrongly or missed.
 with
 
 literal_rows (name, total, part) as (

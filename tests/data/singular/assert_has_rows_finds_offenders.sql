@@ -1,5 +1,5 @@
--- A row is a date that has_rows took for empty, or missed. A source that is
--- not declared may not be empty.
+-- A row is a date that has_rows reported wrongly as empty, or missed. A source
+-- without a declaration must not be empty.
 with
 
 one_row as (

@@ -1,5 +1,5 @@
--- A row is a share of rejects that reject_share_within_limit took for too
--- large, or missed. A source that is not declared has the limit of 0.01.
+-- A row is a share of rejects that reject_share_within_limit reported wrongly
+-- or missed. A source without a declaration has the limit 0.01.
 with
 
 at_the_limit (part, row_count) as (

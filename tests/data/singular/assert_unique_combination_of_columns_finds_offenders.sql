@@ -1,4 +1,4 @@
--- A row is a combination that unique_combination_of_columns took for repeated,
+-- A row is a combination that unique_combination_of_columns reported wrongly,
 -- missed, or counted wrongly.
 with
 

@@ -1,5 +1,4 @@
--- A row is an instant that within_days_of_run took for one of another date, or
--- missed.
+-- A row is a timestamp that within_days_of_run reported wrongly or missed.
 with
 
 days (name, days_after, utc_time) as (

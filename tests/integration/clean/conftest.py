@@ -31,7 +31,7 @@ Body = str | Sequence[Any]
 
 
 def event(event_id: str = "e1", /, **values: Any) -> dict[str, Any]:
-    """A valid event; `values` go by column name."""
+    """Returns a valid event; `values` are given by column name."""
     columns = {
         "event_id": event_id,
         "event_type": "sale",
@@ -68,7 +68,7 @@ class Bench:
         return Project(self.project_dir, "run", self.root / "work")
 
     def write(self, table: str, bodies: Sequence[Body], date: str = DATE) -> list[str]:
-        """Write one raw page a body, text as it is and records as an array; the keys."""
+        """Write a raw page for each body, text unchanged and records as an array; return the keys."""
         keys = []
         for number, body in enumerate(bodies, 1):
             key = f"raw/shop/{table}/date={date}/page-{number:05}.json"
@@ -110,7 +110,7 @@ class Bench:
         return self.lake / "curated" / name / f"date={date}" / "data.parquet"
 
     def rows(self, name: str, columns: str = "*", date: str = DATE) -> list[tuple[Any, ...]]:
-        """What a reader of the published file sees, in its order."""
+        """Return the rows of the published file, in their order."""
         query = f"select {columns} from read_parquet('{self.file(name, date)}', hive_partitioning = false)"
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
@@ -139,7 +139,7 @@ def bench(parsed_project: Bench, tmp_path: Path) -> Bench:
 
 @pytest.fixture(scope="session")
 def copy_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Copies of the dbt project, to be edited."""
+    """Copies of the dbt project that a test may edit."""
 
     def copy() -> Path:
         target = tmp_path_factory.mktemp("project")

@@ -1,4 +1,4 @@
-"""What a build reports stays small, whatever the records hold: names, keys and values of any number and length."""
+"""Reports of a build stay small for any records: names, keys and values of any number and length."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LONG = 4_000_000
 
 
 def reported(result: BuildResult) -> str:
-    """Everything that the build says of itself."""
+    """Returns everything that the build reports."""
     failure = result.failure()
     return "\n".join(note for _, note in result.notes()) + (failure.describe() if failure else "")
 
 
-def test_a_wide_day_is_a_few_lines(bench: Bench) -> None:
+def test_a_day_with_many_fields_is_reported_in_a_few_lines(bench: Bench) -> None:
     further = {f"Further {number:03}": number for number in range(490)}
     day = [event(f"e{number % 300:03}", quantity=number) | further for number in range(600)]
     result = bench.build([day])
@@ -36,7 +36,7 @@ def test_a_wide_day_is_a_few_lines(bench: Bench) -> None:
 
 
 def test_200000_names_end_in_a_short_report_and_receipt(bench: Bench) -> None:
-    # Each record has names of its own, one that all have, and one that it repeats.
+    # Each record has unique names, one common name, and one repeated name.
     further = [", ".join(f'"u{record}_{number}": 0' for number in range(MANY // 3)) for record in range(3)]
     bodies = [
         json.dumps(event(f"e{record}"))[:-1] + f', {names}, "Every": 1, "Every": 2}}'
@@ -70,7 +70,7 @@ def test_long_names_keys_and_values_are_cut(bench: Bench) -> None:
     assert len(date_receipt(DATE, (), {}, result, "").to_bytes()) < 10_000
 
 
-def test_an_invisible_mark_in_a_name_is_seen_in_the_failure(bench: Bench) -> None:
+def test_an_invisible_character_in_a_name_is_visible_in_the_failure(bench: Bench) -> None:
     day = [event("e1"), event("e2")]
     for record in day:
         record["\ufeffEvent ID"] = record.pop("Event ID")

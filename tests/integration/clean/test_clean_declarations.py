@@ -1,4 +1,4 @@
-"""What a table declares: form of its pages, optional fields, limits, contract; and what a wrong declaration is told."""
+"""Declarations of a table: form of its pages, optional fields, limits, contract; and errors of wrong ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def edit_yaml(path: Path, edit: Callable[[Any], None]) -> None:
 
 @pytest.fixture(scope="session")
 def declared_otherwise(copy_project: CopyProject, tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Bench:
-    """Events as NDJSON with an optional country, a third may be rejected; products in envelopes, may be empty."""
+    """Events as NDJSON with an optional country and a reject limit of a third; products in envelopes, maybe empty."""
     project_dir = copy_project()
 
     def source(content: Any) -> None:
@@ -80,7 +80,7 @@ def test_lines_and_envelopes_are_read_as_declared(other: Bench) -> None:
     assert result.accounting["products"].identical == 1
 
 
-def test_an_optional_field_may_be_gone_and_a_day_empty_where_that_is_declared(other: Bench) -> None:
+def test_a_field_may_be_missing_and_a_day_empty_if_declared(other: Bench) -> None:
     without = {name: value for name, value in event().items() if name != "Country"}
     result = other.build([lines(without)], ["[]"])
     result.require_passed()
@@ -88,7 +88,7 @@ def test_an_optional_field_may_be_gone_and_a_day_empty_where_that_is_declared(ot
     assert other.rows("products") == []
 
 
-def test_a_null_against_the_contract_fails_the_data(other: Bench) -> None:
+def test_a_null_against_the_contract_is_data_failed(other: Bench) -> None:
     result = other.build([lines(event("a"), event("b", invoice_no=None))], [envelope(product())])
     with pytest.raises(DataFailed, match="1 nulls in the not_null column invoice_no"):
         result.require_passed()
@@ -107,7 +107,7 @@ def test_a_null_against_the_contract_fails_the_data(other: Bench) -> None:
         ),
     ],
 )
-def test_an_envelope_that_is_none_is_the_sources_fault(other: Bench, body: str, cause: str) -> None:
+def test_an_invalid_envelope_is_source_failed(other: Bench, body: str, cause: str) -> None:
     result = other.build([lines(event())], [body])
     with pytest.raises(SourceBodyInvalid) as failed:
         result.require_passed()
@@ -115,12 +115,12 @@ def test_an_envelope_that_is_none_is_the_sources_fault(other: Bench, body: str, 
     assert ("page size" in failed.value.remedy) == ("maximum_object_size" in cause)
 
 
-def test_a_line_that_is_no_json_is_the_sources_fault(other: Bench) -> None:
+def test_a_line_that_is_not_json_is_source_failed(other: Bench) -> None:
     with pytest.raises(SourceBodyInvalid, match=r"Malformed JSON at byte \d+ in line \d+"):
         other.build([lines(event()) + '{"Event ID": \n']).require_passed()
 
 
-def test_models_of_another_declaration_are_refused_before_anything_is_built(
+def test_models_of_another_declaration_are_refused_before_the_build(
     copy_project: CopyProject, tmp_path: Path, engine: Engine
 ) -> None:
     project_dir = copy_project()
@@ -132,8 +132,8 @@ def test_models_of_another_declaration_are_refused_before_anything_is_built(
     with pytest.raises(PlatformFailed) as failed:
         parsed(project_dir, tmp_path, engine).build().require_passed()
     staging = "models/staging/shop/stg_shop__products.sql"
-    told = f"{staging} was not generated from what {project_dir / SOURCES} declares of shop.products now"
-    assert told in failed.value.cause
+    message = f"{staging} was not generated from what {project_dir / SOURCES} declares of shop.products now"
+    assert message in failed.value.cause
     assert "make models" in failed.value.cause
 
 

@@ -1,4 +1,4 @@
-"""Fields of any name: each value reaches its own column; a field that gives no usable name is refused."""
+"""Fields with any name: each value reaches its own column; a field without a usable name is refused."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def keywords() -> list[str]:
 
 
 def many_fields() -> list[Field]:
-    """Fields under every kind of name, each beside one with `Text` after it, which is how helpers were once named."""
+    """Returns fields with all kinds of names, each with a second one that ends in `Text`, a former name of helpers."""
     names = {word.title().replace("_", " "): word for word in keywords()}
     names |= {word.title(): word.replace(" ", "_") for word in HELPERS}
     columns = {column: raw for raw, column in {**names, **ODD}.items()}
     columns |= {
         f"{column}_text": f"{raw} Text" for column, raw in columns.items() if column in ("page", "date", "from")
     }
-    # Without a letter or digit in it, or with a column's name that another field has.
+    # Names without a letter or digit, or with the column name of another field.
     own = ("end_braces", "three_braces")
     fields = [Field(raw, column, own=column in own) for column, raw in columns.items()]
     return [
@@ -88,7 +88,7 @@ def run_of(bench: Bench, table: str, records: list[Any]) -> RunFile:
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Bench:
-    """A project with a table of every kind of name; its key has two parts, both keywords."""
+    """A project with a table with all kinds of names; its key has two columns, both keywords."""
     project = copy_project(tmp_path_factory.mktemp("named"))
     write_table(project, "odd_names", many_fields(), ["order", "copy_number"], "left_at")
     return parsed(project, tmp_path_factory.mktemp("parsed"), engine)
@@ -121,7 +121,7 @@ def test_every_value_reaches_its_own_column(named: Bench) -> None:
 
 
 def test_the_generated_models_are_up_to_date_and_plain(named: Bench) -> None:
-    """A name is quoted only where DuckDB needs it."""
+    """A name is quoted only if DuckDB requires it."""
     assert require_current(named.project_dir) > 0
 
     curated = (named.project_dir / "models/curated/odd_names.sql").read_text()

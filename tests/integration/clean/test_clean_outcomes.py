@@ -1,4 +1,4 @@
-"""How a build ends: what fails the data, what fails the source, what fails the platform, and what it leaves behind."""
+"""The outcomes of a build: DataFailed, SourceFailed, PlatformFailed, and what each leaves behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .conftest import DATE, SECRET, Bench, event, product
 PAGE = f"raw/shop/events/date={DATE}/page-00002.json"
 
 
-def test_a_good_day_passes_and_says_what_it_did(bench: Bench) -> None:
+def test_a_good_day_passes_and_reports_its_results(bench: Bench) -> None:
     lines: list[str] = []
     result = bench.build(log=log_to(lines.append))
     result.require_passed()
@@ -35,7 +35,7 @@ def test_a_good_day_passes_and_says_what_it_did(bench: Bench) -> None:
     assert files == [f"curated/{table}/date={DATE}/data.parquet" for table in tables]
 
 
-def test_too_many_rejects_fail_the_data_with_examples(bench: Bench) -> None:
+def test_too_many_rejects_are_data_failed_with_examples(bench: Bench) -> None:
     events = [event(f"e{number}") for number in range(100)]
     events[:2] = [event("e0", price="n/a"), event("e1", price="n/a")]
     result = bench.build([events])
@@ -51,19 +51,19 @@ def test_rejects_at_the_limit_pass(bench: Bench) -> None:
     bench.build([[event("e0", price="n/a"), *(event(f"e{number}") for number in range(1, 100))]]).require_passed()
 
 
-def test_a_day_without_rows_fails_the_data(bench: Bench) -> None:
+def test_a_day_without_rows_is_data_failed(bench: Bench) -> None:
     with pytest.raises(DataFailed, match="products_has_rows"):
         bench.build(products=["[]"]).require_passed()
 
 
-def test_a_declared_field_gone_from_every_record_fails_the_data(bench: Bench) -> None:
+def test_a_declared_field_missing_in_every_record_is_data_failed(bench: Bench) -> None:
     gone = [{name: value for name, value in event(f"e{number}").items() if name != "Country"} for number in range(3)]
     result = bench.build([gone])
     with pytest.raises(DataFailed, match="field='Country'"):
         result.require_passed()
 
 
-def test_a_field_null_in_every_record_is_not_gone(bench: Bench) -> None:
+def test_a_field_that_is_null_in_every_record_is_not_missing(bench: Bench) -> None:
     bench.build([[event("a", customer_id=None), event("b", customer_id=None)]]).require_passed()
 
 
@@ -73,7 +73,7 @@ def test_an_unknown_kind_of_event_is_a_warning(bench: Bench) -> None:
     assert [(test.name, test.status) for test in result.failed_tests] == [("events_event_type_known", "warn")]
 
 
-def test_an_answer_for_other_dates_fails_the_data_and_names_the_parameter(bench: Bench) -> None:
+def test_a_response_for_other_dates_is_data_failed_and_names_the_parameter(bench: Bench) -> None:
     days = ("2025-05-01", "2025-05-05", "2025-05-09", DATE, "2025-05-21")
 
     result = bench.build([[event(day, timestamp=f"{day}T10:00:00Z") for day in days]])
@@ -95,13 +95,13 @@ def test_an_answer_for_other_dates_fails_the_data_and_names_the_parameter(bench:
         # A whole day of a shop at UTC+14, and one at UTC-12.
         ("2025-05-19T10:00:00Z", "2025-05-20T09:59:59Z"),
         ("2025-05-20T12:00:00Z", "2025-05-21T11:59:59Z"),
-        # Half of the day is late.
+        # Half of the events are late.
         ("2025-05-20T10:00:00Z", "2025-05-01T10:00:00Z"),
-        # No date at all, as some systems write it.
+        # No date, as some systems write it.
         ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
     ],
 )
-def test_a_day_of_another_clock_or_with_late_events_passes(bench: Bench, instants: tuple[str, ...]) -> None:
+def test_a_day_of_another_time_zone_or_with_late_events_passes(bench: Bench, instants: tuple[str, ...]) -> None:
     bench.build([[event(at, timestamp=at) for at in instants]]).require_passed()
 
 
@@ -129,21 +129,21 @@ def test_ids_that_differ_by_white_space_only_are_a_warning(bench: Bench) -> None
         ("<html></html>", f"{PAGE}: Expected top-level JSON array"),
     ],
 )
-def test_a_page_that_is_no_json_array_is_the_sources_fault(bench: Bench, body: str, cause: str) -> None:
+def test_a_page_that_is_not_a_json_array_is_source_failed(bench: Bench, body: str, cause: str) -> None:
     result = bench.build([[event()], body])
     with pytest.raises(SourceBodyInvalid) as failed:
         result.require_passed()
     assert failed.value.cause == cause
 
 
-def test_a_page_that_is_not_there_fails_the_platform(bench: Bench) -> None:
+def test_a_missing_page_is_platform_failed(bench: Bench) -> None:
     run = bench.run([[event()]])
     (Path(run.raw_root) / run.raw["shop.events"][0]).unlink()
     with pytest.raises(PlatformFailed, match="No files found"):
         bench.build_run(run).require_passed()
 
 
-def test_a_lake_that_does_not_answer_fails_the_platform(bench: Bench) -> None:
+def test_an_unreachable_lake_is_platform_failed(bench: Bench) -> None:
     run = bench.run([[event()]])
     away = RunFile(run.execution_date, "s3://project/etl-1", run.raw_root, run.raw)
     with pytest.raises(PlatformFailed, match="localhost"):
@@ -156,7 +156,7 @@ def test_a_table_without_a_list_of_pages_is_refused(bench: Bench) -> None:
         bench.build_run(RunFile(run.execution_date, run.lake_root, run.raw_root, {"shop.events": []}))
 
 
-def test_a_second_build_at_once_is_refused(bench: Bench) -> None:
+def test_a_concurrent_build_is_refused(bench: Bench) -> None:
     refused: list[Exception] = []
 
     def second() -> None:
@@ -173,7 +173,7 @@ def test_a_second_build_at_once_is_refused(bench: Bench) -> None:
     bench.build().require_passed()
 
 
-def test_the_environment_is_put_back_and_the_secret_is_in_no_file(bench: Bench) -> None:
+def test_the_environment_is_restored_and_the_secret_is_in_no_file(bench: Bench) -> None:
     before = dict(os.environ)
     lines: list[str] = []
     bench.build(log=log_to(lines.append))
@@ -195,7 +195,7 @@ def test_two_dates_of_one_manifest_write_their_own_files(bench: Bench) -> None:
 
 
 def test_the_bytes_do_not_depend_on_threads(bench: Bench) -> None:
-    """Over two row groups, with repeats, so that threads have something to disagree about."""
+    """More than two row groups, with repeats, so that different threads could write different bytes."""
     key = "raw/shop/events/date=2025-05-20/page-00001.json"
     run = bench.run(["[]"])
     page = Path(run.raw_root) / key
@@ -223,7 +223,7 @@ def test_the_bytes_do_not_depend_on_threads(bench: Bench) -> None:
 
 
 def test_a_day_of_many_small_pages_needs_no_more_memory(bench: Bench) -> None:
-    """Held in the order of its pages, each would be a part of a table of its own, and 2,000 of them over 400 MB."""
+    """If each page were a separate part of a table, 2,000 of them would need more than 400 MB."""
     small = replace(bench, engine=replace(bench.engine, memory="400MB"))
     pages = [[event(f"{page}-{row}") for row in range(50)] for page in range(2_000)]
 
@@ -233,8 +233,8 @@ def test_a_day_of_many_small_pages_needs_no_more_memory(bench: Bench) -> None:
     assert result.accounting["events"].curated == 100_000
 
 
-def test_no_two_runs_share_a_folder_of_temporary_files(bench: Bench) -> None:
-    """Two engines in one folder would write each other's spilled rows."""
+def test_each_run_has_its_own_temporary_folder(bench: Bench) -> None:
+    """Two engines in one folder would overwrite each other's spilled rows."""
     folders = {environment(bench.engine, run_file=bench.root / run / "run.json")["ELT_DUCKDB_TEMP"] for run in "ab"}
 
     assert folders == {str(bench.root / run / "temp") for run in "ab"}

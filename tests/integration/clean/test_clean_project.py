@@ -1,4 +1,4 @@
-"""The dbt project itself: its data tests fail where they should, and its code digest and manifest know what changed."""
+"""The dbt project itself: its data tests fail when they should, and its code digest and manifest detect changes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def data_tests(bench: Bench) -> list[Any]:
 
 
 def rows_of(test: Any, create: str) -> list[tuple[Any, ...]]:
-    """What the compiled test returns on a table of literal rows in the place of its model."""
+    """Returns the result of the compiled test on literal rows instead of its model."""
     model = test.attached_node.split(".")[-1]
     key = "event_id" if model == "events" else "stock_code"
     with duckdb.connect() as connection:
@@ -87,7 +87,7 @@ def test_every_data_test_has_a_case_that_fails_and_one_that_passes(bench: Bench)
         assert not rows_of(test, PASSING[rule]), test.name
 
 
-def test_the_code_digest_knows_sql_macros_and_declarations_only(bench: Bench, engine: Engine) -> None:
+def test_the_code_digest_depends_on_sql_macros_and_declarations_only(bench: Bench, engine: Engine) -> None:
     models = [node.unique_id for node in bench.manifest.nodes.values() if node.unique_id.startswith("model.")]
     again = load_manifest(
         Project(PROJECT_DIR, "run", bench.root), state_dir=bench.root, environment=environment(engine)

@@ -1,4 +1,4 @@
-"""What becomes of rows: grammars against Python's, duplicates, rejects, drift, forms of pages."""
+"""The outcome of rows: grammars compared with Python's, duplicates, rejects, drift, forms of pages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TIMESTAMPS = [
 
 
 def price_of(text: str | None) -> float | None:
-    """The price rule in plain Python."""
+    """Implements the price rule in plain Python."""
     text = (text or "").strip("\t\n\v\f\r \u00a0")
     if "," in text:
         whole = re.match(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9,])", text)
@@ -56,7 +56,7 @@ def price_of(text: str | None) -> float | None:
 
 
 def instant_of(text: str | None) -> datetime | None:
-    """The timestamp rule in plain Python."""
+    """Implements the timestamp rule in plain Python."""
     text = text or ""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     if re.fullmatch(r"[0-9]{9,10}", text):
@@ -82,7 +82,7 @@ def instant_of(text: str | None) -> datetime | None:
         return None
 
 
-def test_prices_and_timestamps_are_what_python_makes_of_their_grammar(bench: Bench) -> None:
+def test_prices_and_timestamps_match_their_grammar_in_python(bench: Bench) -> None:
     prices = {f"p{number:03}": text for number, text in enumerate([*PRICES, None])}
     instants = {f"t{number:03}": text for number, text in enumerate([*TIMESTAMPS, None])}
     events = [event(name, price=text) for name, text in prices.items()]
@@ -115,7 +115,7 @@ def test_json_numbers_are_prices_and_epochs_too(bench: Bench) -> None:
     ]
 
 
-def test_each_row_that_is_no_event_is_rejected_with_its_page_and_record(bench: Bench) -> None:
+def test_each_invalid_row_is_rejected_with_its_page_and_record(bench: Bench) -> None:
     bad = [5, None, ["a"], "text", event(None), event(" "), event("q", quantity="1.5")]  # type: ignore[arg-type]
     result = bench.build([[event("good"), *bad[:4]], bad[4:]])
     pages = [f"raw/shop/events/date={DATE}/page-0000{number}.json" for number in (1, 2)]
@@ -133,7 +133,7 @@ def test_each_row_that_is_no_event_is_rejected_with_its_page_and_record(bench: B
     assert len(parts.rejects["record_not_object"]) == 4
 
 
-def test_repeats_are_told_identical_from_conflicting(bench: Bench) -> None:
+def test_identical_and_conflicting_rows_are_distinguished(bench: Bench) -> None:
     early, late = f"{DATE}T09:00:00Z", f"{DATE}T11:00:00+01:00"
     result = bench.build(
         [[
@@ -178,7 +178,7 @@ def test_nested_values_are_kept_as_json_text(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("events", "products"), [(["[]"], ["[]"]), ([], []), ([""], ["[]"])])
-def test_an_empty_day_is_files_of_no_rows_with_their_schema(
+def test_an_empty_day_has_files_without_rows_and_with_their_schema(
     bench: Bench, events: list[str], products: list[str]
 ) -> None:
     result = bench.build(events, products)

@@ -1,4 +1,4 @@
-"""Tables of other shapes than the shop's: keys of typed columns and of two columns, columns that may be null."""
+"""Tables of other forms than the shop's: keys of typed columns and of two columns, nullable columns."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def build(bench: Bench, **tables: list[dict[str, Any]]) -> Any:
 
 
 def reasons(bench: Bench, table: str, field: str) -> dict[str, str]:
-    """The reject reasons of a table by the value of one field."""
+    """Returns the reject reasons of a table by the value of one field."""
     return {json.loads(record)[field]: reason for reason, record in bench.rows(f"{table}_rejected", "reason, record")}
 
 
@@ -60,7 +60,7 @@ def reading(number: str, sent_at: str, size: str = "1") -> dict[str, Any]:
 
 
 def test_a_key_keeps_its_digits(shaped: Bench) -> None:
-    """Two numbers or instants of a key must not become one value; other columns may lose digits."""
+    """Two different numbers or timestamps of a key must not become one value; other columns may lose digits."""
     records = [
         reading("123456789012345", "2025-05-20T10:00:00.123456Z", "9007199254740993"),
         reading("-1,234.50e-3", "2025-05-20T10:00:00.123456000Z"),
@@ -88,7 +88,7 @@ def test_a_key_keeps_its_digits(shaped: Bench) -> None:
     assert [number for (number,) in shaped.rows("readings", "number")] == [-1.2345, 3.0, 123456789012345.0]
 
 
-def test_a_nullable_column_may_be_null_and_not_wrong(shaped: Bench) -> None:
+def test_a_nullable_column_may_be_null_but_not_invalid(shaped: Bench) -> None:
     good = {"rating": "4.5", "size": "1", "left": "1", "at": "2025-05-20T10:00:00Z"}
     records: list[dict[str, Any]] = [
         {"id": "right", **good},
@@ -120,7 +120,7 @@ def test_a_nullable_column_may_be_null_and_not_wrong(shaped: Bench) -> None:
 
 
 def test_a_key_of_two_columns_keeps_one_row_for_each_pair(shaped: Bench) -> None:
-    """With no instant the other columns decide in their order, nulls last."""
+    """Without a timestamp, the other columns decide in their order, nulls last."""
     rows = [
         ("DE", 1, 2, "amber"), ("DE", 1, 1, "red"), ("DE", 1, 1, "blue"), ("DE", 1, 1, None), ("DE", 2, None, "amber"),
         ("DE", 2, 9, None), ("FR", 1, 1, "red"), ("FR", 1, 1, "red"),

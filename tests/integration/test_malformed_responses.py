@@ -1,4 +1,4 @@
-"""Answers of every kind, sent byte for byte through the run protocol: each comes to its documented outcome."""
+"""Responses of every kind, sent byte for byte through the run protocol: each has its documented outcome."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
 from orchestration.run import run_date
 from orchestration.settings import Settings
-from tests.bad_answers import CASES
-from tests.bad_answers.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
-from tests.bad_answers.doc import FILE, text
-from tests.bad_answers.fine import PAGES
-from tests.bad_answers.server import AnswerServer, answering
-from tests.bad_answers.values import ROWS
+from tests.malformed_responses import CASES
+from tests.malformed_responses.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
+from tests.malformed_responses.doc import FILE, text
+from tests.malformed_responses.server import AnswerServer, answering
+from tests.malformed_responses.unusual_pages import PAGES
+from tests.malformed_responses.values import ROWS
 from tests.support import copy_project, request_for, settings_of
 
 ALL = [case for cases in CASES.values() for case in cases]
@@ -38,7 +38,7 @@ def server() -> Iterator[AnswerServer]:
 
 @pytest.fixture(scope="module")
 def project_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The dbt project with `events` declared as told, made once and so parsed once."""
+    """Creates the dbt project with a declaration of `events`, once for each, so that dbt parses it once."""
 
     @cache
     def make(source: str) -> Path:
@@ -47,7 +47,7 @@ def project_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         described = yaml.safe_load(file.read_text())
         meta = described["sources"][0]["tables"][0]["config"]["meta"]
         changed = SOURCES[source]
-        # The cases are of one day, and each run here is of another date.
+        # All cases have events of the same day, but each run has its own date.
         meta |= {"other_dates_limit": 1, **changed, "fetch": meta["fetch"] | changed.get("fetch", {})}
         file.write_text(yaml.safe_dump(described, sort_keys=False))
         return project
@@ -57,7 +57,7 @@ def project_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 @pytest.fixture
 def settings(server: AnswerServer, project_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
-    """The settings of a case's run; its answers are ready then."""
+    """Prepares the responses of a case, and returns the settings of its run."""
 
     def make(case: Case) -> Settings:
         project, url = project_of(case.source), server.play(case)
@@ -68,7 +68,7 @@ def settings(server: AnswerServer, project_of: Callable[[str], Path], monkeypatc
 
 
 def rows_of(lake: Lake, ref: str, key: str, folder: Path) -> list[dict[str, Any]]:
-    """The rows of a Parquet file on the lake, read from its bytes by nothing of ours."""
+    """Returns the rows of a Parquet file on the lake, read without the project's own code."""
     body = lake.read(ref, key)
     assert body is not None
     file = folder / "data.parquet"
@@ -88,14 +88,14 @@ def rejects_of(lake: Lake, ref: str, date: str, folder: Path) -> list[dict[str, 
 
 
 def require_written(lake: Lake, ref: str, date: str, counts: Counts, folder: Path) -> None:
-    """The Parquet at a ref is what the accounting, counted by hand, says."""
+    """Compares the Parquet at a ref with the expected accounting."""
     assert counts.closes
     assert len(events_of(lake, ref, date, folder)) == counts.curated
     assert Counter(row["reason"] for row in rejects_of(lake, ref, date, folder)) == counts.rejected
 
 
 def require_accounted(lake: Lake, date: str, counts: Counts) -> None:
-    """The receipt on `main` has the accounting as it was counted by hand."""
+    """Compares the accounting in the receipt on `main` with the expected one."""
     receipt = read_receipt(lake, MAIN, keys.date_receipt(date))
     assert receipt is not None
     assert receipt.content["accounting"]["events"] == {
@@ -112,7 +112,7 @@ def require_accounted(lake: Lake, date: str, counts: Counts) -> None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fails is None])
-def test_an_answer_that_can_be_used_is_published_and_accounted_for(
+def test_a_usable_response_is_published_and_accounted_for(
     case: Case, lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
 ) -> None:
     assert case.counts is not None
@@ -125,7 +125,7 @@ def test_an_answer_that_can_be_used_is_published_and_accounted_for(
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fails])
-def test_an_answer_that_cannot_be_used_leaves_main_alone_and_says_why(
+def test_an_unusable_response_leaves_main_untouched_and_the_error_names_the_reason(
     case: Case, lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
 ) -> None:
     before = lake.head(MAIN)
@@ -133,14 +133,14 @@ def test_an_answer_that_cannot_be_used_leaves_main_alone_and_says_why(
     with pytest.raises(IngestCleanError) as error:
         run_date(request_for(lake, settings(case), execution_date))
 
-    told = error.value.describe()
-    assert type(error.value) is case.fails, told
-    assert [part for part in case.says if part not in told] == [], told
-    assert told.startswith(f"{execution_date} {error.value.step}: ")
-    assert "\nmain: untouched\n" in told
+    message = error.value.describe()
+    assert type(error.value) is case.fails, message
+    assert [part for part in case.says if part not in message] == [], message
+    assert message.startswith(f"{execution_date} {error.value.step}: ")
+    assert "\nmain: untouched\n" in message
     look = f"elt rejects {execution_date} --ref {error.value.branch}"
-    assert told.endswith(look if " rejected for " in told else f"elt run {execution_date}")
-    assert ("(tries: 2)" in told) == case.asked_again, told
+    assert message.endswith(look if " rejected for " in message else f"elt run {execution_date}")
+    assert ("(tries: 2)" in message) == case.retried, message
     assert lake.head(MAIN) == before
     kept = list(lake.branches(f"etl-{execution_date}"))
     assert kept == ([error.value.branch] if error.value.step == "transform" else [])
@@ -148,13 +148,15 @@ def test_an_answer_that_cannot_be_used_leaves_main_alone_and_says_why(
         require_written(lake, kept[0], execution_date, case.counts, tmp_path)
 
 
-def test_each_odd_page_gives_its_record(
+def test_each_unusual_page_gives_its_record(
     lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
 ) -> None:
     sent = [partial(page.around, event(page.name)) for page in PAGES]
     counts = Counts(raw=len(PAGES), curated=len(PAGES))
 
-    run_date(request_for(lake, settings(Case("odd pages", (*sent, answer(array())), source="paged")), execution_date))
+    run_date(
+        request_for(lake, settings(Case("unusual pages", (*sent, answer(array())), source="paged")), execution_date)
+    )
 
     require_accounted(lake, execution_date, counts)
     require_written(lake, MAIN, execution_date, counts, tmp_path)
@@ -163,7 +165,7 @@ def test_each_odd_page_gives_its_record(
 
 
 @pytest.mark.parametrize(("source", "framed"), [("array", array), ("ndjson", ndjson)])
-def test_each_odd_record_among_good_ones_has_its_own_fate(
+def test_each_unusual_record_among_valid_ones_has_its_own_outcome(
     source: str,
     framed: Callable[..., bytes],
     lake: Lake,
@@ -176,7 +178,7 @@ def test_each_odd_record_among_good_ones_has_its_own_fate(
     body = answer(framed(*fine[:1], *odd, *fine[1:]))
     counts = counts_of(ROWS, len(fine))
 
-    run_date(request_for(lake, settings(Case("all odd records", (body,), source=source)), execution_date))
+    run_date(request_for(lake, settings(Case("all unusual records", (body,), source=source)), execution_date))
 
     require_accounted(lake, execution_date, counts)
     require_written(lake, MAIN, execution_date, counts, tmp_path)
@@ -194,10 +196,10 @@ def test_each_odd_record_among_good_ones_has_its_own_fate(
     assert {row["page"] for row in rejected} == {keys.raw_page("shop", "events", execution_date, 1)}
 
 
-def test_no_two_kinds_are_called_the_same() -> None:
+def test_each_kind_has_a_unique_name() -> None:
     names = Counter([*(case.name for case in ALL), *(page.name for page in PAGES), *(row.name for row in ROWS)])
     assert [name for name, times in names.items() if times > 1] == []
 
 
-def test_the_documented_outcomes_are_those_of_the_cases() -> None:
-    assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.bad_answers"
+def test_the_documented_outcomes_match_the_cases() -> None:
+    assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.malformed_responses"

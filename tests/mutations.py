@@ -1,4 +1,4 @@
-"""Steps of the run protocol, broken on purpose: what proves that the tests of faults and races bite."""
+"""Steps of the run protocol, broken on purpose, to check that the tests of faults and races notice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ hooks:
   - id: audited
     type: lua
     properties:
-      script: print("whatever you say")
+      script: print("everything is allowed")
 """
 
 
@@ -34,7 +34,7 @@ def _pinned_after_the_fetch(run: DateRun, plan: Plan, folder: Path) -> Extracted
 def _without_the_raw_comparison(
     run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built: BuildResult
 ) -> Candidate:
-    # In a process of its own, which ends with this run.
+    # This process runs one date only, so the change is not undone.
     audit._require_raw = lambda *_: None
     return audit.audit(run, plan, extracted, landed, built)
 

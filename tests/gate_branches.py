@@ -1,4 +1,4 @@
-"""Branches that are vouched for or not, merged through the real gate."""
+"""Branches with and without a valid receipt, merged through the real gate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
 
 Writes = Mapping[str, bytes | None]
-"""What a branch writes, by key; None deletes."""
+"""What to write on a branch, by key; None deletes the key."""
 
 _branches = count()
 
@@ -35,21 +35,21 @@ def page(date: str, number: int = 1) -> str:
     return keys.raw_page("shop", "events", date, number)
 
 
-def vouched(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | None]:
+def audited_pages(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | None]:
     objects = {page(date, number): body for number, body in pages.items()}
     return {**objects, keys.date_receipt(date): receipt({key: md5(body) for key, body in objects.items()})}
 
 
 def install_gate(lake: Lake) -> Lake:
-    """A new repository with the gate; `main` is not protected, and no list of its hooks is cached yet."""
+    """Creates the repository with the gate; `main` is not protected, and no list of its hooks is cached yet."""
     _ensure_repository(lake, "lakefs", SILENT)
     _ensure_gate(lake, PROJECT_DIR, SILENT)
     return lake
 
 
 def commit(lake: Lake, writes: Writes, base: str | None = None) -> str:
-    """The commit of a new branch with these writes, cut from `main`'s head or a base."""
-    name = f"vouch-{next(_branches)}"
+    """Commits these writes on a new branch of the head of `main`, or of a base."""
+    name = f"test-branch-{next(_branches)}"
     lake.create_branch(name, base or lake.head(MAIN))
     lake.delete(name, [key for key, body in writes.items() if body is None])
     for key, body in writes.items():
@@ -62,7 +62,7 @@ def merge(lake: Lake, writes: Writes, base: str | None = None, **metadata: str) 
     return lake.merge(commit(lake, writes, base), "test", metadata)
 
 
-def refused(lake: Lake, writes: Writes, says: str, base: str | None = None, **metadata: str) -> None:
+def require_refused(lake: Lake, writes: Writes, says: str, base: str | None = None, **metadata: str) -> None:
     before = lake.head(MAIN)
     with pytest.raises(GateRefused, match=says):
         merge(lake, writes, base, **metadata)

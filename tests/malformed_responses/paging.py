@@ -1,9 +1,9 @@
-"""Paging that goes wrong, and tables of one date that do not end alike."""
+"""Errors of paging, and tables of one date with different outcomes."""
 
 from __future__ import annotations
 
 from orchestration.errors import DataFailed, SourceBodyInvalid, SourceRefused, SourceUnreachable
-from tests.bad_answers.case import Case, Counts, answer, array, envelope, event
+from tests.malformed_responses.case import Case, Counts, answer, array, envelope, event
 
 A, B, C = (answer(array(event(name))) for name in "abc")
 NONE = answer(array())
@@ -13,30 +13,30 @@ ORIGIN = "next: correct the API, or SHOP_API_URL"
 
 
 def linked(name: str, target: str, *says: str) -> Case:
-    """A Link header that leads nowhere good."""
+    """A Link header with an invalid or forbidden next link."""
     sent = answer(array(event()), "200 OK", f'Link: <{target}>; rel="next"')
     return Case(name, (sent,), SourceBodyInvalid, ("shop.events: ", *says), source="linked")
 
 
 def _next(sent: bytes, *links: str) -> bytes:
-    """An answer with these Link headers."""
+    """Returns a response with these Link headers."""
     head, _, body = sent.partition(b"\r\n\r\n")
     return b"\r\n".join([head, *(f"Link: {link}".encode() for link in links)]) + b"\r\n\r\n" + body
 
 
 def two_links(name: str, *links: str) -> Case:
-    """Two pages, of which the first names the second."""
+    """Two pages, the first with a link to the second."""
     return Case(name, (_next(A, *links), B), counts=Counts(2, 2), source="linked")
 
 
 def unreadable(name: str, link: str, says: str) -> Case:
-    """A Link header that does not parse."""
+    """A Link header with a syntax error."""
     parts = (f"shop.events: the Link header {link!r} cannot be read: ", says, "next: correct the API: RFC 8288")
     return Case(name, (_next(A, link),), SourceBodyInvalid, parts, source="linked")
 
 
 def cursor(name: str, following: str, *says: str) -> Case:
-    """An envelope whose cursor is none."""
+    """An envelope with an invalid cursor."""
     sent = answer(envelope(event(), following=following).replace(b"\xc3\xbf", b"\xff"))
     return Case(name, (sent,), SourceBodyInvalid, says, source="envelope")
 
@@ -44,12 +44,12 @@ def cursor(name: str, following: str, *says: str) -> Case:
 PAGING = (
     Case("page 1 again as page 2", (A,), SourceBodyInvalid, ("page 2 is page 1 again", *CIRCLES), source="paged"),
     Case("page 1 again as page 3", (A, B, A), SourceBodyInvalid, ("page 3 is page 1 again", *CIRCLES), source="paged"),
-    Case("an empty first page, where a day may be empty", (NONE, NONE, A), counts=Counts(0, 0), source="paged"),
+    Case("an empty first page, if a day may be empty", (NONE, NONE, A), counts=Counts(0, 0), source="paged"),
     Case("two empty pages at the end", (A, B, NONE, NONE, C), counts=Counts(2, 2), source="paged"),
     Case("an empty page among numbered pages", (A, NONE, B, NONE), counts=Counts(2, 2), source="paged"),
-    Case("404 behind an empty page", (A, NONE, answer(b"", "404 Not Found")), counts=Counts(1, 1), source="paged"),
+    Case("404 after an empty page", (A, NONE, answer(b"", "404 Not Found")), counts=Counts(1, 1), source="paged"),
     Case(
-        "404 behind the last page",
+        "404 after the last page",
         (A, B, answer('{"detail":"Invalid page."}', "404 Not Found")),
         SourceRefused,
         (
@@ -60,7 +60,7 @@ PAGING = (
         source="paged",
     ),
     Case(
-        "a total larger than the records that came",
+        "a total larger than the number of records",
         (answer(envelope(event("a"), event("b")).replace(b'"next"', b'"meta":{"total":3},"next"')),),
         SourceBodyInvalid,
         (
@@ -70,20 +70,20 @@ PAGING = (
         source="envelope",
     ),
     Case(
-        "a last page that says that there is more",
+        "a last page that announces more records",
         (answer(envelope(event("a")).replace(b'"next"', b'"has_more":true,"next"')),),
         SourceBodyInvalid,
         ("shop.events: after 1 pages, the last one announces more by has_more: true",),
         source="envelope",
     ),
     Case(
-        "a Link header with a next page, where no paging is declared",
+        "a Link header with a next page, but no declared paging",
         (_next(A, "</events?page=2>; rel=next"),),
         SourceBodyInvalid,
         ("the last one announces more by a Link header with the next page '/events?page=2'", "declare the paging"),
     ),
     Case(
-        "a record that comes again on the next page",
+        "a record that is repeated on the next page",
         (answer(array(event("a"), event("b"))), answer(array(event("b"), event("c"))), NONE),
         counts=Counts(raw=4, curated=3, identical=1),
         source="paged",
@@ -103,7 +103,7 @@ PAGING = (
         source="paged",
     ),
     Case(
-        "a second page that only its full parse finds broken",
+        "a second page with an error that only the full parse detects",
         (A, answer("[{]"), NONE),
         SourceBodyInvalid,
         ("page-00002.json: Malformed JSON at byte 2",),
@@ -129,9 +129,9 @@ PAGING = (
         "the next link 'javascript:void(0)' points away from",
         ORIGIN,
     ),
-    linked("a next link with a name and a password", "//me:secret@127.0.0.1/events", "points away from", ORIGIN),
+    linked("a next link with a user name and a password", "//me:secret@127.0.0.1/events", "points away from", ORIGIN),
     linked(
-        "a next link that is no address",
+        "a next link that is not a URL",
         "http://[bad/events",
         "the next link 'http://[bad/events' points away from http://127.0.0.1:",
         ORIGIN,
@@ -144,17 +144,17 @@ PAGING = (
     ),
     linked("a next link of 70,000 bytes", f"/{'x' * 70_000}", "xxx'… is not a valid address: URL too long", ORIGIN),
     unreadable("a Link header without brackets", '/events?page=2; rel="next"', "expected '<' at character 1"),
-    unreadable("a Link header whose address does not end", '</events; rel="next"', "expected '>'"),
-    unreadable("a Link header whose text does not end", '</events>; rel="next', "expected a value that ends"),
+    unreadable("a Link header with an unclosed URL", '</events; rel="next"', "expected '>'"),
+    unreadable("a Link header with an unclosed quoted string", '</events>; rel="next', "expected a value that ends"),
     unreadable("a Link header without a semicolon", '</events> rel="next"', "expected ',' or ';'"),
-    unreadable("a Link header that is cut", '</events?page=0>; rel="prev", </eve', "expected '>'"),
+    unreadable("a Link header that is cut off", '</events?page=0>; rel="prev", </eve', "expected '>'"),
     two_links("two relation types in one link", '</events?page=2>; rel="next last"'),
-    two_links("a semicolon in the address of the next link", "</events;v=1?page=2;x>; rel=next"),
-    two_links("a comma in the address of the next link", '</events?page=1,2>; title="a, b"; rel="next"'),
-    two_links("a next link among others, in two header lines", '</a>; rel="first"', "</events?page=2>;REL='Next'"),
+    two_links("a semicolon in the URL of the next link", "</events;v=1?page=2;x>; rel=next"),
+    two_links("a comma in the URL of the next link", '</events?page=1,2>; title="a, b"; rel="next"'),
+    two_links("a next link among other links, in two header lines", '</a>; rel="first"', "</events?page=2>;REL='Next'"),
     two_links("the same next link twice", '</events?page=2>; rel="next"', "<?page=2>; rel=next"),
     Case(
-        "two next links that differ",
+        "two different next links",
         (answer(array(event()), "200 OK", "Link: <?page=2>; rel=next", "Link: <?page=3>; rel=next"),),
         SourceBodyInvalid,
         ("shop.events: a page names 2 different next links: 'http://127.0.0.1:", "next: correct the API"),
@@ -173,7 +173,7 @@ PAGING = (
         source="linked",
     ),
     Case(
-        "two pages that name each other, in bodies that change",
+        "two pages that link to each other, with changing bodies",
         (
             _next(answer(array(event("a"))), "<?page=b>; rel=next"),
             _next(answer(array(event("b"))), "<?page=a>; rel=next"),
@@ -184,15 +184,15 @@ PAGING = (
         source="linked",
     ),
     Case(
-        "empty pages that name each other",
+        "empty pages that link to each other",
         (_next(NONE, "<?page=b>; rel=next"), _next(NONE, "<?page=a>; rel=next"), _next(NONE, "<?page=b>; rel=next")),
         SourceBodyInvalid,
         ("page 4 is page 2 again", *CIRCLES),
         source="linked",
     ),
-    linked("a next link to the page itself, in letters beyond ASCII", "/events?é", "page 2 is page 1 again", *CIRCLES),
+    linked("a next link to the page itself, not in ASCII", "/events?é", "page 2 is page 1 again", *CIRCLES),
     Case(
-        "an envelope without the field that tells of more",
+        "an envelope without the field of the next page",
         (answer('{"data":[]}'),),
         SourceBodyInvalid,
         ("page-00001.json of shop.events has no field 'next', which announces the next page", NO_NEXT),
@@ -200,13 +200,13 @@ PAGING = (
     ),
     cursor("a cursor that is an object", '{"page":2}', "next is b'{\"page\":2}', not a text or number", NO_NEXT),
     cursor("a cursor that is true", "true", "next is b'true', not a text or number", NO_NEXT),
-    cursor("a cursor that is no UTF-8", '"ÿ"', r"""next is b'"\xff"', not a text or number""", NO_NEXT),
+    cursor("a cursor that is not UTF-8", '"ÿ"', r"""next is b'"\xff"', not a text or number""", NO_NEXT),
     cursor(
-        "a cursor of 70,000 letters", f'"{"x" * 70_000}"', "cannot be requested", "too long", "next: correct the API"
+        "a cursor of 70,000 characters", f'"{"x" * 70_000}"', "cannot be requested", "too long", "next: correct the API"
     ),
-    cursor("the same cursor again and again", '"more"', "page 2 is page 1 again", *CIRCLES),
+    cursor("the same cursor on every page", '"more"', "page 2 is page 1 again", *CIRCLES),
     Case(
-        "an empty page in between, a number as cursor, empty text at the end",
+        "an empty page between others, a number as cursor, an empty string at the end",
         (
             answer(envelope(event("a"), following='"x"')),
             answer(envelope(following="7")),
@@ -219,14 +219,14 @@ PAGING = (
 
 TABLES = (
     Case(
-        "events fine, products 404",
+        "valid events, 404 for products",
         (A,),
         SourceRefused,
         ("/products?date=", "answered 404 Not Found", "path of shop.products"),
         products=answer(b"", "404 Not Found"),
     ),
     Case(
-        "events fine, no product",
+        "valid events, no products",
         (A,),
         DataFailed,
         ("transform: products_has_rows: 1 failing rows", "kept: branch etl-"),

@@ -1,11 +1,11 @@
-"""Bodies that are not the JSON, the form or the encoding they should be, and some that only look so."""
+"""Bodies with invalid JSON, or of another form or encoding than declared, and some that are valid after all."""
 
 from __future__ import annotations
 
 import json
 
 from orchestration.errors import DataFailed, SourceBodyInvalid, SourceRefused
-from tests.bad_answers.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
+from tests.malformed_responses.case import DEEP, MIB, Case, Counts, answer, array, envelope, event, good, ndjson
 
 A, B, C = event("a"), event("b"), event("c")
 TWO = Counts(raw=2, curated=2)
@@ -17,7 +17,7 @@ def fine(name: str, body: bytes | str, counts: Counts = TWO, source: str = "arra
 
 
 def no_form(name: str, body: bytes | str, source: str = "array") -> Case:
-    """A body whose first or last bytes are not those of its form, which the fetch sees."""
+    """A body whose first or last bytes do not fit its form, which the fetch detects."""
     size = len(body.encode() if isinstance(body, str) else body)
     article = "" if source == "ndjson" else "an "
     says = (
@@ -29,7 +29,7 @@ def no_form(name: str, body: bytes | str, source: str = "array") -> Case:
 
 
 def malformed(name: str, body: bytes | str, where: str, source: str = "array") -> Case:
-    """A body that only its full parse finds broken; the message says where."""
+    """A body with an error that only the full parse detects; the message has its position."""
     says = ("transform: raw/shop/events/date=", "page-00001.json: Malformed JSON at byte ", where, "kept: branch etl-")
     return Case(name, (answer(body),), SourceBodyInvalid, says, source=source)
 
@@ -49,32 +49,32 @@ def _with(record: str, old: str, new: bytes) -> bytes:
 
 
 ARRAYS = (
-    no_form("empty", b""),
-    no_form("blanks only", b" \r\n\t"),
+    no_form("an empty body", b""),
+    no_form("white space only", b" \r\n\t"),
     no_form("`null`", "null"),
     no_form("`5`", "5"),
     no_form('`"text"`', '"text"'),
     no_form("one object", A),
     no_form("an HTML page under a JSON content type", "<!doctype html><title>Sign in</title>"),
     no_form("a function call around the array", b"callback(" + array(A) + b")"),
-    no_form("a guard before the array", b")]}',\n" + array(A)),
+    no_form("a prefix against JSON hijacking before the array", b")]}',\n" + array(A)),
     no_form("NDJSON where an array is declared", ndjson(A, B)),
-    no_form("cut in the middle of a record", array(A, B)[:-50]),
-    no_form("cut after a record", array(A, B)[:-1]),
-    malformed("cut in a record, the end put on", array(A, B)[:-50] + b"]", "in record/value 3"),
+    no_form("cut off in the middle of a record", array(A, B)[:-50]),
+    no_form("cut off after a record", array(A, B)[:-1]),
+    malformed("cut off in a record, with the end of the array added", array(A, B)[:-50] + b"]", "in record/value 3"),
     malformed("a comma after the last record", f"[{A},{B},]", "input length is 0"),
-    malformed("a comma too few", f"[{A} {B}]", "in record/value 3: unexpected character"),
+    malformed("a missing comma between records", f"[{A} {B}]", "in record/value 3: unexpected character"),
     malformed("two arrays", array(A) + b"\n" + array(B), "unexpected character"),
     malformed("an array closed twice", array(A) + b"]", "in record/value 3"),
-    malformed("single quotes", f"[{A}]".replace('"', "'"), "unexpected character"),
+    malformed("single quotes instead of double quotes", f"[{A}]".replace('"', "'"), "unexpected character"),
     malformed("a comment", f"[{A}, /* the next */ {B}]", "unexpected character"),
     malformed("`undefined` among the records", f"[{A}, undefined]", "unexpected character"),
     malformed("a number with a leading zero", array(A, event("b", Quantity="02")), "leading zero is not allowed"),
     malformed("half a surrogate pair", array(A, event("b", Country=r'"\ud83d"')), "no low surrogate in string"),
-    malformed("an escape that is none", array(A, event("b", Country=r'"\x41"')), "invalid escaped character"),
-    malformed("bytes that are no UTF-8", _with(A, "France", b"Fran\xe7a"), "invalid UTF-8 encoding in string"),
+    malformed("an invalid escape sequence", array(A, event("b", Country=r'"\x41"')), "invalid escaped character"),
+    malformed("bytes that are not UTF-8", _with(A, "France", b"Fran\xe7a"), "invalid UTF-8 encoding in string"),
     Case(
-        "Latin-1, as its charset says",
+        "Latin-1, declared as charset",
         (answer(_with(A, "France", b"Fran\xe7a"), content_type="application/json; charset=iso-8859-1"),),
         SourceBodyInvalid,
         ("Malformed JSON at byte ", "invalid UTF-8 encoding in string"),
@@ -95,16 +95,16 @@ ARRAYS = (
 
 LINES = (
     no_form("an array where NDJSON is declared", array(A, B), "ndjson"),
-    no_form("cut in the last line", ndjson(A, B)[:-50], "ndjson"),
-    malformed("cut in another line", ndjson(A, B[:50], C), "in line 3: unexpected end of data", "ndjson"),
+    no_form("cut off in the last line", ndjson(A, B)[:-50], "ndjson"),
+    malformed("cut off in another line", ndjson(A, B[:50], C), "in line 3: unexpected end of data", "ndjson"),
     malformed("a record over several lines", A.replace(",", ",\n") + "\n", "in line 2", "ndjson"),
     malformed("two records on a line", f"{A}{B}\n", "unexpected content after document", "ndjson"),
     malformed("commas between the lines", f"{A},\n{B}\n", "unexpected content after document", "ndjson"),
     malformed("a line of NUL bytes", ndjson(A, "\0\0\0", B), "in line 3: unexpected character", "ndjson"),
-    malformed("a byte order mark in between", ndjson(A, f"\ufeff{B}"), "byte order mark", "ndjson"),
+    malformed("a byte order mark between lines", ndjson(A, f"\ufeff{B}"), "byte order mark", "ndjson"),
     malformed("lines that end with CR only", f"{A}\r{B}\r", "unexpected content after document", "ndjson"),
-    fine("lines that end with CRLF, some blank", f"\r\n{A}\r\n\r\n  \r\n{B}\r\n", source="ndjson"),
-    fine("the last line without an end", f"{A}\n{B}", source="ndjson"),
+    fine("lines that end with CRLF, some of them empty", f"\r\n{A}\r\n\r\n  \r\n{B}\r\n", source="ndjson"),
+    fine("a last line without a line feed", f"{A}\n{B}", source="ndjson"),
 )
 
 ENVELOPES = (
@@ -119,16 +119,16 @@ ENVELOPES = (
         "an envelope whose list is an object", '{"data":{"a":1}}', "has no list 'data', it is b'{\"a\":1}'", NO_LIST
     ),
     no_envelope(
-        "an envelope of many fields with odd names",
+        "an envelope with many fields and unusual names",
         json.dumps({f"\x1b]0;x\x07\n{number:03}": 1 for number in range(300)}),
         r"only '\x1b]0;x\x07\n000', '\x1b]0;x\x07\n001'",
         "\\n004' and 295 more",
         NO_LIST,
     ),
     no_envelope("an envelope whose list is text", '{"data":"[]"}', "has no list 'data', it is b'\"[]\"'", NO_LIST),
-    failure("an envelope with an error instead", '{"error":"late"}', "a failure by error: error '\"late\"'"),
+    failure("an envelope with an error, but no list", '{"error":"late"}', "a failure by error: error '\"late\"'"),
     failure(
-        "an envelope that is not ok",
+        "an envelope with `ok: false`",
         '{"ok":false,"error":"ratelimited","data":[],"next":null}',
         "a failure by ok: false and error: error '\"ratelimited\"'",
     ),
@@ -138,12 +138,12 @@ ENVELOPES = (
         'a failure by errors: errors \'[{"message":"timeout"}]\'',
     ),
     failure(
-        "an envelope that says its records are incomplete",
+        "an envelope that reports incomplete records",
         f'{{"incomplete_results":true,"data":[{A}],"next":null}}',
         "a failure by incomplete_results: true",
     ),
     no_envelope(
-        "an envelope with a comma too many",
+        "an envelope with a trailing comma",
         '{"data":[],"next":null,}',
         "is not JSON: ",
         "trailing comma",
@@ -154,13 +154,13 @@ ENVELOPES = (
     ),
     no_envelope("two envelopes", envelope(A) + envelope(B), "is not JSON: ", "trailing characters", "correct the API"),
     no_envelope(
-        f"an envelope nested {DEEP:,} deep",
+        f"an envelope with {DEEP:,} levels of nesting",
         envelope(event(Description="[" * DEEP + "]" * DEEP)),
         "is nested too deeply",
         "next: correct the API",
     ),
     Case(
-        "an envelope that holds its list twice",
+        "an envelope with its list twice",
         (answer(b'{"data":[],' + envelope(A, B)[1:]),),
         SourceBodyInvalid,
         ("page-00001.json: Object", 'has duplicate key "data" in record/value 1'),
@@ -180,7 +180,7 @@ ENVELOPES = (
         "envelope",
     ),
     fine(
-        "an envelope with a list in another letter case beside its own",
+        "an envelope with a second list whose name differs in case",
         b'{"Data":[5],' + envelope(A, B)[1:],
         source="envelope",
     ),
@@ -204,13 +204,19 @@ def _sized(name: str, bad: int, sent: int, *, fails: bool = False) -> Case:
 _NOTHING = ("transform: events_has_rows: 1 failing rows", "raw_rows=0", "kept: branch etl-")
 
 SIZES = (
-    Case("no record, where a day may not be empty", (answer(array()),), DataFailed, _NOTHING, Counts(0, 0)),
-    Case("NDJSON of no line", (answer(b"", length=0),), DataFailed, _NOTHING, Counts(0, 0), source="ndjson"),
-    Case("an envelope of no record", (answer(envelope()),), DataFailed, _NOTHING, Counts(0, 0), source="envelope"),
-    _sized("one record", 0, 1),
-    _sized("exactly 1 % rejected", 2, 200),
+    Case(
+        "an array without records, although a day must not be empty",
+        (answer(array()),),
+        DataFailed,
+        _NOTHING,
+        Counts(0, 0),
+    ),
+    Case("NDJSON without lines", (answer(b"", length=0),), DataFailed, _NOTHING, Counts(0, 0), source="ndjson"),
+    Case("an envelope without records", (answer(envelope()),), DataFailed, _NOTHING, Counts(0, 0), source="envelope"),
+    _sized("a day of one record", 0, 1),
+    _sized("exactly 1 % of the rows rejected", 2, 200),
     _sized("one row over 1 % rejected", 3, 299, fails=True),
-    _sized("all rejected", 20, 20, fails=True),
+    _sized("all rows rejected", 20, 20, fails=True),
     Case(
         "an array of arrays",
         (answer(f"[[{A}],[{B}]]"),),

@@ -1,4 +1,4 @@
-"""An HTTP server that sends the very bytes it is given: HTTP of any kind, broken or not."""
+"""An HTTP server that sends given bytes unchanged, whether they are valid HTTP or not."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from itertools import chain, repeat
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
-from tests.bad_answers.case import Case, Wire, answer
+from tests.malformed_responses.case import Case, Wire, answer
 
 PRODUCTS = answer('[{"Stock Code": "22423", "Description": "REGENCY CAKESTAND 3 TIER"}]')
 
 
 class AnswerServer(ThreadingTCPServer):
-    """Answers each path in turn with what is set for it; `asked` holds the requests so far, head for head."""
+    """Sends the responses of each path in order; `asked` has the heads of all requests so far."""
 
     daemon_threads = True
 
@@ -28,7 +28,7 @@ class AnswerServer(ThreadingTCPServer):
         self.scheme = "http"
 
     def play(self, case: Case) -> str:
-        """Has the answers of a case ready below the URL it gives."""
+        """Prepares the responses of a case, and returns the URL of the API."""
         self.stalls = case.stalls
         self.asked = []
         self.answers = {
@@ -38,7 +38,7 @@ class AnswerServer(ThreadingTCPServer):
         return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 
     def encrypt(self, context: ssl.SSLContext) -> None:
-        """Speaks TLS from now on."""
+        """Uses TLS for all later connections."""
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.scheme = "https"
 
@@ -51,7 +51,7 @@ class _Handler(StreamRequestHandler):
         self.server.asked.append(head)
         path = re.split(rb"[?;]", head.split()[1])[0].decode()
         sent = next(self.server.answers[path])
-        # Whoever finds an answer unusable hangs up on the rest of it.
+        # A client closes the connection when it finds a response unusable.
         with suppress(OSError):
             whole = sent if isinstance(sent, bytes) else sent()
             for piece in (whole,) if isinstance(whole, bytes) else whole:
@@ -62,7 +62,7 @@ class _Handler(StreamRequestHandler):
 
 @contextmanager
 def answering() -> Iterator[AnswerServer]:
-    """A running server."""
+    """Runs a server."""
     with AnswerServer() as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

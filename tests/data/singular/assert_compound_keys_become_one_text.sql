@@ -1,4 +1,4 @@
--- A row is a key whose text is another than expected here.
+-- A row is a key whose text differs from the expected one.
 with
 
 literal_rows as (

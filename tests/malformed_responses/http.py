@@ -1,4 +1,4 @@
-"""Statuses and headers that are wrong or broken, around a body that is fine."""
+"""Invalid or unexpected statuses and headers, around a valid body."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import gzip
 from collections.abc import Iterator, Mapping
 
 from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
-from tests.bad_answers.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
+from tests.malformed_responses.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
 
 BODY = array(event())
-SAID = b'{"error": "so it is"}'
+ERROR_BODY = b'{"error": "details"}'
 WHERE = "next: correct SHOP_API_URL, or path of shop.events in the source's YAML"
-BROKE_OFF = "the response was cut off"
+CUT_OFF = "the response was cut off"
 
 
 def _fails(name: str, sent: bytes, fails: type[IngestCleanError], *says: str) -> Case:
@@ -24,15 +24,19 @@ def _refused() -> Iterator[Case]:
         "405 Method Not Allowed", "406 Not Acceptable", "409 Conflict", "418 I'm a Teapot", "422 Unprocessable Content",
         "451 Unavailable For Legal Reasons", "501 Not Implemented", "511 Network Authentication Required", "999 Odd",
     ):  # fmt: skip
-        yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: '{SAID.decode()}'")
-    told = "answered 401 Unauthorized: "
-    yield _fails("401 Unauthorized", answer(SAID, "401 Unauthorized"), SourceRefused, told, "check SHOP_API_TOKEN")
-    told, remedy = "answered 403 Forbidden: ", "next: check SHOP_API_TOKEN, or set headers that the API requires"
-    yield _fails("403 Forbidden", answer(SAID, "403 Forbidden"), SourceRefused, told, remedy)
+        yield _fails(status, answer(ERROR_BODY, status), SourceRefused, f"answered {status}: '{ERROR_BODY.decode()}'")
+    status_line = "answered 401 Unauthorized: "
+    yield _fails(
+        "401 Unauthorized", answer(ERROR_BODY, "401 Unauthorized"), SourceRefused, status_line, "check SHOP_API_TOKEN"
+    )
+    status_line, remedy = "answered 403 Forbidden: ", "next: check SHOP_API_TOKEN, or set headers that the API requires"
+    yield _fails("403 Forbidden", answer(ERROR_BODY, "403 Forbidden"), SourceRefused, status_line, remedy)
     escape = answer(b"", "404 \x1b]0;mine\x07")
-    yield _fails("404 with a terminal's escape as reason", escape, SourceRefused, r"answered 404 \x1b]0;mine\x07: ''")
+    yield _fails(
+        "404 with a terminal escape sequence as the reason", escape, SourceRefused, r"answered 404 \x1b]0;mine\x07: ''"
+    )
     for status in ("404 Not Found", "410 Gone"):
-        yield _fails(status, answer(SAID, status), SourceRefused, f"answered {status}: ", WHERE)
+        yield _fails(status, answer(ERROR_BODY, status), SourceRefused, f"answered {status}: ", WHERE)
     for status in ("301 Moved Permanently", "302 Found", "307 Temporary Redirect"):
         sent = answer(b"", status, "Location: https://elsewhere.example/events")
         says = f"answered {status} to 'https://elsewhere.example/events': redirects are not followed"
@@ -40,70 +44,70 @@ def _refused() -> Iterator[Case]:
 
 
 def _busy() -> Iterator[Case]:
-    told = "answered 429 Too Many Requests"
+    status_line = "answered 429 Too Many Requests"
     limit = "next: run again after that, or raise ELT_RETRY_AFTER_LIMIT"
-    yield _fails("429 without Retry-After", answer(SAID, "429 Too Many Requests"), SourceBusy, told)
+    yield _fails("429 without Retry-After", answer(ERROR_BODY, "429 Too Many Requests"), SourceBusy, status_line)
     retry_after: Mapping[str, tuple[str, ...]] = {
-        "0": (told,),
-        "3600": (f"{told} and asks to wait 3600 s", limit),
-        "Fri, 31 Dec 9999 23:59:59 GMT": (f"{told} and asks to wait ", limit),
-        "Wed, 21 Oct 2015 07:28:00 GMT": (told,),
-        "Wed, 21 Oct 99999999999999999999 07:28:00 GMT": (told,),
-        "soon": (told,),
-        "²": (told,),
-        "-5": (told,),
+        "0": (status_line,),
+        "3600": (f"{status_line} and asks to wait 3600 s", limit),
+        "Fri, 31 Dec 9999 23:59:59 GMT": (f"{status_line} and asks to wait ", limit),
+        "Wed, 21 Oct 2015 07:28:00 GMT": (status_line,),
+        "Wed, 21 Oct 99999999999999999999 07:28:00 GMT": (status_line,),
+        "soon": (status_line,),
+        "²": (status_line,),
+        "-5": (status_line,),
     }
     for value, says in retry_after.items():
-        sent = answer(SAID, "429 Too Many Requests", f"Retry-After: {value}")
+        sent = answer(ERROR_BODY, "429 Too Many Requests", f"Retry-After: {value}")
         yield _fails(f"429 with Retry-After `{value}`", sent, SourceBusy, *says)
-    sent = answer(SAID, "503 Service Unavailable", "Retry-After: 0")
+    sent = answer(ERROR_BODY, "503 Service Unavailable", "Retry-After: 0")
     yield _fails("503 with Retry-After `0`", sent, SourceBusy, "answered 503 Service Unavailable")
     for status in ("403 Forbidden", "404 Not Found", "418 I'm a Teapot", "420 Calm", "500 Error", "509 Bandwidth"):
-        sent = answer(SAID, status, "Retry-After: 0")
-        yield _fails(f"{status} with Retry-After `0`", sent, SourceBusy, f"answered {status}: '{SAID.decode()}'")
-    sent = answer(SAID, "403 Forbidden", "Retry-After: 3600")
+        sent = answer(ERROR_BODY, status, "Retry-After: 0")
+        yield _fails(f"{status} with Retry-After `0`", sent, SourceBusy, f"answered {status}: '{ERROR_BODY.decode()}'")
+    sent = answer(ERROR_BODY, "403 Forbidden", "Retry-After: 3600")
     says = ("answered 403 Forbidden: ", "and asks to wait 3600 s", f"{limit}; or check SHOP_API_TOKEN")
     yield _fails("403 with Retry-After `3600`", sent, SourceBusy, *says)
     yield Case(
-        "403 with Retry-After, then the records",
-        (answer(SAID, "403 Forbidden", "Retry-After: 0"), answer(BODY)),
+        "403 with Retry-After `0`, then the records",
+        (answer(ERROR_BODY, "403 Forbidden", "Retry-After: 0"), answer(BODY)),
         counts=Counts(1, 1),
     )
 
 
-def _passing() -> Iterator[Case]:
+def _transient() -> Iterator[Case]:
     for status in (
         "408 Request Timeout", "425 Too Early", "500 Internal Server Error", "502 Bad Gateway",
         "503 Service Unavailable", "504 Gateway Timeout",
     ):  # fmt: skip
-        yield _fails(status, answer(SAID, status), SourceUnreachable, f"answered {status}")
+        yield _fails(status, answer(ERROR_BODY, status), SourceUnreachable, f"answered {status}")
 
 
 def _unreadable() -> Iterator[Case]:
-    told = "answered 404 Not Found: its body cannot be read: "
+    status_line = "answered 404 Not Found: its body cannot be read: "
     bomb = gzip.compress(gzip.compress(bytes(64 * MIB), mtime=0), mtime=0)
     zipped = answer(bomb, "404 Not Found", "Content-Encoding: gzip, gzip")
     says = "answered 404 Not Found: its body is encoded as 'gzip, gzip'"
-    yield _fails("404 with a body that is much larger once decoded", zipped, SourceRefused, says, WHERE)
-    cut = answer(SAID, "404 Not Found", length=1_000)
-    yield _fails("404 with a body that breaks off", cut, SourceRefused, told + "peer closed connection", WHERE)
+    yield _fails("404 with a body that decodes to 64 MiB", zipped, SourceRefused, says, WHERE)
+    cut = answer(ERROR_BODY, "404 Not Found", length=1_000)
+    yield _fails("404 with a body that is cut off", cut, SourceRefused, status_line + "peer closed connection", WHERE)
 
 
 STATUSES = (
-    _fails("101 Switching Protocols", answer(b"", "101 Switching Protocols"), SourceUnreachable, BROKE_OFF),
-    _fails("103 Early Hints and no more", answer(b"", "103 Early Hints"), SourceUnreachable, BROKE_OFF),
+    _fails("101 Switching Protocols", answer(b"", "101 Switching Protocols"), SourceUnreachable, CUT_OFF),
+    _fails("103 Early Hints without a final response", answer(b"", "103 Early Hints"), SourceUnreachable, CUT_OFF),
     _fails("204 No Content", answer(b"", "204 No Content"), SourceRefused, "answered 204 No Content: ''"),
     _fails("304 Not Modified", answer(b"", "304 Not Modified"), SourceRefused, "304 Not Modified to nowhere", WHERE),
     *_refused(),
     *_unreadable(),
     *_busy(),
-    *_passing(),
-    _fails("a status that is no number", answer(BODY, "fine"), SourceUnreachable, BROKE_OFF, "illegal status line"),
-    _fails("no status line", BODY, SourceUnreachable, BROKE_OFF),
-    _fails("a connection closed without a byte", b"", SourceUnreachable, BROKE_OFF),
-    _fails("headers cut short", b"HTTP/1.1 200 OK\r\nContent-Ty", SourceUnreachable, BROKE_OFF),
+    *_transient(),
+    _fails("a status that is not a number", answer(BODY, "fine"), SourceUnreachable, CUT_OFF, "illegal status line"),
+    _fails("a response without a status line", BODY, SourceUnreachable, CUT_OFF),
+    _fails("a connection closed before the first byte", b"", SourceUnreachable, CUT_OFF),
+    _fails("incomplete headers", b"HTTP/1.1 200 OK\r\nContent-Ty", SourceUnreachable, CUT_OFF),
     Case(
-        "headers, then silence",
+        "headers, then no data",
         (answer(BODY, length=1_000),),
         SourceUnreachable,
         ("no response in time (ReadTimeout)", "next: raise ELT_SOURCE_TIMEOUT"),
@@ -131,45 +135,51 @@ def _encodings() -> Iterator[Case]:
     for name in ("gzip", "br"):
         sent = answer(zipped, "200 OK", f"Content-Encoding: {name}")
         says = f"content encoding '{name}', although only identity was requested"
-        yield _fails(f"content encoding `{name}`, though identity was asked for", sent, SourceBodyInvalid, says, remedy)
+        yield _fails(
+            f"content encoding `{name}`, although identity was requested", sent, SourceBodyInvalid, says, remedy
+        )
     says = r"begins b'\x1f\x8b"
-    yield _fails("gzip that no header tells of", answer(zipped), SourceBodyInvalid, says, "is not an array")
+    yield _fails("gzip without a Content-Encoding header", answer(zipped), SourceBodyInvalid, says, "is not an array")
 
 
 def _lengths() -> Iterator[Case]:
     long, short = answer(BODY, length=10_000), answer(BODY, length=100)
-    yield _fails("Content-Length longer than the body", long, SourceUnreachable, BROKE_OFF, "expected 10000")
-    yield _fails("Content-Length shorter than the body", short, SourceBodyInvalid, "of 100 bytes", "is not an array")
+    yield _fails("Content-Length larger than the body", long, SourceUnreachable, CUT_OFF, "expected 10000")
+    yield _fails("Content-Length smaller than the body", short, SourceBodyInvalid, "of 100 bytes", "is not an array")
     for value in ("many", "-1"):
         sent = answer(BODY, length=value)
-        yield _fails(f"Content-Length `{value}`", sent, SourceUnreachable, BROKE_OFF, "bad Content-Length")
+        yield _fails(f"Content-Length `{value}`", sent, SourceUnreachable, CUT_OFF, "bad Content-Length")
     two = answer(BODY, "200 OK", "Content-Length: 5")
-    yield _fails("two lengths that differ", two, SourceUnreachable, BROKE_OFF, "conflicting Content-Length")
-    # HTTP ends the body there, and what is left is whole lines: nothing tells it from a smaller day.
+    yield _fails("two different Content-Length headers", two, SourceUnreachable, CUT_OFF, "conflicting Content-Length")
+    # HTTP ends the body there, after a whole line: it cannot be distinguished from a smaller day.
     lines = ndjson(event("a"), event("b"))
     sent = answer(lines, length=len(lines) // 2)
-    name = "Content-Length shorter by exactly one line of NDJSON"
+    name = "NDJSON with a Content-Length that is one line too small"
     yield Case(name, (sent,), counts=Counts(1, 1), source="ndjson")
 
 
 def _transfers() -> Iterator[Case]:
     cut = chunked(BODY, ended=False)
-    yield _fails("chunked, cut after a whole chunk", cut, SourceUnreachable, BROKE_OFF, "incomplete chunked read")
+    yield _fails("chunked, cut off after a whole chunk", cut, SourceUnreachable, CUT_OFF, "incomplete chunked read")
     sizeless = answer(b"many\r\n" + BODY, "200 OK", "Transfer-Encoding: chunked", length=None)
-    yield _fails("chunks of no size", sizeless, SourceUnreachable, BROKE_OFF, "illegal chunk header")
+    yield _fails("chunks without a size", sizeless, SourceUnreachable, CUT_OFF, "illegal chunk header")
     zipped = answer(BODY, "200 OK", "Transfer-Encoding: gzip", length=None)
-    yield _fails("transfer encoding `gzip`", zipped, SourceUnreachable, BROKE_OFF, "Only Transfer-Encoding: chunked")
+    yield _fails("transfer encoding `gzip`", zipped, SourceUnreachable, CUT_OFF, "Only Transfer-Encoding: chunked")
     odd = answer(BODY, "200 OK", "nonsense")
-    yield _fails("a header without a colon", odd, SourceUnreachable, BROKE_OFF, "illegal header line")
+    yield _fails("a header without a colon", odd, SourceUnreachable, CUT_OFF, "illegal header line")
     huge = answer(BODY, "200 OK", f"X: {'x' * 200_000}")
-    yield _fails("a header of 200,000 bytes", huge, SourceUnreachable, BROKE_OFF, "Receive buffer too long")
+    yield _fails("a header of 200,000 bytes", huge, SourceUnreachable, CUT_OFF, "Receive buffer too long")
 
 
 def _large() -> Iterator[Case]:
     cases = (
-        ("a page that announces more than the limit", "ELT_MAX_PAGE_BYTES", "a page over 100 bytes: 1,000,000 bytes"),
         (
-            "a page that makes the date larger than its limit",
+            "a page whose Content-Length exceeds the limit of a page",
+            "ELT_MAX_PAGE_BYTES",
+            "a page over 100 bytes: 1,000,000 bytes",
+        ),
+        (
+            "a page whose Content-Length exceeds the limit of a date",
             "ELT_MAX_DATE_BYTES",
             "a date over 100 bytes: 1,000,000 by",
         ),

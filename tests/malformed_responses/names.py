@@ -1,9 +1,9 @@
-"""Fields that are named otherwise than declared, in every record of a day."""
+"""Fields whose names differ from the declaration, in every record of a day."""
 
 from __future__ import annotations
 
 from orchestration.errors import DataFailed
-from tests.bad_answers.case import Case, Counts, answer, array, event, good
+from tests.malformed_responses.case import Case, Counts, answer, array, event, good
 
 KEPT = "kept: branch etl-"
 
@@ -23,18 +23,18 @@ def _renamed(name: str, instead: str) -> Case:
 NAMES = (
     _renamed("a declared field renamed", "Identifier"),
     _renamed("a declared field in another letter case", "event id"),
-    _renamed("a declared field with a blank at its end", "Event ID "),
+    _renamed("a declared field with a space at the end of its name", "Event ID "),
     _renamed("a declared field in snake_case", "event_id"),
-    _renamed("a declared field with a byte order mark before it", "\ufeffEvent ID"),
+    _renamed("a declared field with a byte order mark before its name", "\ufeffEvent ID"),
     Case(
-        "a declared field missing that no row needs",
+        "no record has a declared field that is nullable",
         (answer(array(event("a", without="Country"), event("b", without="Country"))),),
         DataFailed,
         ("transform: events_declared_fields_present: 1 failing rows", "field='Country', records_without_it=2", KEPT),
         Counts(2, 2),
     ),
     Case(
-        "records without a field",
+        "records without any field",
         (answer("[{},{}]"),),
         DataFailed,
         ("events_declared_fields_present: 10 failing rows", "events rejected for event_id_missing: 2 of 2 rows", KEPT),

@@ -1,4 +1,4 @@
-"""Values and records, and what becomes of each: docs/design.md#cleaning-rules."""
+"""Values and records, each with its outcome: docs/design.md#cleaning-rules."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tests.bad_answers.case import Row, event
+from tests.malformed_responses.case import Row, event
 
 AT = datetime(2025, 5, 20, 10, tzinfo=UTC)
 
 
 def _of(field: str, column: str, reason: str, texts: dict[str, object]) -> Iterator[Row]:
-    """Rows that are odd in one field; by its JSON text the value it becomes, None where the row is rejected."""
+    """Yields rows with an unusual value in one field; `texts` maps JSON text to the value, None if rejected."""
     for text, value in texts.items():
         name = f"{field} `{text}`" if len(text) < 60 else f"{field} `{text[:9]}…`, {len(text):,} characters"
         record = event(name, **{field: text})
@@ -115,7 +115,7 @@ def _ids() -> Iterator[Row]:
 
 
 def _texts() -> Iterator[Row]:
-    """A field that is text takes any value, as JSON text where it is none."""
+    """Yields rows for a text field, which keeps a value of another type as JSON text."""
     for text, becomes in {
         "5": "5",
         '"1.10"': "1.10",
@@ -134,7 +134,7 @@ def _texts() -> Iterator[Row]:
     for text in ("1.10", "17850.0", "1E3", "1e-400", "1e400", "-0", "-0.0", "NaN", "Infinity", "-Infinity"):
         name = f"Description `{text}`"
         yield Row(name, event(name, Description=text), rejected="description_not_exact")
-    name = "a number that text cannot keep, sent twice: the first counts"
+    name = "a field twice, text first, then a number that text cannot represent exactly: the first is used"
     twice = event(name, Description='"1.50"')[:-1] + ',"Description":1.50}'
     yield Row(name, twice, becomes={"event_id": name, "description": "1.50"}, drift=("Description",))
 
@@ -149,26 +149,26 @@ def _names() -> Iterator[Row]:
     def kept(name: str, record: str, *drift: str, **becomes: object) -> Row:
         return Row(name, record, becomes={"event_id": name, **becomes}, drift=drift)
 
-    name = "a field twice: the first counts"
+    name = "a field twice: the first is used"
     yield kept(name, event(name, Price='"1"')[:-1] + ',"Price":"2"}', "Price", price=1.0)
     name = "a field twice, null first"
     yield Row(name, event(name, Price="null")[:-1] + ',"Price":"2"}', "price_not_numeric", drift=("Price",))
-    name = "a field in another letter case beside its own"
+    name = "a field beside another one whose name differs in case"
     yield kept(name, event(name, price='"2"'), "price", price=12.75)
-    name = "a field in another letter case instead of its own"
+    name = "a field whose name differs in case, instead of the declared one"
     yield Row(name, event(name, without="Price", price='"2"'), "price_not_numeric", drift=("price",))
-    name = "a field's name written with an escape"
+    name = "a field name with an escape sequence"
     yield kept(name, event(name, Price='"2"').replace('"Price"', '"Pric\\u0065"'), price=2.0)
     name = "fields in another order"
     yield kept(name, f'{{"Country":"Spain",{event(name, without="Country")[1:]}', country="Spain")
     name = "an undeclared field"
     yield kept(name, event(name, Channel='{"web": 1}'), "Channel", price=12.75)
-    name = "fields with odd names"
+    name = "undeclared fields with unusual names"
     odd = event(name)[:-1] + ',"":1,"a\\u0000b":2,"it\'s \\"odd\\"":3}'
     yield kept(name, odd, "", "a\0b", 'it\'s "odd"', country="France")
-    name = "a field missing that no row needs"
+    name = "a missing field that is nullable"
     yield kept(name, event(name, without="Country"), country=None)
-    name = "a field missing that each row needs"
+    name = "a missing field that is required"
     yield Row(name, event(name, without="Quantity"), "quantity_not_integer")
 
 
@@ -180,19 +180,19 @@ def _repeats() -> Iterator[Row]:
     early, late, as_late = '"2025-05-20T08:00:00Z"', '"2025-05-20T10:30:00+02:00"', '"2025-05-20T08:30:00Z"'
     name = "a record three times"
     yield of(name, event(name), event(name), event(name), price=12.75, identical=2)
-    name = "records that are the same once cleaned"
+    name = "records that are equal after cleaning"
     formatted = event(name, Price='"1,234.50"', Timestamp=late, Quantity='" 2 "')
     yield of(name, formatted, event(name, Price="1234.5", Timestamp=as_late), price=1234.5, identical=1)
-    name = "records that differ under one id: the earliest stays"
+    name = "different records with one id: the earliest is kept"
     first, second = event(name, Price='"1"', Timestamp=late), event(name, Price='"2"', Timestamp=early)
     yield of(name, first, second, first, price=2.0, identical=1, conflicting=1)
-    name = "records that differ under one id at one time: the first by the other columns stays"
+    name = "different records with one id and one time: the first in the order of the other columns is kept"
     texts = {'"10"': '"B"', '"9"': "null", '"8"': '"B"'}
     records = [event(name, Price=price, Description=description) for price, description in texts.items()]
     yield of(name, *records, price=8.0, conflicting=2)
-    name = "a record beside one that is rejected, under one id"
+    name = "a valid record, with a rejected one of the same id"
     yield of(name, event(name, Price='"3"'), price=3.0)
-    yield Row("a rejected record beside a good one, under one id", event(name, Price='"?"'), "price_not_numeric")
+    yield Row("a rejected record, with a valid one of the same id", event(name, Price='"?"'), "price_not_numeric")
 
 
 ROWS = (*PRICES, *TIMESTAMPS, *QUANTITIES, *_ids(), *_texts(), *_records(), *_names(), *_repeats())

@@ -1,5 +1,5 @@
--- A row is a difference that the macro of these tests made up, or missed.
--- Compared by hand: the macro would agree with its own mistakes.
+-- A row is a difference that the macro of these tests reported wrongly or
+-- missed. Compared by hand, because the macro would repeat its own errors.
 with
 
 found (name) as (
@@ -21,7 +21,7 @@ expected (name) as (
 
 ),
 
-told as (
+shown as (
 
     {{ differences('found', 'expected', ['name']) }}
 
@@ -42,7 +42,7 @@ counted as (
         count(
             case when problem = 'missed' and name = 'not found' then 1 end
         ) as missed
-    from told
+    from shown
 
 ),
 

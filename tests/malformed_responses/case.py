@@ -1,4 +1,4 @@
-"""What one kind of answer is, what has to come of it, and how answers are put together."""
+"""One kind of response with its expected outcome, and functions that build responses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from orchestration.errors import IngestCleanError, SourceBusy, SourceUnreachable
 
 MIB = 1024 * 1024
 DEEP = 100_000
-"""How deep a value may be nested in an array of records, at the least."""
+"""A nesting depth that must be accepted in an array of records."""
 
 Wire = bytes | Callable[[], bytes | Iterable[bytes]]
-"""An HTTP answer down to the last byte; a function where it is too large to be kept, or comes piece by piece."""
+"""All bytes of an HTTP response; a function if the response is too large to keep or comes in parts."""
 
 SOURCES: Mapping[str, Mapping[str, Any]] = {
     "array": {},
@@ -30,12 +30,12 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
     "paged": {"fetch": {"paging": {"style": "page", "parameter": "page"}}, "may_be_empty": True},
     "linked": {"fetch": {"paging": {"style": "next_link"}}},
 }
-"""How `events` may be declared: what is changed in its `config.meta`."""
+"""The declarations of `events`: the changes to its `config.meta`."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Where a date's events have to go, in rows, counted by hand."""
+    """The expected accounting of a date's events, in rows, counted by hand."""
 
     raw: int
     curated: int
@@ -52,25 +52,27 @@ class Counts:
         parts = [f"{self.curated:,} curated"]
         parts += [f"{count} {name}" for name in ("identical", "conflicting") if (count := getattr(self, name))]
         parts += [f"{count} rejected `{reason}`" for reason, count in self.rejected.items()]
-        told = f"{self.raw:,} raw = {' + '.join(parts)}"
+        accounting = f"{self.raw:,} raw = {' + '.join(parts)}"
         return (
-            f"{told}; drift: {', '.join(f'`{name!r}` {n}' for name, n in self.drift.items())}" if self.drift else told
+            f"{accounting}; drift: {', '.join(f'`{name!r}` {n}' for name, n in self.drift.items())}"
+            if self.drift
+            else accounting
         )
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of answer and its documented outcome.
+    """One kind of response and its documented outcome.
 
     Attributes:
-        name: The answer in words.
-        answers: What the requests for `events` get in turn, the last of them again and again.
-        fails: The error that ends the run; None where the date is published.
-        says: Parts of the error's message, its value and its remedy.
-        counts: Where the rows have to go; None where no row was read.
+        name: A short description of the response.
+        answers: The responses to the requests for `events`, in order; the last one is repeated.
+        fails: The error that ends the run; None if the date is published.
+        says: Parts of the error message, including its value and its remedy.
+        counts: The expected accounting; None if no row is read.
         source: How `events` is declared.
         stalls: The server keeps the connection open after its bytes.
-        products: What the requests for `products` get.
+        products: The response to the requests for `products`.
         environment: Settings of the run.
     """
 
@@ -89,25 +91,25 @@ class Case:
         return self.fails.outcome if self.fails else "published"
 
     @property
-    def asked_again(self) -> bool:
-        """Whether another try may get something better, and soon enough."""
-        passing = self.fails is not None and issubclass(self.fails, SourceUnreachable | SourceBusy)
-        return passing and "ELT_RETRY_AFTER_LIMIT" not in "".join(self.says)
+    def retried(self) -> bool:
+        """Whether the request is repeated."""
+        transient = self.fails is not None and issubclass(self.fails, SourceUnreachable | SourceBusy)
+        return transient and "ELT_RETRY_AFTER_LIMIT" not in "".join(self.says)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One record of a day whose other records are fine, and its fate; or some records under one id.
+    """One record, or several with the same id, in a day of otherwise valid records, and the expected outcome.
 
     Attributes:
-        name: The record's oddity in words.
+        name: A short description of the record.
         record: Its JSON text.
-        rejected: The reason it is rejected for; empty where it is not.
-        becomes: Some columns of its row; `event_id` among them.
+        rejected: The reason for its rejection; empty if it is not rejected.
+        becomes: Some columns of its row, including `event_id`.
         drift: Its undeclared or repeated fields.
-        beside: Further records under its id; `becomes` is the one row that stays.
-        identical: How many of all these are like another.
-        conflicting: How many differ from the one that stays.
+        beside: Further records with the same id; `becomes` is the one row that is kept.
+        identical: How many of all these are identical rows.
+        conflicting: How many of all these are conflicting rows.
     """
 
     name: str
@@ -121,7 +123,7 @@ class Row:
 
 
 def counts_of(rows: Iterable[Row], good: int) -> Counts:
-    """Where these rows and `good` good ones have to go."""
+    """Returns the expected accounting of these rows and of `good` valid ones."""
     rows = list(rows)
     rejected = Counter(row.rejected for row in rows if row.rejected)
     drift = Counter(name for row in rows for name in row.drift)
@@ -151,7 +153,7 @@ _FIELDS: Mapping[str, str] = {
 
 
 def event(event_id: str = "a", /, without: str = "", **texts: str) -> str:
-    """An event as JSON text; fields are given as JSON texts, a space in their names as an underscore."""
+    """Returns an event as JSON text; field values are JSON texts, and an underscore in a name means a space."""
     fields = {
         **_FIELDS,
         "Event ID": json.dumps(event_id),
@@ -162,7 +164,7 @@ def event(event_id: str = "a", /, without: str = "", **texts: str) -> str:
 
 
 def good(count: int) -> list[str]:
-    """Events that nothing is wrong with, each with an id of its own."""
+    """Returns valid events, each with its own id."""
     return [event(f"good-{number}") for number in range(count)]
 
 
@@ -185,7 +187,7 @@ def answer(
     content_type: str | None = "application/json",
     length: int | str | None = "right",
 ) -> bytes:
-    """An HTTP answer with these headers; no Content-Length with None, another than the right one as told."""
+    """Returns an HTTP response; a `length` of None omits Content-Length, any other value replaces the right one."""
     body = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status}", "Connection: close", *headers]
     if content_type is not None:
@@ -196,6 +198,6 @@ def answer(
 
 
 def chunked(*chunks: bytes, ended: bool = True) -> bytes:
-    """An HTTP answer in chunks, ended as it should be or not."""
+    """Returns an HTTP response in chunks, with or without the last, empty one."""
     body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + (b"0\r\n\r\n" if ended else b"")
     return answer(body, "200 OK", "Transfer-Encoding: chunked", length=None)
