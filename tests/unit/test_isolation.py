@@ -21,7 +21,7 @@ NOBODY = "http://127.0.0.1:9"
 SLICE = (
     "tests/unit/test_worker.py",
     "tests/unit/test_notify.py",
-    "tests/unit/test_servers.py::test_the_local_lake_is_used_while_it_runs",
+    "tests/unit/servers/test_lake_access.py::test_the_local_lake_is_used_while_it_runs",
     "tests/integration/test_cli.py::test_wrong_keys_are_exit_5_and_not_told",
     "tests/integration/test_setup.py::test_the_gate_on_the_lake_is_this_versions",
 )

@@ -1,0 +1,109 @@
+"""Which Prefect is used: the configured one, the profile's or the local one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from orchestration.errors import ServerFailed
+from orchestration.log import SILENT
+from orchestration.servers import local, prefect
+from orchestration.servers.prefect import PrefectAccess
+from tests.isolation import PROJECT
+from tests.local_servers import (
+    NOBODY,
+    make_settings,
+    pretend_running,
+    remember_stopped,
+    web_server,
+)
+
+
+def test_prefect_is_the_configured_one_else_the_profiles_else_the_local_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(tmp_path)
+    with pytest.raises(ServerFailed, match="Prefect: not configured, and the local server is not running") as failed:
+        local.prefect_access(settings)
+    assert failed.value.remedy == "`elt up`, or set PREFECT_API_URL"
+    pretend_running(settings, "prefect", "http://127.0.0.1:4200/api")
+    assert local.prefect_access(settings) == PrefectAccess("http://127.0.0.1:4200/api")
+    login = SecretStr("user:password")
+    monkeypatch.setattr(prefect, "_profile", lambda: PrefectAccess("https://profile.example/api/", login))
+    assert local.prefect_access(settings) == PrefectAccess("https://profile.example/api", login)
+    # The profile's login is for the profile's server only.
+    configured = make_settings(tmp_path, api_url="http://env.example/api")
+    assert local.prefect_access(configured) == PrefectAccess("http://env.example/api")
+
+
+def test_another_prefect_at_the_remembered_address_is_used_and_not_told_the_local_login(tmp_path: Path) -> None:
+    with web_server() as url:
+        settings = make_settings(tmp_path, api_url=f"{url}/api")
+        remember_stopped(settings, "prefect", f"{url}/api")
+        prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
+        assert local.prefect_access(settings) == PrefectAccess(f"{url}/api")
+        assert local.status(settings)[1].state == "configured"
+
+
+def test_the_remembered_address_with_another_login_is_another_prefect(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, api_url=f"{NOBODY}/api", api_auth_string="user:password")
+    remember_stopped(settings, "prefect", f"{NOBODY}/api")
+    prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
+    assert local.prefect_access(settings) == PrefectAccess(f"{NOBODY}/api", SecretStr("user:password"))
+    assert local.status(settings)[1].state == "unhealthy"
+
+
+@pytest.mark.parametrize("with_login", [False, True])
+def test_the_address_of_the_stopped_local_prefect_means_the_local_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_login: bool
+) -> None:
+    settings, url = make_settings(tmp_path), f"{NOBODY}/api"
+    data = settings.state_dir / "prefect"
+    prefect.prepare(settings, data, SILENT)
+    login = prefect.read_login(data)
+    monkeypatch.setattr(prefect, "_profile", lambda: PrefectAccess(url, login if with_login else None))
+    remember_stopped(settings, "prefect", url)
+    assert local.status(settings)[1].state == "stopped"
+    with pytest.raises(ServerFailed, match=f"PREFECT_API_URL={url} does not answer") as failed:
+        local.prefect_access(settings)
+    assert failed.value.remedy == "`elt up` starts it, or set PREFECT_API_URL to another"
+    pretend_running(settings, "prefect", url)
+    assert local.prefect_access(settings) == PrefectAccess(url, login)
+
+
+def test_prefects_own_profile_is_asked(tmp_path: Path) -> None:
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text('active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://profile.example/api"\n')
+    code = "from orchestration.servers import prefect; found = prefect._profile(); print(found.url if found else None)"
+    for name, said in [("profiles.toml", "http://profile.example/api"), ("none.toml", "None")]:
+        answer = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PREFECT_PROFILES_PATH": str(tmp_path / name), "PREFECT_HOME": str(tmp_path)},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert answer.stdout.strip() == said
+
+
+def test_invalid_prefect_settings_are_a_usage_error(tmp_path: Path) -> None:
+    code = (
+        "from orchestration.errors import UsageError\nfrom orchestration.servers import prefect\n"
+        "try: prefect._profile()\nexcept UsageError as error: print(error.describe())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_API_PORT": "many"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Prefect's own settings are invalid" in answer.stdout
+    assert "many" in answer.stdout
