@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,6 @@ from orchestration.errors import ServerFailed
 from orchestration.log import SILENT
 from orchestration.servers import local, prefect
 from orchestration.servers.prefect import PrefectAccess
-from tests.isolation import PROJECT
 from tests.local_servers import (
     NOBODY,
     make_settings,
@@ -74,36 +70,3 @@ def test_the_address_of_the_stopped_local_prefect_means_the_local_one(
     assert failed.value.remedy == "`elt up` starts it, or set PREFECT_API_URL to another"
     pretend_running(settings, "prefect", url)
     assert local.prefect_access(settings) == PrefectAccess(url, login)
-
-
-def test_prefects_own_profile_is_asked(tmp_path: Path) -> None:
-    profiles = tmp_path / "profiles.toml"
-    profiles.write_text('active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://profile.example/api"\n')
-    code = "from orchestration.servers import prefect; found = prefect._profile(); print(found.url if found else None)"
-    for name, said in [("profiles.toml", "http://profile.example/api"), ("none.toml", "None")]:
-        answer = subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PREFECT_PROFILES_PATH": str(tmp_path / name), "PREFECT_HOME": str(tmp_path)},
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert answer.stdout.strip() == said
-
-
-def test_invalid_prefect_settings_are_a_usage_error(tmp_path: Path) -> None:
-    code = (
-        "from orchestration.errors import UsageError\nfrom orchestration.servers import prefect\n"
-        "try: prefect._profile()\nexcept UsageError as error: print(error.describe())"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_API_PORT": "many"},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "Prefect's own settings are invalid" in answer.stdout
-    assert "many" in answer.stdout
