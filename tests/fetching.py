@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,10 @@ def linked(body: str, *links: str) -> bytes:
 
 
 @contextmanager
-def an_api(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def serve_apis() -> Iterator[Callable[[Path, pytest.MonkeyPatch], Api]]:
+    """Start a server, and yield a function that makes an `Api` on it for one test at a time."""
     with answering() as server:
-        yield Api(server, folder, monkeypatch)
+        yield partial(Api, server)
 
 
 def records(pages: tuple[Page, ...]) -> list[Any]:

@@ -79,7 +79,7 @@ def web_server(status: int = 200) -> Iterator[str]:
             pass
 
     with HTTPServer((ports.HOST, 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://{ports.HOST}:{server.server_port}"
         server.shutdown()

@@ -12,7 +12,14 @@ import pytest
 from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut
 from orchestration.source.deadline import Deadline
 from tests.bad_answers.case import Wire, answer
-from tests.fetching import Api, certificate, records
+from tests.fetching import Api, certificate, records, serve_apis
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """An API on a server of its own: a response may still be running after its test, and one test turns on TLS."""
+    with serve_apis() as make:
+        yield make(tmp_path, monkeypatch)
 
 
 def dripping(head: bytes, drop: bytes = b"x") -> Callable[[], Iterable[bytes]]:

@@ -37,7 +37,7 @@ chmod +x "$2"
 @pytest.fixture
 def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "go"
-    script(folder / "go", FAKE_BUILD % "sleep 0.3")
+    script(folder / "go", FAKE_BUILD % "")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("FAKE_GO", str(folder))
     return folder
@@ -107,6 +107,7 @@ def test_it_is_built_once_and_the_caches_are_removed(tmp_path: Path, fake_go: Pa
 def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
+    script(fake_go / "go", FAKE_BUILD % "sleep 0.3")
     with ThreadPoolExecutor(2) as pool:
         paths = {
             task.result(30) for task in [pool.submit(build.lakefs_binary, settings, log_to(said.append)) for _ in "ab"]
@@ -117,8 +118,8 @@ def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
 
 
 def test_a_long_build_says_what_it_is_doing(tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 1")
-    monkeypatch.setattr(build, "_TELL_EVERY", 0.4)
+    script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 0.5")
+    monkeypatch.setattr(build, "_TELL_EVERY", 0.2)
     said: list[str] = []
     build.lakefs_binary(make_settings(tmp_path), log_to(said.append))
     assert "building lakeFS: downloading modules, 1 so far, 0 s" in said
@@ -159,7 +160,7 @@ def test_an_interrupted_build_ends_its_compiler_and_is_done_by_the_next(
     tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(fake_go / "go", FAKE_BUILD % 'printf half > "$2"; sleep 62.75')
-    monkeypatch.setattr(build, "_TELL_EVERY", 0.4)
+    monkeypatch.setattr(build, "_TELL_EVERY", 0.1)
 
     def interrupt(text: str) -> None:
         if "starting the Go toolchain" in text:
