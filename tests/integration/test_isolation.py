@@ -43,7 +43,7 @@ def poisoned_checkout(folder: Path) -> Path:
     return folder
 
 
-def test_the_suite_passes_whatever_the_person_has(tmp_path: Path) -> None:
+def test_the_suite_passes_with_any_settings_of_the_developer(tmp_path: Path) -> None:
     checkout, home = poisoned_checkout(tmp_path / "checkout"), tmp_path / "home"
     (home / ".prefect").mkdir(parents=True)
     (home / ".prefect" / "profiles.toml").write_text(

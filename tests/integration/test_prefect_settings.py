@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.isolation import PROJECT
 
 
-def test_prefects_own_profile_is_asked(tmp_path: Path) -> None:
+def test_prefects_profile_is_read(tmp_path: Path) -> None:
     profiles = tmp_path / "profiles.toml"
     profiles.write_text('active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://profile.example/api"\n')
     code = "from orchestration.servers import prefect; found = prefect._profile(); print(found.url if found else None)"

@@ -198,7 +198,7 @@ def test_a_usage_error_has_the_same_shape(elt: Callable[..., tuple[int, str, str
 
 
 @pytest.mark.parametrize("name", ["prefect.flow_runs", "prefect.task_runs"])
-def test_the_log_of_a_run_is_escaped_whoever_writes_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_log_line_of_a_run_is_escaped(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     kept: list[str] = []
 
     class Kept(logging.Handler):

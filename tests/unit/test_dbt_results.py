@@ -44,7 +44,7 @@ WARNED = node("events_event_type_known", "warn", "Got 1 result", "test")
         ([node("prices", "fail", "", "unit_test")], PlatformFailed),
     ],
 )
-def test_an_outcome_is_told_by_the_nodes(nodes: list[NodeResult], error: type[IngestCleanError] | None) -> None:
+def test_an_outcome_follows_from_the_nodes(nodes: list[NodeResult], error: type[IngestCleanError] | None) -> None:
     failure = built(*nodes).failure()
     assert type(failure) is (error or type(None))
     assert built(*nodes).passed == (error is None)
@@ -72,7 +72,7 @@ def test_failed_data_names_tests_and_rejects_with_examples() -> None:
     assert parts.closes
 
 
-def test_a_build_that_passed_says_what_a_person_should_know() -> None:
+def test_a_build_that_passed_logs_its_warnings() -> None:
     parts = TableAccounting(
         raw=1_000,
         curated=985,
@@ -138,7 +138,7 @@ def test_an_accounting_closes_over_rows_and_keys(lost: dict[str, int]) -> None:
         ),
     ],
 )
-def test_undeclared_fields_are_one_line_a_table(drift: dict[str, int], fields: int, said: str) -> None:
+def test_undeclared_fields_are_one_line_per_table(drift: dict[str, int], fields: int, said: str) -> None:
     parts = accounting(drift=drift, drift_fields=fields)
     assert list(built(accounting={"events": parts}).notes()) == [(logging.WARNING, f"events: {said}")]
 
@@ -153,7 +153,7 @@ def test_failed_data_shows_the_field_that_came_instead() -> None:
     ]
 
 
-def test_no_foreign_value_makes_a_line_or_reaches_a_terminal_raw() -> None:
+def test_no_foreign_value_starts_a_line_or_reaches_a_terminal_unescaped() -> None:
     failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"key": FORGED},))
     warned = FailedTest(WARNED.unique_id, WARNED.name, "warn", 1, ({"key": FORGED},))
     parts = accounting(
@@ -173,7 +173,7 @@ def test_no_foreign_value_makes_a_line_or_reaches_a_terminal_raw() -> None:
     assert len(notes) == 4
 
 
-def test_many_reasons_and_long_messages_are_few_lines() -> None:
+def test_many_reasons_and_long_messages_are_cut_to_a_few_lines() -> None:
     reasons = {f"column_{number:03}_not_integer": 1 for number in range(400)}
     rejects = {reason: ({"page": "p", "record": "x" * 301},) * 5 for reason in reasons}
     broken = node("events", "error", f"{CONTRACT.message} {'y' * 15_000_000}")

@@ -121,7 +121,7 @@ def test_far_outliers_do_not_squeeze_the_rest_into_one_bar(columns_of: Columns) 
     assert (sum(found.histogram.counts), found.histogram.below, found.histogram.above) == (101, 1, 1)
 
 
-def test_what_is_no_finite_number_takes_no_part(columns_of: Columns) -> None:
+def test_values_that_are_not_finite_numbers_are_ignored(columns_of: Columns) -> None:
     values = "(1.0::double), (2.0), ('nan'), ('inf'), ('-inf'), (null)"
     found = columns_of(
         f"select x, case when not isfinite(x) then x end as odd, 7 as same, 1e308 * (x - 1.5) as far "
@@ -151,7 +151,7 @@ def test_texts_have_their_most_frequent_values_cut_and_ties_by_value(columns_of:
     assert (found["nothing"].nulls, found["nothing"].distinct, found["nothing"].values) == (7, 0, None)
 
 
-def test_types_decide_what_is_told(columns_of: Columns) -> None:
+def test_the_type_decides_what_is_profiled(columns_of: Columns) -> None:
     found = columns_of(
         """
         select
@@ -212,7 +212,7 @@ def test_names_and_values_that_look_like_sql_are_only_read(columns_of: Columns) 
     assert found["select"].values == Texts((("it's", 1),))
 
 
-def test_the_calendar_tells_published_missing_and_failed_days() -> None:
+def test_the_calendar_shows_published_missing_and_failed_days() -> None:
     branches = ["etl-2025-01-02-1a2b3c4d", "etl-2025-01-03-1a2b3c4d", "etl-2025-01-09-1a2b3c4d", "etl-marts-1a2b3c4d"]
 
     assert calendar(["2025-01-01", "2025-01-03", "2025-01-05"], branches) == {
@@ -242,7 +242,7 @@ def test_months_with_nothing_are_one_line() -> None:
     assert [day.status for day in days] == [None] * 29 + ["published", "missing"]
 
 
-def test_the_page_holds_together_and_needs_nothing_else() -> None:
+def test_the_page_is_well_formed_and_self_contained() -> None:
     page = Strict(render(profile_of("2025-01-01", "2025-01-02", columns=FULL, revenue=REVENUE)))
 
     assert page.scripts == 0

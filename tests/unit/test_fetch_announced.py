@@ -27,7 +27,7 @@ from tests.fetching import ENVELOPE, PAGED, Api, linked, records
         ('"errors": ["late"]', "errors: errors"),
     ],
 )
-def test_an_envelope_that_reports_a_failure_is_refused_with_its_words(api: Api, more: str, sign: str) -> None:
+def test_an_envelope_that_reports_a_failure_is_refused_with_its_message(api: Api, more: str, sign: str) -> None:
     with pytest.raises(SourceRefused) as error:
         api.fetch(answer(f"{{{more}}}"), **ENVELOPE, **PAGED)
 
@@ -47,20 +47,20 @@ def test_an_envelope_that_reports_a_failure_is_refused_with_its_words(api: Api, 
     ],
 )
 @pytest.mark.parametrize("records", ["", "1"])
-def test_an_envelope_that_reports_none_is_taken(api: Api, more: str, records: str) -> None:
+def test_an_envelope_that_reports_no_failure_is_accepted(api: Api, more: str, records: str) -> None:
     assert api.fetch(answer(f'{{{more}, "data": [{records}]}}'), **ENVELOPE)
 
 
 @pytest.mark.parametrize("more", ['"errors": 3', '"status": "failed"'])
-def test_a_count_of_errors_and_an_echo_beside_records_are_no_failure(api: Api, more: str) -> None:
+def test_a_count_of_errors_or_an_echo_beside_records_is_not_a_failure(api: Api, more: str) -> None:
     assert api.fetch(answer(f'{{{more}, "data": [1]}}'), **ENVELOPE)
 
 
-def test_a_failure_may_be_declared_to_be_none(api: Api) -> None:
+def test_failure_signs_can_be_switched_off(api: Api) -> None:
     assert api.fetch(answer('{"ok": false, "data": []}'), **ENVELOPE, failure_signs=False)
 
 
-def test_the_words_of_a_failure_are_bounded_and_printable(api: Api) -> None:
+def test_the_message_of_a_failure_is_bounded_and_printable(api: Api) -> None:
     body = '{"error": "%s", "data": []}' % ("\u202e" + "x" * 100_000)
     with pytest.raises(SourceRefused) as error:
         api.fetch(answer(body), **ENVELOPE)
@@ -101,7 +101,7 @@ def test_a_total_counts_all_pages_and_the_last_with_records_announces_it(api: Ap
         api.fetch(answer(second), answer(first), end, **ENVELOPE, **PAGED)
 
 
-def test_a_hole_is_passed_and_a_larger_one_is_seen_by_the_total(api: Api) -> None:
+def test_one_empty_page_is_skipped_and_a_larger_hole_is_detected_by_the_total(api: Api) -> None:
     first, second = (answer(f'{{"total": 2, "data": [{number}]}}') for number in (1, 2))
     empty = answer('{"total": 2, "data": []}')
 
@@ -123,7 +123,7 @@ def test_more_records_than_announced_are_a_warning(api: Api) -> None:
 
 
 @pytest.mark.parametrize("said", ['"total": null', '"total": -1', '"total": true', '"total": {}', '"total": "many"'])
-def test_what_is_no_number_is_no_total(api: Api, said: str) -> None:
+def test_a_total_that_is_not_a_number_is_ignored(api: Api, said: str) -> None:
     assert api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
 
 
@@ -222,5 +222,5 @@ def test_a_header_may_announce_the_total(api: Api, form: str, body: str, header:
 @pytest.mark.parametrize(
     ("body", "header"), [("[1]", "X-Total-Count: 1"), ("[1]", "X-Total-Count: many"), ("[NaN, 1]", "X-Total-Count: 3")]
 )
-def test_a_header_that_announces_what_came_or_cannot_be_compared_is_fine(api: Api, body: str, header: str) -> None:
+def test_a_header_that_announces_what_came_or_cannot_be_compared_is_accepted(api: Api, body: str, header: str) -> None:
     assert api.fetch(answer(body, "200 OK", header))

@@ -12,14 +12,14 @@ from tests.isolation import CHECKOUT, ENVIRONMENT, PROJECT
 
 
 @pytest.mark.parametrize("path", [CHECKOUT / ".env", CHECKOUT / ".elt" / "run" / "lakefs.json", CHECKOUT / ".elt"])
-def test_what_is_the_persons_is_refused_to_every_test(path: Path) -> None:
+def test_files_of_the_developer_are_refused_to_every_test(path: Path) -> None:
     with pytest.raises(AssertionError, match="belongs to the person"):
         path.open("rb")
     with pytest.raises(AssertionError, match="belongs to the person"):
         list(path.iterdir())
 
 
-def test_settings_and_prefect_are_the_sessions() -> None:
+def test_settings_and_prefect_are_those_of_the_session() -> None:
     assert read_settings().project_dir == PROJECT
     assert str(get_current_settings().home) == ENVIRONMENT["PREFECT_HOME"]
     assert (PROJECT / "dbt_project.yml").is_file()

@@ -114,7 +114,7 @@ def test_a_part_that_is_missing_leaves_no_empty_line() -> None:
     assert Notice("marts", "Crashed", "", "http://run").text == "marts: Crashed\nhttp://run"
 
 
-def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
+def test_a_long_cause_is_cut_and_the_link_is_kept(webhook: Webhook) -> None:
     send(webhook.url, Notice("2025-05-20", "DataFailed", "x" * 100_000, "http://run"))
 
     (told,) = webhook.told
@@ -123,7 +123,7 @@ def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
     assert len(told["text"]) < 1_600
 
 
-def test_a_cause_is_no_link_or_call_of_a_chat_service(webhook: Webhook) -> None:
+def test_a_cause_makes_no_link_or_mention_in_a_chat_service(webhook: Webhook) -> None:
     cause = "<!channel> <http://evil|next: click> ![p](http://evil/p.png) @here @Everyone a@allies.org &\x1b\u202e"
     subject = "<!here>\n2025-05-21"
     send(webhook.url, Notice(subject, "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
@@ -146,7 +146,7 @@ def test_a_cause_is_no_link_or_call_of_a_chat_service(webhook: Webhook) -> None:
         *(400, 403, 404, 500, 503),
     ],
 )
-def test_a_webhook_that_does_not_take_it_is_told_without_its_address(webhook: Webhook, status: int) -> None:
+def test_a_webhook_that_refuses_is_logged_without_its_address(webhook: Webhook, status: int) -> None:
     webhook.status = status
 
     with pytest.raises(PlatformFailed, match=f"answered {status}") as failed:
@@ -157,7 +157,7 @@ def test_a_webhook_that_does_not_take_it_is_told_without_its_address(webhook: We
 
 
 @pytest.mark.parametrize("url", [f"{CLOSED}/{SECRET}", f"http://[::1/{SECRET}", f"ftp://x/{SECRET}", SECRET])
-def test_an_address_where_nobody_answers_is_told_without_it(url: str) -> None:
+def test_an_unreachable_webhook_is_logged_without_its_address(url: str) -> None:
     with pytest.raises(PlatformFailed, match="does not answer") as failed:
         send(url, NOTICE)
 
@@ -171,7 +171,7 @@ def test_an_address_where_nobody_answers_is_told_without_it(url: str) -> None:
 # who is told
 
 
-def test_a_failed_run_is_told_with_its_date_outcome_cause_and_page(
+def test_a_failed_run_is_reported_with_its_date_outcome_cause_and_page(
     told_by: Callable[..., None], webhook: Webhook
 ) -> None:
     run = run_of("daily")
@@ -184,7 +184,7 @@ def test_a_failed_run_is_told_with_its_date_outcome_cause_and_page(
     assert told["link"] == f"{get_current_settings().ui_url or ''}/runs/flow-run/{run.id}"
 
 
-def test_a_backfill_tells_nobody(told_by: Callable[..., None], webhook: Webhook) -> None:
+def test_a_backfill_sends_no_notification(told_by: Callable[..., None], webhook: Webhook) -> None:
     told_by(webhook.url, run=run_of("backfill"))
     assert webhook.told == []
 

@@ -58,7 +58,7 @@ def unreachable() -> SourceUnreachable:
 # the policy
 
 
-def test_a_backfill_tries_twice_as_often_with_exponential_backoff() -> None:
+def test_a_backfill_retries_twice_as_often_with_exponential_backoff() -> None:
     elt = EltSettings(retries=4, retry_wait=7.0, retry_after_limit=50.0)
 
     assert retry_policy(elt, "daily") == RetryPolicy(4, 7.0, 50.0, exponential=False)
@@ -89,7 +89,7 @@ def test_exponential_waits_double_with_jitter_up_to_the_longest(slept: list[floa
 
 
 @pytest.mark.parametrize("passing", [unreachable, lambda: SourceBusy("429"), lambda: SourceBusy("503", retry_after=1)])
-def test_what_passes_is_asked_again_until_it_answers(
+def test_a_transient_error_is_retried_until_it_succeeds(
     passing: Callable[[], IngestCleanError], slept: list[float]
 ) -> None:
     source = Source(passing(), passing())
@@ -100,7 +100,7 @@ def test_what_passes_is_asked_again_until_it_answers(
 
 
 @pytest.mark.parametrize("error", [SourceRefused, SourceBodyInvalid, SourceTimedOut, SourceFailed, DataFailed])
-def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: list[float]) -> None:
+def test_a_permanent_error_is_not_retried(error: type[IngestCleanError], slept: list[float]) -> None:
     source = failing(lambda: error("404"))
 
     with pytest.raises(error) as raised:
@@ -110,7 +110,7 @@ def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: 
     assert raised.value.cause == "404"
 
 
-def test_an_error_that_is_not_ours_is_not_tried_again(slept: list[float]) -> None:
+def test_an_error_from_outside_the_project_is_not_retried(slept: list[float]) -> None:
     asked: list[str] = []
 
     def broken(page: str) -> None:
@@ -124,7 +124,7 @@ def test_an_error_that_is_not_ours_is_not_tried_again(slept: list[float]) -> Non
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]) -> None:
+def test_the_error_of_the_last_try_has_the_number_of_tries(retries: int, slept: list[float]) -> None:
     source = failing(unreachable)
 
     with pytest.raises(SourceUnreachable) as raised:
@@ -136,7 +136,7 @@ def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]
 
 
 @pytest.mark.parametrize("exponential", [False, True])
-def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[float]) -> None:
+def test_a_retry_after_replaces_the_wait_of_the_policy(exponential: bool, slept: list[float]) -> None:
     call_with_retry(
         RetryPolicy(3, 30.0, 600.0, exponential),
         SILENT,
@@ -148,13 +148,13 @@ def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[floa
     assert slept[2] == 30.0 or (exponential and 120.0 <= slept[2] <= 150.0)
 
 
-def test_a_retry_after_of_zero_is_obeyed_too(slept: list[float]) -> None:
+def test_a_retry_after_of_zero_is_obeyed(slept: list[float]) -> None:
     call_with_retry(RetryPolicy(3, 30.0, 600.0), SILENT, Source(SourceBusy("429", retry_after=0.0)), "page 1")
 
     assert slept == [0.0]
 
 
-def test_a_retry_after_that_is_too_long_ends_it_and_says_how_long(slept: list[float]) -> None:
+def test_a_retry_after_that_is_too_long_ends_the_retries_and_is_reported(slept: list[float]) -> None:
     source = Source(unreachable(), SourceBusy("answered 429", retry_after=601.0))
 
     with pytest.raises(SourceBusy) as raised:
@@ -177,7 +177,7 @@ def test_a_remedy_of_the_error_is_kept_beside_that_of_a_long_wait() -> None:
 @pytest.mark.parametrize(
     "error", [SourceUnreachable("answered 500"), SourceBusy("answered 429", retry_after=30.0)], ids=["own", "asked"]
 )
-def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept: list[float]) -> None:
+def test_a_wait_beyond_the_deadline_is_not_started(error: IngestCleanError, slept: list[float]) -> None:
     source = Source(error)
 
     with pytest.raises(SourceTimedOut) as raised:
@@ -190,7 +190,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept:
     assert "ELT_FETCH_TIMEOUT" in raised.value.remedy
 
 
-def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:
+def test_each_failed_try_is_logged_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:
     told: list[str] = []
 
     with pytest.raises(SourceUnreachable):

@@ -112,7 +112,7 @@ def test_an_env_file_with_secrets_that_others_may_read_is_reported(
     assert said == [line]
 
 
-def test_the_state_folder_and_all_in_it_are_the_owners(tmp_path: Path) -> None:
+def test_the_state_folder_is_readable_by_the_owner_only(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o755)
     (state / "kept").touch()

@@ -49,7 +49,7 @@ def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
     assert raised.value.main == IN_DOUBT
 
 
-def test_an_error_is_marked_and_stays_what_it_was() -> None:
+def test_an_error_is_marked_and_otherwise_unchanged() -> None:
     error = DataFailed("events_has_rows: 1 failing rows", remedy="elt rejects 2025-05-20")
 
     with pytest.raises(DataFailed) as raised, step("transform", DATE, AGAIN, SILENT, {}, branch="etl-x"):
@@ -91,7 +91,7 @@ def test_the_innermost_step_names_the_error() -> None:
     assert (raised.value.step, raised.value.main, raised.value.branch) == ("publish", IN_DOUBT, "inner")
 
 
-def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
+def test_an_error_from_outside_the_project_is_not_changed() -> None:
     told: list[str] = []
 
     with pytest.raises(ZeroDivisionError), step("transform", DATE, AGAIN, log_to(told.append), {}):
@@ -100,7 +100,7 @@ def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
     assert told == []
 
 
-def test_a_step_that_ends_well_tells_its_seconds() -> None:
+def test_a_step_that_succeeds_logs_its_seconds() -> None:
     told: list[str] = []
 
     with step("transform", DATE, AGAIN, log_to(told.append), {}):

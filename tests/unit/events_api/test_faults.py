@@ -14,7 +14,7 @@ from examples.events_api.options import Form, Paging
 from tests.sample_api import DAY, Api, made
 
 
-def test_429_asks_to_wait_and_then_answers(api: Callable[..., Api]) -> None:
+def test_429_sends_retry_after_and_then_succeeds(api: Callable[..., Api]) -> None:
     served = api(fault="429", fault_times=2, retry_after=7)
     for _ in range(2):
         busy = served.get()
@@ -23,7 +23,7 @@ def test_429_asks_to_wait_and_then_answers(api: Callable[..., Api]) -> None:
     assert served.get().json() == made(1_000)
 
 
-def test_500_for_a_time_or_always(api: Callable[..., Api]) -> None:
+def test_500_fails_a_number_of_times_or_always(api: Callable[..., Api]) -> None:
     passing = api(fault="500", fault_times=1)
     assert [passing.get().status_code for _ in range(3)] == [500, 200, 200]
     lasting = api(fault="500")
@@ -56,31 +56,31 @@ def test_wrong_content_type_has_the_right_body(api: Callable[..., Api]) -> None:
     assert answer.json() == made(1_000)
 
 
-def test_not_json(api: Callable[..., Api]) -> None:
+def test_not_json_sends_a_body_that_is_not_json(api: Callable[..., Api]) -> None:
     answer = api(fault="not-json").get()
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.content == b"nonsense"
 
 
-def test_html(api: Callable[..., Api]) -> None:
+def test_html_sends_an_html_page(api: Callable[..., Api]) -> None:
     answer = api(fault="html").get()
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/html")
     assert answer.text.startswith("<!doctype html>")
 
 
-def test_empty_day(api: Callable[..., Api]) -> None:
+def test_empty_day_has_no_records_on_one_date_only(api: Callable[..., Api]) -> None:
     served = api(fault="empty-day", fault_date=DAY)
     assert served.get().content == served.get("/products").content == b"[]"
     assert len(served.get(day="2025-05-21").json()) == 1_000
 
 
-def test_renamed_field(api: Callable[..., Api]) -> None:
+def test_renamed_field_renames_the_price(api: Callable[..., Api]) -> None:
     renamed = [{"Unit Price" if name == "Price" else name: value for name, value in row.items()} for row in made(1_000)]
     assert api(fault="renamed-field").get().json() == renamed
 
 
-def test_new_field(api: Callable[..., Api]) -> None:
+def test_new_field_adds_a_field_to_events_only(api: Callable[..., Api]) -> None:
     served = api(fault="new-field")
     assert served.get().json() == [row | {"Channel": "web"} for row in made(1_000)]
     assert "Channel" not in served.get("/products").text
@@ -88,17 +88,17 @@ def test_new_field(api: Callable[..., Api]) -> None:
 
 @pytest.mark.parametrize("form", get_args(Form))
 @pytest.mark.parametrize("paging", ["page", "next_link", "cursor"])
-def test_loop_is_page_one_for_ever(api: Callable[..., Api], form: Form, paging: Paging) -> None:
+def test_loop_repeats_the_first_page(api: Callable[..., Api], form: Form, paging: Paging) -> None:
     served = api(fault="loop", rows=30, form=form, paging=paging, page_size=10)
     assert served.pages(paging, form, limit=6) == [made(10)] * 6
 
 
-def test_loop_holds_where_one_page_is_all(api: Callable[..., Api]) -> None:
+def test_loop_repeats_a_single_page(api: Callable[..., Api]) -> None:
     served = api(fault="loop", rows=3, form="envelope", paging="next_link")
     assert served.pages("next_link", "envelope", limit=4) == [made(3)] * 4
 
 
-def test_bad_day_on_one_date(api: Callable[..., Api]) -> None:
+def test_bad_day_has_bad_prices_on_one_date_only(api: Callable[..., Api]) -> None:
     served = api(fault="bad-day", fault_date=date(2025, 5, 21))
     assert served.get().json() == made(1_000)
     bad = served.get(day="2025-05-21").json()
@@ -106,7 +106,7 @@ def test_bad_day_on_one_date(api: Callable[..., Api]) -> None:
     assert sum(row["Price"] == "n/a" for row in bad) == accounting(1_000, bad_prices=True).reasons["price_not_numeric"]
 
 
-def test_a_fault_keeps_to_its_path_and_page_and_counts_only_there(api: Callable[..., Api]) -> None:
+def test_a_fault_is_injected_and_counted_only_on_its_path_and_page(api: Callable[..., Api]) -> None:
     served = api(fault="500", fault_path="/events", fault_page=2, fault_times=1, paging="page")
     assert served.get("/products", page=2).status_code == 200
     assert [served.get(page=page).status_code for page in (1, 2, 2, 3)] == [200, 500, 200, 200]

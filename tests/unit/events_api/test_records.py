@@ -30,7 +30,7 @@ def test_a_row_depends_on_its_date_and_number_only() -> None:
     assert not set(whole) & set(records.events(DAY + timedelta(days=1), 0, 3_000))
 
 
-def test_records_stay_what_they_are() -> None:
+def test_records_do_not_change_between_versions() -> None:
     """Other tests and the demo state what is in a day; a change here is a change there."""
     assert next(records.events(DAY, 0, 1)) == FIRST
 
@@ -88,7 +88,7 @@ def test_the_accounting_is_what_a_count_of_the_records_gives(rows: int, bad_pric
     assert stated.rejected == reasons.total()
 
 
-def test_a_usual_thousand_passes_a_limit_of_one_percent_and_a_bad_one_does_not() -> None:
+def test_a_thousand_usual_rows_pass_a_limit_of_one_percent_and_bad_ones_do_not() -> None:
     usual = accounting(1_000)
     assert usual.reasons == {"event_id_missing": 2, "price_not_numeric": 1, "timestamp_unparseable": 2}
     assert (usual.curated, usual.identical, usual.conflicting) == (981, 9, 5)
@@ -97,7 +97,7 @@ def test_a_usual_thousand_passes_a_limit_of_one_percent_and_a_bad_one_does_not()
     assert accounting(1_000_000).rejected == 2_000
 
 
-def test_dirt_keeps_apart() -> None:
+def test_kinds_of_dirt_do_not_overlap() -> None:
     """The rule that makes the counts exact: on first lines only, and no row twice."""
     kinds = [dirt.IDENTICAL, dirt.CONFLICTING, *(flaw.rows for flaw in dirt.flaws(bad_prices=True))]
     assert all(kind.start % dirt.INVOICE_LINES == kind.step % dirt.INVOICE_LINES == 0 for kind in kinds)

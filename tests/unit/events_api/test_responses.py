@@ -36,7 +36,7 @@ def test_a_page_after_the_last_is_empty(api: Callable[..., Api]) -> None:
 
 
 @pytest.mark.parametrize("form", get_args(Form))
-def test_a_large_answer_is_streamed_and_a_small_one_states_its_length(
+def test_a_large_response_is_streamed_and_a_small_one_has_a_content_length(
     api: Callable[..., Api], form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = api(rows=4_001, form=form)

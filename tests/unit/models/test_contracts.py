@@ -18,7 +18,7 @@ def columns_of(text: str, model: int = 0) -> list[str]:
 
 @pytest.mark.parametrize("key", [("id",), ("id", "size")])
 @pytest.mark.parametrize("earliest", [None, "at"])
-def test_a_new_table_has_its_tests_and_is_left_alone_afterwards(key: Sequence[str], earliest: str | None) -> None:
+def test_a_new_table_has_its_tests_and_is_not_changed_afterwards(key: Sequence[str], earliest: str | None) -> None:
     table = table_of(ID, AT, SIZE, RATING, key=key, earliest=earliest)
 
     text = contract(table)
@@ -98,7 +98,7 @@ unit_tests: []
 """
 
 
-def test_what_people_wrote_stays_where_it_was() -> None:
+def test_hand_written_parts_keep_their_places() -> None:
     table = table_of(
         Column("ID", "id", description="Names it."),
         AT,
@@ -161,7 +161,7 @@ models:
     ]
 
 
-def test_a_column_goes_comes_back_and_moves_without_a_trace() -> None:
+def test_removing_restoring_or_moving_a_column_leaves_no_trace() -> None:
     both, one = table_of(ID, AT, SIZE), table_of(ID, AT)
     text = contract(both)
 
@@ -171,7 +171,7 @@ def test_a_column_goes_comes_back_and_moves_without_a_trace() -> None:
     assert contract(both, contract(table_of(SIZE, AT, ID), text)) == text
 
 
-def test_another_key_and_instant_take_the_tests_that_a_table_begins_with() -> None:
+def test_the_generated_tests_follow_another_key_and_instant() -> None:
     later = Column("Later", "later", "timestamptz")
     before, after = table_of(ID, AT, earliest="at"), table_of(SIZE, later, key=("size",), earliest="later")
     text = contract(before).replace("severity: warn", "severity: error")
@@ -181,7 +181,7 @@ def test_another_key_and_instant_take_the_tests_that_a_table_begins_with() -> No
         contract(after, text.replace("things_at_of_the_date", "things_at_is_recent"))
 
 
-def test_a_column_that_becomes_nullable_loses_its_constraint_and_no_other() -> None:
+def test_a_column_that_becomes_nullable_loses_only_its_own_constraint() -> None:
     nullable = table_of(ID, Column("Size", "size", "bigint", nullable=True))
     strict = table_of(ID, SIZE)
 
@@ -191,7 +191,7 @@ def test_a_column_that_becomes_nullable_loses_its_constraint_and_no_other() -> N
     assert "constraints" not in yaml.safe_load(text)["models"][0]["columns"][1]
 
 
-def test_a_constraint_of_people_on_a_varchar_column_stays() -> None:
+def test_a_hand_written_constraint_on_a_varchar_column_is_kept() -> None:
     table = table_of(ID, Column("Note", "note"))
     own = "      - name: note\n        data_type: varchar\n        constraints:\n          - type: not_null\n"
     text = contract(table).replace("      - name: note\n        data_type: varchar\n", own)
@@ -199,7 +199,7 @@ def test_a_constraint_of_people_on_a_varchar_column_stays() -> None:
     assert contract(table, text) == text
 
 
-def test_a_column_with_tests_of_people_is_not_dropped() -> None:
+def test_a_column_with_hand_written_tests_is_not_dropped() -> None:
     with pytest.raises(UsageError) as error:
         contract(table_of(ID, SIZE), MINE)
 
@@ -219,6 +219,6 @@ def test_a_column_with_tests_of_people_is_not_dropped() -> None:
         ("models: {}", "no list"),
     ],
 )
-def test_a_yaml_that_is_not_dbts_is_reported(text: str, problem: str) -> None:
+def test_yaml_that_is_not_a_dbt_file_is_reported(text: str, problem: str) -> None:
     with pytest.raises(UsageError, match=rf"models/curated/things.yml: {problem}"):
         contract(table_of(ID), text)

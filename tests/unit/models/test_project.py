@@ -59,7 +59,7 @@ def test_a_file_that_is_out_of_date_is_named_with_the_command(project: Path) -> 
     assert require_current(project) == 12
 
 
-def test_a_column_is_added_by_two_files_of_yaml(project: Path) -> None:
+def test_a_column_declared_in_the_source_is_generated(project: Path) -> None:
     added = "          - name: Channel\n            data_type: varchar\n            description: Where it was sold.\n"
     edit(
         project,
@@ -100,7 +100,7 @@ def test_models_of_another_declaration_are_reported(project: Path, right: str, w
         require_declared(project, read_tables(project))
 
 
-def test_what_the_sql_does_not_depend_on_may_change_and_sql_may_be_tried_by_hand(project: Path) -> None:
+def test_declarations_outside_the_sql_and_the_sql_itself_may_be_edited(project: Path) -> None:
     edit(project, "              form: array", "              form: ndjson")
     edit(project, "Names the event;", "Names an event;")
     edit(project, "where _copy_number = 1", "where true", EVENTS)

@@ -90,7 +90,7 @@ def test_rows_are_judged_by_key_then_by_column() -> None:
         (("id", "at", "size", "rating"), None, ["id", "at", "size", "rating"]),
     ],
 )
-def test_of_one_key_the_earliest_stays_then_the_columns_decide(
+def test_rows_of_one_key_are_ordered_by_the_earliest_then_by_the_columns(
     key: Sequence[str], earliest: str | None, order: list[str]
 ) -> None:
     text = sql(table_of(ID, AT, SIZE, RATING, key=key, earliest=earliest))["models/curated/things.sql"]
@@ -186,7 +186,7 @@ def test_fields_that_a_struct_cannot_hold_are_read_from_the_record() -> None:
         table_of(ID, Column("At", "at")),
     ],
 )
-def test_the_digest_knows_what_the_sql_depends_on(other: Table) -> None:
+def test_the_digest_covers_what_the_sql_depends_on(other: Table) -> None:
     table = table_of(ID, AT)
 
     assert digest(other) != digest(table)

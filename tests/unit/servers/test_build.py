@@ -82,17 +82,17 @@ def test_a_module_without_its_sums_is_named(tmp_path: Path) -> None:
         build.pins(tmp_path)
 
 
-def test_a_lakefs_of_our_version_on_path_is_used(tmp_path: Path, lakefs_on_path: Path) -> None:
+def test_a_lakefs_of_the_pinned_version_on_path_is_used(tmp_path: Path, lakefs_on_path: Path) -> None:
     assert build.lakefs_binary(make_settings(tmp_path), SILENT) == lakefs_on_path
 
 
-def test_a_lakefs_of_another_version_on_path_is_not(tmp_path: Path, fake_go: Path) -> None:
+def test_a_lakefs_of_another_version_on_path_is_not_used(tmp_path: Path, fake_go: Path) -> None:
     script(fake_go / "lakefs", "echo lakefs version 1.86.01")
     built = build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert built == program_folder(tmp_path) / "lakefs"
 
 
-def test_it_is_built_once_and_the_caches_are_removed(tmp_path: Path, fake_go: Path) -> None:
+def test_lakefs_is_built_once_and_the_caches_are_removed(tmp_path: Path, fake_go: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
     built = build.lakefs_binary(settings, log_to(said.append))
@@ -117,7 +117,7 @@ def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
     assert "waiting for another build of lakeFS" in said
 
 
-def test_a_long_build_says_what_it_is_doing(tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_build_logs_its_stage(tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 0.5")
     monkeypatch.setattr(build, "_TELL_EVERY", 0.2)
     said: list[str] = []
@@ -133,7 +133,7 @@ def test_a_long_build_says_what_it_is_doing(tmp_path: Path, fake_go: Path, monke
         ("go: downloading a.b/c v1.0.0\ninternal/abi\na.b/c/d\n", "compiling, 2 packages so far"),
     ],
 )
-def test_stages_are_told_from_the_log(log: str, doing: str) -> None:
+def test_the_stage_of_a_build_is_read_from_its_log(log: str, doing: str) -> None:
     assert build.stage(log) == doing
 
 
@@ -156,7 +156,7 @@ def test_a_failed_build_leaves_no_program_and_names_its_log(
     assert (tmp_path / "cache" / "go").exists()
 
 
-def test_an_interrupted_build_ends_its_compiler_and_is_done_by_the_next(
+def test_an_interrupted_build_stops_its_compiler_and_the_next_build_completes(
     tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(fake_go / "go", FAKE_BUILD % 'printf half > "$2"; sleep 62.75')

@@ -16,7 +16,7 @@ from tests.local_servers import (
 )
 
 
-def test_private_files_are_so_whatever_the_umask(tmp_path: Path) -> None:
+def test_private_files_are_private_with_any_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         files.write_private(tmp_path / "deep" / "keys.json", {"a": 1})
@@ -33,7 +33,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert json.loads((tmp_path / "keys.json").read_text()) == {"a": 1}
 
 
-def test_a_lock_makes_the_second_wait_and_say_so(tmp_path: Path) -> None:
+def test_a_second_lock_waits_and_reports_it(tmp_path: Path) -> None:
     events: list[str] = []
     held, waiting = threading.Event(), threading.Event()
 

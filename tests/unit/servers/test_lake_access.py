@@ -39,7 +39,9 @@ def test_the_configured_lake_is_used_without_its_last_slash(tmp_path: Path) -> N
         ({"secret_key": "s"}, ["LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY"]),
     ],
 )
-def test_half_a_lake_is_a_usage_error_everywhere(tmp_path: Path, given: dict[str, str], missing: list[str]) -> None:
+def test_an_incomplete_lake_configuration_is_a_usage_error_everywhere(
+    tmp_path: Path, given: dict[str, str], missing: list[str]
+) -> None:
     settings = make_settings(tmp_path, **given)
     for ask in (local.lake_access, local.status, lambda settings: local.up(settings, SILENT)):
         with pytest.raises(UsageError, match=f"set without {' and '.join(missing)}$"):
@@ -84,7 +86,7 @@ def test_the_remembered_address_with_other_keys_is_another_lake(tmp_path: Path) 
         local.up(settings, SILENT)
 
 
-def test_damaged_or_missing_local_keys_do_not_take_the_configured_lake_away(tmp_path: Path) -> None:
+def test_damaged_or_missing_local_keys_do_not_affect_the_configured_lake(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, endpoint=NOBODY, access_key="key", secret_key="secret")
     remember_stopped(settings, "lakefs", NOBODY)
     assert local.lake_access(settings).access_key == SecretStr("key")

@@ -17,7 +17,7 @@ from tests.local_servers import (
 
 
 @pytest.mark.usefixtures("lakefs_on_path")
-def test_keys_are_generated_once_and_are_the_owners_alone(tmp_path: Path) -> None:
+def test_keys_are_generated_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
     settings, data = make_settings(tmp_path), tmp_path / "state" / "lakefs"
     lakefs.prepare(settings, data, SILENT)
     first = lakefs.read_credentials(data)
@@ -39,7 +39,7 @@ def test_two_folders_have_different_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("lakefs_on_path")
-def test_keys_are_given_by_environment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_passed_in_the_environment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEFS_DATABASE_TYPE", "postgres")
     data = tmp_path / "lakefs"
     launch = lakefs.prepare(make_settings(tmp_path), data, SILENT)(8123)
@@ -53,7 +53,7 @@ def test_keys_are_given_by_environment_only(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("lakefs_on_path")
-def test_data_without_its_keys_is_not_given_new_ones(tmp_path: Path) -> None:
+def test_no_new_keys_are_generated_for_existing_data(tmp_path: Path) -> None:
     data = tmp_path / "lakefs"
     lakefs.prepare(make_settings(tmp_path), data, SILENT)
     (data / "metadata").mkdir()
@@ -64,7 +64,7 @@ def test_data_without_its_keys_is_not_given_new_ones(tmp_path: Path) -> None:
     assert not (data / "credentials.json").exists()
 
 
-def test_damaged_keys_are_named(tmp_path: Path) -> None:
+def test_damaged_keys_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "credentials.json").write_text('{"access_key": "a"}')
     with pytest.raises(ServerFailed, match=r"credentials\.json"):
         lakefs.read_credentials(tmp_path)

@@ -35,7 +35,7 @@ def test_configured_servers_are_checked_and_nothing_is_started(tmp_path: Path, s
     assert [path.name for path in settings.state_dir.rglob("*")] in (["run", "lock"], [])
 
 
-def test_a_configured_server_that_does_not_answer_fails_up_and_shows_in_status(tmp_path: Path) -> None:
+def test_a_configured_server_that_does_not_answer_fails_up_and_is_unhealthy_in_status(tmp_path: Path) -> None:
     with web_server() as url, web_server(503) as broken:
         settings = make_settings(tmp_path, endpoint=broken, access_key="key", secret_key="secret", api_url=f"{url}/api")
         assert [server.state for server in local.status(settings)] == ["unhealthy", "configured"]
@@ -44,7 +44,7 @@ def test_a_configured_server_that_does_not_answer_fails_up_and_shows_in_status(t
         assert "remove LAKEFS_ENDPOINT" in failed.value.remedy
 
 
-def test_down_is_fine_where_nothing_was_ever_started(tmp_path: Path) -> None:
+def test_down_succeeds_where_nothing_was_started(tmp_path: Path) -> None:
     said: list[str] = []
     settings = make_settings(tmp_path)
     local.down(settings, log_to(said.append), purge=True)
@@ -93,7 +93,7 @@ def test_a_server_without_an_answer_is_left_running_and_named(tmp_path: Path) ->
     assert "elt down" in failed.value.remedy
 
 
-def test_the_plumbing_imports_nothing_heavy() -> None:
+def test_the_server_modules_import_nothing_heavy() -> None:
     code = (
         "import sys, orchestration.servers.local; "
         "print(sorted({'prefect', 'httpx', 'pydantic', 'lakefs_sdk'} & set(sys.modules)))"

@@ -42,7 +42,7 @@ def test_status_shows_secrets_only_when_asked(
     assert keys.signing_key not in shown
 
 
-def test_prefects_login_is_generated_once_and_is_the_owners_alone(tmp_path: Path) -> None:
+def test_prefects_login_is_generated_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
     settings, data = make_settings(tmp_path), tmp_path / "prefect"
     assert prefect.read_login(data) is None
     launches = [prefect.prepare(settings, data, SILENT)(4321) for _ in range(2)]
@@ -57,14 +57,14 @@ def test_prefects_login_is_generated_once_and_is_the_owners_alone(tmp_path: Path
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null"])
-def test_a_damaged_login_is_named(tmp_path: Path, content: str) -> None:
+def test_a_damaged_login_is_an_error_that_names_the_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "login.json").write_text(content)
     with pytest.raises(ServerFailed, match=re.escape(str(tmp_path / "login.json"))) as failed:
         prefect.prepare(make_settings(tmp_path), tmp_path, SILENT)
     assert "`elt up`" in failed.value.remedy
 
 
-def test_a_prefect_of_an_earlier_version_without_a_login_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_prefect_without_a_login_from_an_earlier_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with web_server() as url:
         settings = make_settings(tmp_path, endpoint=url, access_key="key", secret_key="secret")
         pretend_running(settings, "prefect", f"{url}/api")

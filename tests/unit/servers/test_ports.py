@@ -15,7 +15,7 @@ def test_the_first_free_of_the_preferred_ports_is_taken() -> None:
         assert ports.free_port([taken, free, other]) == free
 
 
-def test_with_all_preferred_ports_taken_the_kernel_gives_one() -> None:
+def test_a_free_port_is_used_where_all_preferred_ones_are_taken() -> None:
     with listener() as taken:
         given = ports.free_port([taken])
         assert given != taken

@@ -14,9 +14,7 @@ from tests.local_servers import (
 )
 
 
-def test_prefect_is_run_on_loopback_with_nothing_of_the_users_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prefect_runs_on_loopback_without_the_users_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_PROFILE", "mine")
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "user:password")

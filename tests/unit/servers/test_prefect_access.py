@@ -20,7 +20,7 @@ from tests.local_servers import (
 )
 
 
-def test_prefect_is_the_configured_one_else_the_profiles_else_the_local_one(
+def test_prefect_is_taken_from_the_settings_then_the_profile_then_the_local_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_settings(tmp_path)
@@ -37,7 +37,7 @@ def test_prefect_is_the_configured_one_else_the_profiles_else_the_local_one(
     assert local.prefect_access(configured) == PrefectAccess("http://env.example/api")
 
 
-def test_another_prefect_at_the_remembered_address_is_used_and_not_told_the_local_login(tmp_path: Path) -> None:
+def test_another_prefect_at_the_remembered_address_is_used_without_the_local_login(tmp_path: Path) -> None:
     with web_server() as url:
         settings = make_settings(tmp_path, api_url=f"{url}/api")
         remember_stopped(settings, "prefect", f"{url}/api")

