@@ -21,7 +21,7 @@ from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, Prefe
 GO_MOD = PROJECT_DIR / "tools" / "lakefs" / "go.mod"
 
 
-NOBODY = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
 
 
 def make_settings(
@@ -99,17 +99,17 @@ def start(command: list[str], folder: Path, port: int = 1) -> process.Process:
 
 
 def children() -> list[list[str]]:
-    """The commands of all processes that this one or its children started and that live."""
+    """The commands of all running processes that this process or its children started."""
     found: list[list[str]] = []
     for child in psutil.Process().children(recursive=True):
-        # The servers that earlier tests stopped stay zombies: nobody waits for them.
+        # Servers that earlier tests stopped are zombies, since no process waits for them.
         with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
             found.append(child.cmdline())
     return found
 
 
 def pretend_running(settings: Settings, name: str, url: str) -> None:
-    """A pid file that names this very process."""
+    """Write a pid file that names this process."""
     this = psutil.Process()
     files.write_private(
         settings.state_dir / "run" / f"{name}.json",
@@ -118,7 +118,7 @@ def pretend_running(settings: Settings, name: str, url: str) -> None:
 
 
 def remember_stopped(settings: Settings, name: str, url: str) -> None:
-    """A pid file of a local server that has ended."""
+    """Write a pid file of a local server that has ended."""
     path = settings.state_dir / "run" / f"{name}.json"
     files.write_private(path, {"pid": os.getpid(), "created": 0.0, "port": 1, "url": url})
 

@@ -40,16 +40,16 @@ class Api:
             found.append(parsed(answer.content, form))
             if paging == "none":
                 break
-            told: Any
+            following: Any
             if paging == "page":
-                told = answer.json()["next_page"] if form == "envelope" else number if found[-1] else None
+                following = answer.json()["next_page"] if form == "envelope" else number if found[-1] else None
             elif paging == "next_link":
-                told = answer.json()["next"] if form == "envelope" else answer.links.get("next", {}).get("url")
+                following = answer.json()["next"] if form == "envelope" else answer.links.get("next", {}).get("url")
             else:
-                told = answer.json()["next_cursor"] if form == "envelope" else answer.headers.get("X-Next-Cursor")
-            if told is None:
+                following = answer.json()["next_cursor"] if form == "envelope" else answer.headers.get("X-Next-Cursor")
+            if following is None:
                 break
-            answer = self.client.get(told) if paging == "next_link" else self.get(path, **{str(paging): told})
+            answer = self.client.get(following) if paging == "next_link" else self.get(path, **{str(paging): following})
             assert answer.status_code == 200
         return found
 
@@ -66,7 +66,7 @@ def made(rows: int, start: int = 0, *, day: date = DAY, bad_prices: bool = False
 
 
 def cleaned(event: Record) -> tuple[Record, str | None]:
-    """An event after a clean-up written apart from the one under test, with why it is rejected, if it is."""
+    """A cleaned event and its reject reason, if any; implemented independently of the code under test."""
     clean = dict(event)
     if not (event["Event ID"] or "").strip():
         return clean | {"Timestamp": None}, "event_id_missing"

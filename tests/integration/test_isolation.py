@@ -1,4 +1,4 @@
-"""The suite passes whatever the person at the keyboard has configured, started or stopped."""
+"""The suite passes with any servers and settings of the developer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.isolation import CHECKOUT
 
-POISON = "poison-of-the-person"
-NOBODY = "http://127.0.0.1:9"
-# Of each kind that once read what is the person's: settings, pid files, a profile, `elt` as a process, a real lakeFS.
+POISON = "poison-of-the-developer"
+UNREACHABLE = "http://127.0.0.1:9"
+# One test of each kind that reads settings: settings, pid files, a profile, `elt` as a process, a real lakeFS.
 SLICE = (
     "tests/unit/test_worker.py",
     "tests/unit/test_notify.py",
@@ -33,7 +33,7 @@ def poisoned_checkout(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(CHECKOUT / name, folder / name)
     (folder / ".env").write_text(
-        f"ELT_RETRIES={POISON}\nLAKEFS_ENDPOINT={NOBODY}\nPREFECT_API_URL={NOBODY}/api\nPREFECT_SERVER_API_PORT={POISON}\n"
+        f"ELT_RETRIES={POISON}\nLAKEFS_ENDPOINT={UNREACHABLE}\nPREFECT_API_URL={UNREACHABLE}/api\nPREFECT_SERVER_API_PORT={POISON}\n"
     )
     run = folder / ".elt" / "run"
     run.mkdir(parents=True)
@@ -70,7 +70,7 @@ def test_the_suite_passes_with_any_settings_of_the_developer(tmp_path: Path) -> 
             "PYTHONDONTWRITEBYTECODE": "1",
             "ELT_STATE_DIR": POISON,
             "LAKEFS_ACCESS_KEY": POISON,
-            "PREFECT_API_URL": f"{NOBODY}/api",
+            "PREFECT_API_URL": f"{UNREACHABLE}/api",
             "ELT_SOURCE_TIMEOUT": POISON,
         },
         cwd=checkout,

@@ -1,4 +1,4 @@
-"""What is sent of an address, and which addresses are the same request or the same origin."""
+"""How addresses are sent, and which of them are the same request or the same origin."""
 
 import pytest
 

@@ -70,7 +70,7 @@ def test_everything_declared_of_a_column_is_read() -> None:
     assert read_columns(described) == (
         Column("_id", "document_id", "varchar", "Names it."),
         Column("Rating", "rating", "double", nullable=True),
-        # What may be missing may be null.
+        # An optional field may be null.
         Column("Left", "left", "bigint", nullable=True, optional=True),
         Column("At", "at", "timestamptz"),
         Column("two {{ braces", "two_braces"),

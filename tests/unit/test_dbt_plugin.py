@@ -1,4 +1,4 @@
-"""What is to be built as DuckDB variables."""
+"""The inputs of a build as DuckDB variables."""
 
 from __future__ import annotations
 

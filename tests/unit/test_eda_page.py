@@ -1,4 +1,4 @@
-"""The EDA report without a lake: what is counted of Parquet, what a calendar shows, and what the page says of it."""
+"""The EDA report without a lake: the profile of Parquet files, the calendar, and the page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Columns = Callable[..., dict[str, Column]]
 
 @pytest.fixture
 def columns_of(tmp_path: Path) -> Iterator[Columns]:
-    """Scans what these queries give, a Parquet file each."""
+    """Write the result of each query to a Parquet file, and scan the files."""
     with duckdb.connect(":memory:") as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set threads = 1")
@@ -58,7 +58,7 @@ def profile_of(*dates: str, columns: tuple[Column, ...] = (), revenue: Revenue |
 
 
 class Strict(HTMLParser):
-    """A page whose elements are closed in order; keeps its ids and whatever it would fetch or run."""
+    """A page whose elements are closed in order; collects its ids, links and scripts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

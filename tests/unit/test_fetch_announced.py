@@ -1,4 +1,4 @@
-"""What an API says beside its records: that it failed, or that there is more."""
+"""What an API announces beside its records: a failure, or further pages."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ TOTAL = (
     [*((name, "") for name in TOTAL), *(("total", inside) for inside in ("meta", "pagination", "page"))],
 )
 def test_a_total_larger_than_what_came_is_an_error(api: Api, name: str, inside: str) -> None:
-    said = f'"{inside}": {{"{name}": 5}}' if inside else f'"{name}": "5"'
+    announced = f'"{inside}": {{"{name}": 5}}' if inside else f'"{name}": "5"'
     with pytest.raises(SourceBodyInvalid, match=rf"shop.events: {name} announces 5 records, 4 were fetched") as error:
-        api.fetch(answer(f'{{{said}, "data": [1, 2, [3, 4], {{}}]}}'), **ENVELOPE)
+        api.fetch(answer(f'{{{announced}, "data": [1, 2, [3, 4], {{}}]}}'), **ENVELOPE)
 
     assert "set total: to the field with the number of records, or to false" in error.value.remedy
 
@@ -119,12 +119,14 @@ def test_an_empty_day_that_announces_records_is_an_error(api: Api) -> None:
 def test_more_records_than_announced_are_a_warning(api: Api) -> None:
     api.fetch(answer('{"total": 1, "data": [1, 2]}'), **ENVELOPE)
 
-    assert api.said[0] == "warning: shop.events: total announces 1 records, 2 were fetched"
+    assert api.logged[0] == "warning: shop.events: total announces 1 records, 2 were fetched"
 
 
-@pytest.mark.parametrize("said", ['"total": null', '"total": -1', '"total": true', '"total": {}', '"total": "many"'])
-def test_a_total_that_is_not_a_number_is_ignored(api: Api, said: str) -> None:
-    assert api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
+@pytest.mark.parametrize(
+    "announced", ['"total": null', '"total": -1', '"total": true', '"total": {}', '"total": "many"']
+)
+def test_a_total_that_is_not_a_number_is_ignored(api: Api, announced: str) -> None:
+    assert api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
 
 
 def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
@@ -132,7 +134,7 @@ def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("announced", "problem"),
     [
         ('"meta": {"rows": 5}', "meta.rows announces 5 records, 1 were fetched"),
         ('"total": 1', "does not announce its total: it has no field 'meta.rows'"),
@@ -140,15 +142,15 @@ def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
         ('"meta": 5', "meta is b'5', not an object"),
     ],
 )
-def test_a_declared_total_counts_and_has_to_be_there(api: Api, said: str, problem: str) -> None:
+def test_a_declared_total_counts_and_has_to_be_there(api: Api, announced: str, problem: str) -> None:
     with pytest.raises(SourceBodyInvalid) as error:
-        api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE, total="meta.rows")
+        api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE, total="meta.rows")
 
     assert problem in error.value.cause
 
 
 @pytest.mark.parametrize(
-    ("said", "sign"),
+    ("announced", "sign"),
     [
         ('"has_more": true', "has_more: true"),
         ('"pagination": {"hasNextPage": true}', "hasNextPage: true"),
@@ -159,18 +161,18 @@ def test_a_declared_total_counts_and_has_to_be_there(api: Api, said: str, proble
         ('"@odata.nextLink": "/x"', "@odata.nextLink: '\"/x\"'"),
     ],
 )
-def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, said: str, sign: str) -> None:
+def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, announced: str, sign: str) -> None:
     with pytest.raises(SourceBodyInvalid) as error:
-        api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
+        api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
 
     assert error.value.cause.endswith(f"after 1 pages, the last one announces more by {sign}")
 
 
 @pytest.mark.parametrize(
-    "said", ['"has_more": false', '"isLast": true', '"next": null', '"next": ""', '"next_page": 0']
+    "announced", ['"has_more": false', '"isLast": true', '"next": null', '"next": ""', '"next_page": 0']
 )
-def test_a_single_page_that_says_that_it_is_the_last_is_taken(api: Api, said: str) -> None:
-    assert api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
+def test_a_single_page_that_says_that_it_is_the_last_is_taken(api: Api, announced: str) -> None:
+    assert api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
 
 
 @pytest.mark.parametrize("name", ["total_pages", "totalPages", "last_page", "pages"])

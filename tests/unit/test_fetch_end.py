@@ -1,4 +1,4 @@
-"""What ends the pages of a date, and where they may not end."""
+"""Where the pages of a date end, and where an end is an error."""
 
 from __future__ import annotations
 

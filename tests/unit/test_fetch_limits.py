@@ -1,4 +1,4 @@
-"""How long and how large a fetch may become."""
+"""The limits on the duration and the size of a fetch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 
 def dripping(head: bytes, drop: bytes = b"x") -> Callable[[], Iterable[bytes]]:
-    """An answer that begins so and then goes on, drop by drop, until nobody listens."""
+    """A response that begins with `head` and continues with one `drop` after another until the client disconnects."""
 
     def pieces() -> Iterator[bytes]:
         yield head

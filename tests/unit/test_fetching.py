@@ -1,4 +1,4 @@
-"""What the API is asked for, request by request."""
+"""The requests that a fetch sends to the API."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ def test_a_token_that_is_invalid_in_a_header_is_a_usage_error_without_the_token(
 
 
 def test_a_token_sent_over_plain_http_is_warned_of_once(api: Api) -> None:
-    # Linux takes 0.0.0.0 for this machine; it is no loopback address.
+    # Linux connects 0.0.0.0 to this machine, but it is not a loopback address.
     url = f"http://0.0.0.0:{api.server.server_address[1]}"
     paged = {"style": "page", "parameter": "page"}
 
     api.fetch(answer("[1]"), answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"}, paging=paged)
 
-    warnings = [line for line in api.said if line.startswith("warning: ")]
+    warnings = [line for line in api.logged if line.startswith("warning: ")]
     assert warnings == ["warning: SHOP_API_TOKEN is sent to 0.0.0.0 over plain http, which others can read; use https"]
 
 
@@ -141,10 +141,10 @@ def test_a_token_that_stays_on_this_machine_is_not_warned_of(api: Api, host: str
 
     api.fetch(answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"})
 
-    assert len(api.said) == 1
+    assert len(api.logged) == 1
 
 
 def test_no_token_needs_no_warning(api: Api) -> None:
     api.fetch(answer("[]"), environment={"SHOP_API_URL": f"http://0.0.0.0:{api.server.server_address[1]}"})
 
-    assert len(api.said) == 1
+    assert len(api.logged) == 1

@@ -13,9 +13,9 @@ from tests.isolation import CHECKOUT, ENVIRONMENT, PROJECT
 
 @pytest.mark.parametrize("path", [CHECKOUT / ".env", CHECKOUT / ".elt" / "run" / "lakefs.json", CHECKOUT / ".elt"])
 def test_files_of_the_developer_are_refused_to_every_test(path: Path) -> None:
-    with pytest.raises(AssertionError, match="belongs to the person"):
+    with pytest.raises(AssertionError, match="belongs to the developer"):
         path.open("rb")
-    with pytest.raises(AssertionError, match="belongs to the person"):
+    with pytest.raises(AssertionError, match="belongs to the developer"):
         list(path.iterdir())
 
 

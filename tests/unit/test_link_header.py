@@ -1,4 +1,4 @@
-"""What a Link header says, in every form that RFC 8288 allows and some that APIs send nevertheless."""
+"""Link headers in every form that RFC 8288 allows, and in some invalid forms that APIs send."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""How often and how long the source is asked again, and when it is not."""
+"""Which requests to the source are retried, how often and after which waits."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ QUICK = RetryPolicy(retries=3, wait=0.0, max_wait=600.0)
 
 
 class Source:
-    """Raises these errors one by one, then answers; `asked` counts."""
+    """Raises these errors one by one, then succeeds; `calls` counts them."""
 
     def __init__(self, *errors: IngestCleanError) -> None:
         self.errors = list(errors)
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self, page: str) -> str:
-        self.asked += 1
+        self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return page
@@ -41,7 +41,7 @@ class Source:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits, which nobody waits for."""
+    """The waits that were requested; the tests do not sleep."""
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     return waits
@@ -85,7 +85,7 @@ def test_exponential_waits_double_with_jitter_up_to_the_longest(slept: list[floa
     assert set(slept[4::6]) == set(slept[5::6]) == {100.0}
 
 
-# asking again
+# retries
 
 
 @pytest.mark.parametrize("passing", [unreachable, lambda: SourceBusy("429"), lambda: SourceBusy("503", retry_after=1)])
@@ -95,7 +95,7 @@ def test_a_transient_error_is_retried_until_it_succeeds(
     source = Source(passing(), passing())
 
     assert call_with_retry(QUICK, SILENT, source, "page 1") == "page 1"
-    assert source.asked == 3
+    assert source.calls == 3
     assert len(slept) == 2
 
 
@@ -106,21 +106,21 @@ def test_a_permanent_error_is_not_retried(error: type[IngestCleanError], slept: 
     with pytest.raises(error) as raised:
         call_with_retry(QUICK, SILENT, source, "page 1")
 
-    assert (source.asked, slept) == (1, [])
+    assert (source.calls, slept) == (1, [])
     assert raised.value.cause == "404"
 
 
 def test_an_error_from_outside_the_project_is_not_retried(slept: list[float]) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
 
     def broken(page: str) -> None:
-        asked.append(page)
+        calls.append(page)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         call_with_retry(QUICK, SILENT, broken, "page 1")
 
-    assert (asked, slept) == (["page 1"], [])
+    assert (calls, slept) == (["page 1"], [])
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
@@ -130,7 +130,7 @@ def test_the_error_of_the_last_try_has_the_number_of_tries(retries: int, slept: 
     with pytest.raises(SourceUnreachable) as raised:
         call_with_retry(RetryPolicy(retries, 5.0, 600.0), SILENT, source, "page 1")
 
-    assert source.asked == retries + 1
+    assert source.calls == retries + 1
     assert slept == [5.0] * retries
     assert raised.value.cause == str(raised.value) == f"no connection (tries: {retries + 1})"
 
@@ -160,7 +160,7 @@ def test_a_retry_after_that_is_too_long_ends_the_retries_and_is_reported(slept: 
     with pytest.raises(SourceBusy) as raised:
         call_with_retry(QUICK, SILENT, source, "page 1")
 
-    assert (source.asked, slept) == (2, [0.0])
+    assert (source.calls, slept) == (2, [0.0])
     assert raised.value.cause == "answered 429 and asks to wait 601 s (tries: 2)"
     assert "ELT_RETRY_AFTER_LIMIT" in raised.value.remedy
 
@@ -185,18 +185,18 @@ def test_a_wait_beyond_the_deadline_is_not_started(error: IngestCleanError, slep
             RetryPolicy(3, 30.0, 600.0), SILENT, source, "page 1", deadline=deadline_after("shop.events", 20)
         )
 
-    assert (source.asked, slept) == (1, [])
+    assert (source.calls, slept) == (1, [])
     assert raised.value.cause == (f"shop.events was not fetched within 20 s: {error}; the next retry would be in 30 s")
     assert "ELT_FETCH_TIMEOUT" in raised.value.remedy
 
 
 def test_each_failed_try_is_logged_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:
-    told: list[str] = []
+    logged: list[str] = []
 
     with pytest.raises(SourceUnreachable):
-        call_with_retry(RetryPolicy(2, 7.0, 600.0), log_to(told.append), failing(unreachable), "page 1")
+        call_with_retry(RetryPolicy(2, 7.0, 600.0), log_to(logged.append), failing(unreachable), "page 1")
 
-    assert told == [
+    assert logged == [
         "warning: try 1 of 3: no connection; retrying in 7 s",
         "warning: try 2 of 3: no connection; retrying in 7 s",
     ]

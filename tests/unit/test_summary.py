@@ -1,4 +1,4 @@
-"""What an operator is shown of a run."""
+"""The summary of a run for an operator."""
 
 from __future__ import annotations
 

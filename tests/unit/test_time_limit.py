@@ -1,4 +1,4 @@
-"""A run ends when its time is over, whatever it waits for."""
+"""The time limit ends a run, in whatever call it waits."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def sleep() -> None:
 
 
 def read_a_silent_socket() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.recv(1)
+    local, remote = socket.socketpair()
+    with local, remote:
+        local.recv(1)
 
 
 def wait_for_a_thread() -> None:
     threading.Event().wait(60)
 
 
-def take_it_for_an_error() -> None:
+def wrap_the_interrupt_in_an_error() -> None:
     try:
         sleep()
     except BaseException as error:
         raise PlatformFailed("a library's own words") from error
 
 
-@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, take_it_for_an_error])
+@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, wrap_the_interrupt_in_an_error])
 def test_endless_work_is_interrupted(work: Callable[[], None]) -> None:
     before = signal.getsignal(signal.SIGALRM)
     with (
@@ -88,7 +88,7 @@ with time_limit.time_limit(0.1):
         except time_limit.TimeLimitReached:
             pass
 """
-"""As when a DuckDB connection is closed whose other threads work on a query for days."""
+"""This happens if a DuckDB connection is closed while its other threads run a query for days."""
 
 
 def test_a_process_that_cannot_be_interrupted_exits() -> None:

@@ -1,4 +1,4 @@
-"""How the worker is launched, and what `elt deploy` refuses before it asks Prefect for anything."""
+"""How the worker is launched, and what `elt deploy` refuses before it calls Prefect."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     monkeypatch.setenv("SHOP_API_TOKEN", "sesam")
     monkeypatch.setenv("PREFECT_API_URL", "http://another.example/api")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "somebody"))
-    # As from the user's profile: Prefect reads it wherever it is.
+    # Like a key in the user's profile, which Prefect always reads.
     monkeypatch.setenv("PREFECT_API_KEY", "pnu_of-somebody")
     settings = settings_of(monkeypatch, tmp_path / "project", ELT_STATE_DIR="state")
-    # They may come from elsewhere than the environment that is passed on.
+    # These settings may come from `.env`, and then the worker does not inherit them.
     monkeypatch.delenv("ELT_PROJECT_DIR")
     monkeypatch.delenv("ELT_STATE_DIR")
     return worker.kind_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", SILENT)(8123)
@@ -108,7 +108,7 @@ def test_each_queue_has_its_own_priority_and_nightly_is_the_first() -> None:
 def test_every_deployment_uses_a_queue_that_deploy_creates() -> None:
     deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
 
-    # One that is missing Prefect would make itself, with the last priority.
+    # Prefect creates a missing queue itself, with the last priority.
     assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
 
 
@@ -123,15 +123,15 @@ def test_prefects_own_scheduler_finds_the_nightly_dates() -> None:
 
 
 def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    told: list[str] = []
+    logged: list[str] = []
 
-    # Nobody answers there: Prefect is not asked.
+    # No server listens there: the deployment fails before it calls Prefect.
     with pytest.raises(UsageError) as refused:
-        deploy("http://127.0.0.1:9/api", tmp_path, log_to(told.append))
+        deploy("http://127.0.0.1:9/api", tmp_path, log_to(logged.append))
 
     assert refused.value.cause == f"there is no prefect.yaml in {tmp_path}"
     assert "checkout" in refused.value.remedy
-    assert told == []
+    assert logged == []
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_pa
 def test_an_invalid_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path, text: str, cause: str) -> None:
     (tmp_path / "prefect.yaml").write_text(text)
 
-    # Nobody answers there: Prefect is not asked.
+    # No server listens there: the deployment fails before it calls Prefect.
     with pytest.raises(UsageError) as refused:
         deploy("http://127.0.0.1:9/api", tmp_path, SILENT)
 

@@ -31,7 +31,7 @@ def test_a_row_depends_on_its_date_and_number_only() -> None:
 
 
 def test_records_do_not_change_between_versions() -> None:
-    """Other tests and the demo state what is in a day; a change here is a change there."""
+    """Other tests and the demo depend on the records of a day."""
     assert next(records.events(DAY, 0, 1)) == FIRST
 
 
@@ -98,7 +98,7 @@ def test_a_thousand_usual_rows_pass_a_limit_of_one_percent_and_bad_ones_do_not()
 
 
 def test_kinds_of_dirt_do_not_overlap() -> None:
-    """The rule that makes the counts exact: on first lines only, and no row twice."""
+    """The counts are exact since dirt is on first lines only, and never twice on one row."""
     kinds = [dirt.IDENTICAL, dirt.CONFLICTING, *(flaw.rows for flaw in dirt.flaws(bad_prices=True))]
     assert all(kind.start % dirt.INVOICE_LINES == kind.step % dirt.INVOICE_LINES == 0 for kind in kinds)
     dirty = Counter(row for kind in kinds for row in islice(kind, 10_000) if row < 10_000)

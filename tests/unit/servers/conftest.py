@@ -1,4 +1,4 @@
-"""No server is configured; a lakeFS may be on the PATH."""
+"""Fixtures of the server tests: an environment without configured servers, and a lakeFS on the PATH."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.local_servers import (
 
 
 @pytest.fixture(autouse=True)
-def _nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_configured_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UV", raising=False)
     # The process's own settings of Prefect may name the server of another test.
     monkeypatch.setattr(prefect, "_profile", lambda: None)

@@ -1,4 +1,4 @@
-"""The build of lakeFS: once per machine, locked, and never half a program."""
+"""The build of lakeFS: once per machine, locked, and never a partial program."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_programs_of_other_pins_are_removed_when_unused_for_long(tmp_path: Path,
     os.utime(old, (long_ago, long_ago))
     built = build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert sorted(path.name for path in programs.iterdir()) == sorted([recent.name, built.parent.name, "lock"])
-    # One in use stays, however long ago it was built.
+    # A program in use is kept, at any age.
     os.utime(built.parent, (long_ago, long_ago))
     build.lakefs_binary(make_settings(tmp_path), SILENT)
     assert built.parent.stat().st_mtime > long_ago
@@ -93,36 +93,37 @@ def test_a_lakefs_of_another_version_on_path_is_not_used(tmp_path: Path, fake_go
 
 
 def test_lakefs_is_built_once_and_the_caches_are_removed(tmp_path: Path, fake_go: Path) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     settings = make_settings(tmp_path)
-    built = build.lakefs_binary(settings, log_to(said.append))
+    built = build.lakefs_binary(settings, log_to(logged.append))
     assert os.access(built, os.X_OK)
-    assert "once per machine" in said[0]
+    assert "once per machine" in logged[0]
     assert (fake_go / "environment").read_text() == "-modcacherw local\n"
     assert not (tmp_path / "cache" / "go").exists()
-    assert build.lakefs_binary(settings, log_to(said.append)) == built
+    assert build.lakefs_binary(settings, log_to(logged.append)) == built
     assert (fake_go / "runs").read_text() == "run\n"
 
 
 def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     settings = make_settings(tmp_path)
     script(fake_go / "go", FAKE_BUILD % "sleep 0.3")
     with ThreadPoolExecutor(2) as pool:
         paths = {
-            task.result(30) for task in [pool.submit(build.lakefs_binary, settings, log_to(said.append)) for _ in "ab"]
+            task.result(30)
+            for task in [pool.submit(build.lakefs_binary, settings, log_to(logged.append)) for _ in "ab"]
         }
     assert len(paths) == 1
     assert (fake_go / "runs").read_text() == "run\n"
-    assert "waiting for another build of lakeFS" in said
+    assert "waiting for another build of lakeFS" in logged
 
 
 def test_a_long_build_logs_its_stage(tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 0.5")
     monkeypatch.setattr(build, "_TELL_EVERY", 0.2)
-    said: list[str] = []
-    build.lakefs_binary(make_settings(tmp_path), log_to(said.append))
-    assert "building lakeFS: downloading modules, 1 so far, 0 s" in said
+    logged: list[str] = []
+    build.lakefs_binary(make_settings(tmp_path), log_to(logged.append))
+    assert "building lakeFS: downloading modules, 1 so far, 0 s" in logged
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.log import SILENT
 from orchestration.servers import lakefs, local
 from tests.local_servers import (
-    NOBODY,
+    UNREACHABLE,
     make_settings,
     pretend_running,
     remember_stopped,
@@ -70,25 +70,25 @@ def test_another_lake_at_the_remembered_address_is_used_as_configured(tmp_path: 
         assert local.lake_access(settings) == LakeAccess(url, SecretStr("key"), SecretStr("secret"))
         assert local.status(settings)[0].state == "configured"
         assert local.up(settings, SILENT)[0].state == "configured"
-        # Even with the local server's keys: what is configured and answers is used.
+        # A configured lake that responds is used even with the local server's keys.
         own = with_local_keys(settings, url)
         assert local.lake_access(own).endpoint == url
         assert local.status(own)[0].state == "configured"
 
 
 def test_the_remembered_address_with_other_keys_is_another_lake(tmp_path: Path) -> None:
-    settings = make_settings(tmp_path, endpoint=NOBODY, access_key="key", secret_key="secret", api_url=NOBODY)
-    remember_stopped(settings, "lakefs", NOBODY)
-    with_local_keys(settings, NOBODY)
-    assert local.lake_access(settings) == LakeAccess(NOBODY, SecretStr("key"), SecretStr("secret"))
+    settings = make_settings(tmp_path, endpoint=UNREACHABLE, access_key="key", secret_key="secret", api_url=UNREACHABLE)
+    remember_stopped(settings, "lakefs", UNREACHABLE)
+    with_local_keys(settings, UNREACHABLE)
+    assert local.lake_access(settings) == LakeAccess(UNREACHABLE, SecretStr("key"), SecretStr("secret"))
     assert local.status(settings)[0].state == "unhealthy"
-    with pytest.raises(ServerFailed, match=f"lakeFS is configured at {NOBODY} and does not answer"):
+    with pytest.raises(ServerFailed, match=f"lakeFS is configured at {UNREACHABLE} and does not answer"):
         local.up(settings, SILENT)
 
 
 def test_damaged_or_missing_local_keys_do_not_affect_the_configured_lake(tmp_path: Path) -> None:
-    settings = make_settings(tmp_path, endpoint=NOBODY, access_key="key", secret_key="secret")
-    remember_stopped(settings, "lakefs", NOBODY)
+    settings = make_settings(tmp_path, endpoint=UNREACHABLE, access_key="key", secret_key="secret")
+    remember_stopped(settings, "lakefs", UNREACHABLE)
     assert local.lake_access(settings).access_key == SecretStr("key")
     (settings.state_dir / "lakefs").mkdir()
     (settings.state_dir / "lakefs" / "credentials.json").write_text("{")
@@ -102,13 +102,13 @@ def test_a_configured_lake_elsewhere_is_used_while_the_local_one_runs(tmp_path: 
 
 
 def test_the_address_and_keys_of_the_local_lake_in_the_settings_mean_the_local_one(tmp_path: Path) -> None:
-    settings = with_local_keys(make_settings(tmp_path), NOBODY)
-    pretend_running(settings, "lakefs", NOBODY)
+    settings = with_local_keys(make_settings(tmp_path), UNREACHABLE)
+    pretend_running(settings, "lakefs", UNREACHABLE)
     assert local.lake_access(settings).access_key == settings.lake.access_key
     assert local.status(settings)[0].pid == os.getpid()
-    remember_stopped(settings, "lakefs", NOBODY)
+    remember_stopped(settings, "lakefs", UNREACHABLE)
     assert local.status(settings)[0].state == "stopped"
-    with pytest.raises(ServerFailed, match=f"LAKEFS_ENDPOINT={NOBODY} does not answer") as failed:
+    with pytest.raises(ServerFailed, match=f"LAKEFS_ENDPOINT={UNREACHABLE} does not answer") as failed:
         local.lake_access(settings)
     assert "`elt up`" in failed.value.remedy
     assert "LAKEFS_ENDPOINT" in failed.value.remedy

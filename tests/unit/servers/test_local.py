@@ -45,10 +45,10 @@ def test_a_configured_server_that_does_not_answer_fails_up_and_is_unhealthy_in_s
 
 
 def test_down_succeeds_where_nothing_was_started(tmp_path: Path) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     settings = make_settings(tmp_path)
-    local.down(settings, log_to(said.append), purge=True)
-    assert said == ["no server has been started here"]
+    local.down(settings, log_to(logged.append), purge=True)
+    assert logged == ["no server has been started here"]
     assert not settings.state_dir.exists()
 
 

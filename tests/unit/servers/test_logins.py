@@ -14,7 +14,7 @@ from orchestration.log import SILENT
 from orchestration.servers import lakefs, local, prefect
 from orchestration.servers.prefect import PrefectAccess
 from tests.local_servers import (
-    NOBODY,
+    UNREACHABLE,
     make_settings,
     mode,
     pretend_running,
@@ -28,10 +28,10 @@ from tests.local_servers import (
 def test_status_shows_secrets_only_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
 ) -> None:
-    settings = with_local_keys(make_settings(tmp_path), NOBODY)
+    settings = with_local_keys(make_settings(tmp_path), UNREACHABLE)
     prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
-    remember_stopped(settings, "lakefs", NOBODY)
-    remember_stopped(settings, "prefect", f"{NOBODY}/api")
+    remember_stopped(settings, "lakefs", UNREACHABLE)
+    remember_stopped(settings, "prefect", f"{UNREACHABLE}/api")
     monkeypatch.setenv("ELT_STATE_DIR", str(settings.state_dir))
     keys, login = lakefs.read_credentials(settings.state_dir / "lakefs"), local.logins(settings)["prefect"]
     plain, shown = (CliRunner().invoke(app, ["status", *form, *more]).output for more in ((), ("--show-login",)))
@@ -77,14 +77,14 @@ def test_a_prefect_without_a_login_from_an_earlier_version_is_refused_with_the_r
 def test_logins_are_those_of_the_local_servers_that_were_started(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     assert local.logins(settings) == {}
-    settings = with_local_keys(settings, NOBODY)
+    settings = with_local_keys(settings, UNREACHABLE)
     prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
-    remember_stopped(settings, "lakefs", NOBODY)
+    remember_stopped(settings, "lakefs", UNREACHABLE)
     remember_stopped(settings, "prefect", "http://127.0.0.1:8/api")
     found = local.logins(settings)
     login, secret = prefect.read_login(settings.state_dir / "prefect"), settings.lake.secret_key
     assert login
     assert secret
     assert found["prefect"] == {"url": "http://127.0.0.1:8", "auth_string": login.get_secret_value()}
-    assert found["lakefs"]["url"] == NOBODY
+    assert found["lakefs"]["url"] == UNREACHABLE
     assert found["lakefs"]["secret_key"] == secret.get_secret_value()

@@ -12,7 +12,7 @@ from orchestration.log import SILENT
 from orchestration.servers import local, prefect
 from orchestration.servers.prefect import PrefectAccess
 from tests.local_servers import (
-    NOBODY,
+    UNREACHABLE,
     make_settings,
     pretend_running,
     remember_stopped,
@@ -47,10 +47,10 @@ def test_another_prefect_at_the_remembered_address_is_used_without_the_local_log
 
 
 def test_the_remembered_address_with_another_login_is_another_prefect(tmp_path: Path) -> None:
-    settings = make_settings(tmp_path, api_url=f"{NOBODY}/api", api_auth_string="user:password")
-    remember_stopped(settings, "prefect", f"{NOBODY}/api")
+    settings = make_settings(tmp_path, api_url=f"{UNREACHABLE}/api", api_auth_string="user:password")
+    remember_stopped(settings, "prefect", f"{UNREACHABLE}/api")
     prefect.prepare(settings, settings.state_dir / "prefect", SILENT)
-    assert local.prefect_access(settings) == PrefectAccess(f"{NOBODY}/api", SecretStr("user:password"))
+    assert local.prefect_access(settings) == PrefectAccess(f"{UNREACHABLE}/api", SecretStr("user:password"))
     assert local.status(settings)[1].state == "unhealthy"
 
 
@@ -58,7 +58,7 @@ def test_the_remembered_address_with_another_login_is_another_prefect(tmp_path: 
 def test_the_address_of_the_stopped_local_prefect_means_the_local_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_login: bool
 ) -> None:
-    settings, url = make_settings(tmp_path), f"{NOBODY}/api"
+    settings, url = make_settings(tmp_path), f"{UNREACHABLE}/api"
     data = settings.state_dir / "prefect"
     prefect.prepare(settings, data, SILENT)
     login = prefect.read_login(data)

@@ -126,8 +126,8 @@ def test_a_process_is_not_left_behind_without_a_pid_file(tmp_path: Path, monkeyp
 def test_only_the_process_itself_or_a_child_listens_on_its_port(tmp_path: Path) -> None:
     with listener() as port:
         this = psutil.Process()
-        ours = process.Process(this.pid, process._created(this), port, "")
-        assert process.listens(ours)
+        own = process.Process(this.pid, process._created(this), port, "")
+        assert process.listens(own)
         started = start(["sleep", "60"], tmp_path, port)
         try:
             assert not process.listens(started)

