@@ -1,12 +1,13 @@
-"""A fetch of `shop.events` from an API that sends given bytes, and what it was asked for."""
+"""Fetches of `shop.events` from an API that sends given bytes, and the requests that it received."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tests.support import events_only, settings_of
 
 DATE = "2025-05-20"
 
-# How a source may be declared.
+# Declarations of a source.
 ENVELOPE: dict[str, Any] = {"form": "envelope", "records": "data"}
 PAGED: dict[str, Any] = {"paging": {"style": "page", "parameter": "page"}}
 CURSOR: dict[str, Any] = {**ENVELOPE, "paging": {"style": "cursor", "parameter": "cursor", "next": "next"}}
@@ -34,12 +35,12 @@ CURSOR: dict[str, Any] = {**ENVELOPE, "paging": {"style": "cursor", "parameter":
 
 @dataclass
 class Api:
-    """The API, and a fetch from it; its answers come in turn, the last of them again and again."""
+    """The API and fetches from it. It sends its responses in order, and repeats the last one."""
 
     server: AnswerServer
     folder: Path
     monkeypatch: pytest.MonkeyPatch
-    said: list[str] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
 
     def fetch(
         self,
@@ -48,14 +49,14 @@ class Api:
         source: SourceSettings | None = None,
         **fetch: Any,
     ) -> tuple[Page, ...]:
-        """The pages of a date; `fetch` is what the source declares otherwise."""
+        """Fetch the pages of a date; `fetch` changes the source's declaration."""
         url = self.server.play(Case("", answers))
         events_only(self.folder, **fetch)
         environment = {"SHOP_API_URL": url, "ELT_RETRIES": 1, "ELT_RETRY_WAIT": 0, **(environment or {})}
         settings = settings_of(self.monkeypatch, self.folder, **environment)
         if source is not None:
             settings = replace(settings, sources={"shop": source})
-        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "spool", log_to(self.said.append))
+        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "work", log_to(self.logged.append))
 
     @property
     def targets(self) -> list[str]:
@@ -64,24 +65,25 @@ class Api:
 
 
 def linked(body: str, *links: str) -> bytes:
-    """An answer with these Link headers."""
+    """Return a response with these Link headers."""
     return answer(body, "200 OK", *(f"Link: {link}" for link in links))
 
 
 @contextmanager
-def an_api(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def serve_apis() -> Iterator[Callable[[Path, pytest.MonkeyPatch], Api]]:
+    """Start a server, and yield a function that makes an `Api` on it for one test at a time."""
     with answering() as server:
-        yield Api(server, folder, monkeypatch)
+        yield partial(Api, server)
 
 
 def records(pages: tuple[Page, ...]) -> list[Any]:
-    """The records of pages that are arrays, or envelopes with them under `data`."""
+    """Return the records of pages that are arrays, or envelopes with a list `data`."""
     bodies = [json.loads(page.path.read_bytes()) for page in pages]
     return [record for body in bodies for record in (body["data"] if isinstance(body, dict) else body)]
 
 
 def certificate(folder: Path) -> Path:
-    """A file with a fresh key and a certificate of it for 127.0.0.1, valid for an hour."""
+    """Write a new key and its certificate for 127.0.0.1, valid for an hour, and return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

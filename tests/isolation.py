@@ -1,4 +1,4 @@
-"""Keeps the suite away from what the person at the keyboard has: settings, `.env`, local servers, Prefect's profile.
+"""Isolate the suite from the developer's settings, `.env`, local servers and Prefect profile.
 
 Imported before anything of the project. The session's project folder links to all of the checkout but `.env` and the
 state folder, and is the working folder, since Prefect reads the `.env` there. An audit hook refuses the real ones.
@@ -16,7 +16,7 @@ from threading import Event
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PERSONAL = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
-"""Variables that begin so are the person's own."""
+"""Prefixes of the variables that hold the developer's settings."""
 
 _LEFT_OUT = {".env", ".elt", ".venv", "target", "logs"}
 _REFUSED = tuple(
@@ -49,9 +49,9 @@ ENVIRONMENT = {
     "PREFECT_HOME": str(_SESSION / "prefect"),
     "PREFECT_PROFILES_PATH": str(_SESSION / "prefect" / "profiles.toml"),
 }
-"""What every process of the suite has instead of the person's settings."""
+"""The settings of every process of the suite, instead of the developer's."""
 PROJECT = Path(ENVIRONMENT["ELT_PROJECT_DIR"])
-"""The session's project folder: where a process may run that reads a `.env`."""
+"""The session's project folder, in which a process that reads `.env` may run."""
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
@@ -60,16 +60,16 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
     if event in ("open", "os.listdir") and isinstance(arguments[0], (str, bytes, os.PathLike)):
         path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 (a link to these is not followed)
         if path in _REFUSED or path.startswith(tuple(f"{refused}{os.sep}" for refused in _REFUSED)):
-            raise AssertionError(f"a test must not touch {path}: it belongs to the person at the keyboard")
+            raise AssertionError(f"a test must not touch {path}: it belongs to the developer")
 
 
 def release() -> None:
-    """Refuse no more: pytest goes back to its first folder, and removes old temporary ones by relative names."""
+    """Stop refusing files: pytest returns to its first folder, and removes old temporary ones by relative names."""
     _ended.set()
 
 
 def isolate() -> None:
-    """Gives this process the session's settings and working folder."""
+    """Give this process the session's settings and working folder."""
     for name in list(os.environ):
         if name.startswith(PERSONAL):
             del os.environ[name]

@@ -1,4 +1,4 @@
-"""What several test modules build: projects with a source, and settings that point at servers."""
+"""Build projects with a source, and settings, for several test modules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PRODUCTS = {"path": "/products", "date_parameter": "date", "form": "array"}
 
 
 def write_sources(project: Path, tables: dict[str, Any], *, source: str = "shop") -> Path:
-    """A project folder whose one source has these tables; a value is the table's `config.meta`, its key declared."""
+    """Write the YAML of one source into a project folder; a value of `tables` is that table's `config.meta`."""
     file = project / "models" / "staging" / source / f"_{source}__sources.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
     described = [
@@ -42,12 +42,12 @@ def write_sources(project: Path, tables: dict[str, Any], *, source: str = "shop"
 
 
 def events_only(project: Path, **fetch: Any) -> Path:
-    """A project with the one table `events`, fetched as told."""
+    """Write a source with the one table `events`; `fetch` changes its declaration."""
     return write_sources(project, {"events": {"key": ["Event ID"], "fetch": {**EVENTS, **fetch}}})
 
 
 def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: object) -> Settings:
-    """Settings as a user of `project` with this environment has them; tries are quick."""
+    """Return the settings of a user of `project` with this environment, and with a short retry wait."""
     monkeypatch.setenv("ELT_PROJECT_DIR", str(project))
     monkeypatch.setenv("ELT_RETRY_WAIT", "0.05")
     for name, value in environment.items():
@@ -56,7 +56,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: o
 
 
 def copy_project(folder: Path) -> Path:
-    """A copy of the project's own dbt project, its raw sample and the gate, to be changed by a test."""
+    """Copy the dbt project, its raw sample and the gate, so that a test can change them."""
     ignored = shutil.ignore_patterns("__pycache__", "*.py")
     for name in ("models", "macros", "profiles", "lake", "tests/data", "examples/raw_sample"):
         shutil.copytree(PROJECT_DIR / name, folder / name, ignore=ignored)
@@ -67,14 +67,14 @@ def copy_project(folder: Path) -> Path:
 
 @cache
 def type_named(name: str | None) -> str:
-    """A type as DuckDB itself names it: `timestamptz` is `TIMESTAMP WITH TIME ZONE`."""
+    """Return DuckDB's own name of a type: `timestamptz` is `TIMESTAMP WITH TIME ZONE`."""
     with duckdb.connect() as connection:
         (row,) = connection.execute(f"select typeof(cast(null as {name}))").fetchall()
     return str(row[0])
 
 
 def fetched_in_pages(project: Path, source: str = "shop") -> Path:
-    """Makes the source's tables be fetched as envelopes, by page number."""
+    """Declare the source's tables as envelopes with pages by number."""
     file = project / "models" / "staging" / source / f"_{source}__sources.yml"
     described = yaml.safe_load(file.read_text())
     for table in described["sources"][0]["tables"]:
@@ -84,7 +84,7 @@ def fetched_in_pages(project: Path, source: str = "shop") -> Path:
 
 
 def built(*nodes: NodeResult, **values: Any) -> BuildResult:
-    """A build of these nodes, otherwise of nothing."""
+    """Return the result of a build of these nodes."""
     defaults: dict[str, Any] = {
         "failed_tests": (),
         "accounting": {},
@@ -96,12 +96,12 @@ def built(*nodes: NodeResult, **values: Any) -> BuildResult:
 
 
 def request_for(lake: Lake, settings: Settings, execution_date: str, **further: Any) -> DateRun:
-    """A run of a date that says nothing."""
+    """Return the run context of a date, without progress lines."""
     return DateRun(
         execution_date=execution_date, lake=lake, settings=settings, log=further.pop("log", SILENT), **further
     )
 
 
 def keys_of(lake: Lake, ref: str, execution_date: str) -> dict[str, str]:
-    """The checksums of a date's objects at a ref, by key; the receipt with them."""
+    """Return the checksums of a date's objects at a ref by key, including the receipt."""
     return {found.key: found.checksum for found in lake.objects(ref) if f"date={execution_date}" in found.key}

@@ -1,4 +1,4 @@
-"""What is sent of an address, and which addresses are the same request or the same origin."""
+"""How addresses are sent, and which of them are the same request or the same origin."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_parameters_are_added_to_the_query(url: str, address: str) -> None:
         ("https://h/", "HTTPS://h:443"),
     ],
 )
-def test_the_same_request_in_other_letters(one: str, other: str) -> None:
+def test_the_same_request_in_another_spelling_is_recognized(one: str, other: str) -> None:
     assert identity(one) == identity(other)
 
 
@@ -44,7 +44,7 @@ def test_the_same_request_in_other_letters(one: str, other: str) -> None:
         ("http://h/e", "https://h/e"),
     ],
 )
-def test_different_requests(one: str, other: str) -> None:
+def test_different_requests_are_distinguished(one: str, other: str) -> None:
     assert identity(one) != identity(other)
 
 
@@ -59,7 +59,7 @@ def test_different_requests(one: str, other: str) -> None:
         ("http://xn--bcher-kva.example/", "http://BÜCHER.example/"),
     ],
 )
-def test_one_origin(one: str, other: str) -> None:
+def test_addresses_of_one_origin_are_recognized(one: str, other: str) -> None:
     assert same_origin(one, other)
     assert same_origin(other, one)
 
@@ -79,7 +79,7 @@ def test_one_origin(one: str, other: str) -> None:
         "//h/e",
     ],
 )
-def test_another_origin(other: str) -> None:
+def test_addresses_of_different_origins_are_distinguished(other: str) -> None:
     assert not same_origin("http://h/e", other)
 
 
@@ -95,7 +95,7 @@ def test_another_origin(other: str) -> None:
         ("", "http://h/a/e;v=1?p=1"),
     ],
 )
-def test_a_link_is_resolved_as_named(link: str, address: str) -> None:
+def test_a_link_is_resolved_as_given(link: str, address: str) -> None:
     assert resolve("http://h/a/e;v=1?p=1", link) == address
 
 

@@ -1,4 +1,4 @@
-"""What `elt` prints of foreign text: escaped for a person, exact as JSON, failures in one shape."""
+"""How `elt` prints foreign text: escaped on a terminal, exact in JSON; failures have one form."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ STUBS: dict[tuple[str, ...], tuple[Any, str, Callable[..., Any]]] = {
 def elt(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Runs `elt` in this process; gives exit code, stdout and stderr."""
+    """Run `elt` in this process, and return exit code, stdout and stderr."""
     monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
     monkeypatch.setattr(endpoints, "open_lake", lambda settings: None)
 
@@ -124,7 +124,7 @@ def test_foreign_text_of_a_failure_is_escaped_and_in_parts(
 
 
 class State:
-    """What Prefect gives of a flow run that ended."""
+    """The state that Prefect returns for a flow run that ended."""
 
     def __init__(self, name: str, message: str, error: IngestCleanError | None, kind: str = "failed") -> None:
         self.name, self.message, self._error, self._kind = name, message, error, kind
@@ -198,7 +198,7 @@ def test_a_usage_error_has_the_same_shape(elt: Callable[..., tuple[int, str, str
 
 
 @pytest.mark.parametrize("name", ["prefect.flow_runs", "prefect.task_runs"])
-def test_the_log_of_a_run_is_escaped_whoever_writes_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_log_line_of_a_run_is_escaped(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     kept: list[str] = []
 
     class Kept(logging.Handler):
@@ -220,8 +220,8 @@ def test_the_log_of_a_run_is_escaped_whoever_writes_it(monkeypatch: pytest.Monke
 
 
 def test_metadata_of_any_form_is_a_publication() -> None:
-    told = {"outcome": "published", "rows": "events=7 =x a=b=c products=² n"}
-    merge = LakeCommit("c" * 64, (), told, "m", 0)
+    metadata = {"outcome": "published", "rows": "events=7 =x a=b=c products=² n"}
+    merge = LakeCommit("c" * 64, (), metadata, "m", 0)
 
     class Merged:
         def log(self, ref: str) -> list[LakeCommit]:

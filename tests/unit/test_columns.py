@@ -70,7 +70,7 @@ def test_everything_declared_of_a_column_is_read() -> None:
     assert read_columns(described) == (
         Column("_id", "document_id", "varchar", "Names it."),
         Column("Rating", "rating", "double", nullable=True),
-        # What may be missing may be null.
+        # An optional field may be null.
         Column("Left", "left", "bigint", nullable=True, optional=True),
         Column("At", "at", "timestamptz"),
         Column("two {{ braces", "two_braces"),
@@ -169,7 +169,7 @@ def test_a_wrong_table_is_reported_with_what_is_allowed(tmp_path: Path, meta: An
     assert error.value.cause.startswith(f"{file}: source shop.events: {problem}")
 
 
-def test_key_and_earliest_lead_to_their_columns(tmp_path: Path) -> None:
+def test_key_and_earliest_are_resolved_to_their_columns(tmp_path: Path) -> None:
     file = write_sources(tmp_path, {"events": {"fetch": EVENTS, "key": ["_id"], "earliest": "{{ 'At' }}"}})
     content = yaml.safe_load(file.read_text())
     content["sources"][0]["tables"][0]["columns"] = [

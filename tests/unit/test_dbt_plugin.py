@@ -1,4 +1,4 @@
-"""What is to be built as DuckDB variables."""
+"""The inputs of a build as DuckDB variables."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_date_that_the_sample_lacks_is_refused_with_those_it_has(tmp_path: Pat
     assert refused.value.remedy == "set one of 2025-05-20, or none for the latest"
 
 
-def test_a_local_lake_gets_its_folders_and_an_object_store_none(tmp_path: Path) -> None:
+def test_folders_are_created_on_a_local_lake_and_not_in_an_object_store(tmp_path: Path) -> None:
     plugin = Plugin.__new__(Plugin)
     target: Any = None
     for path in (str(tmp_path / "a" / "b" / "data.parquet"), "s3://project/branch/data.parquet"):

@@ -1,4 +1,4 @@
-"""Which error a build's results stand for."""
+"""Which error follows from a build's results, and which notes are logged."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WARNED = node("events_event_type_known", "warn", "Got 1 result", "test")
         ([node("prices", "fail", "", "unit_test")], PlatformFailed),
     ],
 )
-def test_an_outcome_is_told_by_the_nodes(nodes: list[NodeResult], error: type[IngestCleanError] | None) -> None:
+def test_an_outcome_follows_from_the_nodes(nodes: list[NodeResult], error: type[IngestCleanError] | None) -> None:
     failure = built(*nodes).failure()
     assert type(failure) is (error or type(None))
     assert built(*nodes).passed == (error is None)
@@ -72,7 +72,7 @@ def test_failed_data_names_tests_and_rejects_with_examples() -> None:
     assert parts.closes
 
 
-def test_a_build_that_passed_says_what_a_person_should_know() -> None:
+def test_a_build_that_passed_logs_its_warnings() -> None:
     parts = TableAccounting(
         raw=1_000,
         curated=985,
@@ -87,7 +87,7 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
         rejects={},
     )
     warned = FailedTest(WARNED.unique_id, WARNED.name, "warn", 1, ({"event_type": "gift" * 100},))
-    told = list(
+    notes = list(
         built(
             node("events", "success"),
             failed_tests=(warned,),
@@ -95,7 +95,7 @@ def test_a_build_that_passed_says_what_a_person_should_know() -> None:
             across_dates={"events": {"published_rows": 3, "kept_rows": 2}},
         ).notes()
     )
-    assert told == [
+    assert notes == [
         (logging.WARNING, "events: undeclared field 'Channel' in 3 of 1,000 records"),
         (logging.INFO, "events: 2 of 1,000 rows rejected for price_not_numeric"),
         (logging.INFO, "events: 12 conflicting rows omitted, with keys such as 'a', 'b'"),
@@ -111,7 +111,7 @@ FORGED = "\x1b]0;x\x07\nERROR | forged \u202e\ufeff"
 
 
 def accounting(**values: Any) -> TableAccounting:
-    """An accounting of 60 records of which nothing else is known."""
+    """An accounting of 60 records without any outcome."""
     parts: dict[str, Any] = {"identical": 0, "conflicting": 0, "rejected": {}, "drift": {}, "missing": {}}
     parts |= {"raw": 60, "curated": 60, "accepted_keys": 60, "curated_keys": 60, "conflicting_keys": (), "rejects": {}}
     return TableAccounting(**{**parts, **values})
@@ -127,7 +127,7 @@ def test_an_accounting_closes_over_rows_and_keys(lost: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("drift", "fields", "said"),
+    ("drift", "fields", "note"),
     [
         ({"A": 60}, 0, "undeclared field 'A' in 60 of 60 records"),
         ({"A": 1, "B": 60}, 2, "2 undeclared fields: 'B' in 60, 'A' in 1 of 60 records"),
@@ -138,9 +138,9 @@ def test_an_accounting_closes_over_rows_and_keys(lost: dict[str, int]) -> None:
         ),
     ],
 )
-def test_undeclared_fields_are_one_line_a_table(drift: dict[str, int], fields: int, said: str) -> None:
+def test_undeclared_fields_are_one_line_per_table(drift: dict[str, int], fields: int, note: str) -> None:
     parts = accounting(drift=drift, drift_fields=fields)
-    assert list(built(accounting={"events": parts}).notes()) == [(logging.WARNING, f"events: {said}")]
+    assert list(built(accounting={"events": parts}).notes()) == [(logging.WARNING, f"events: {note}")]
 
 
 def test_failed_data_shows_the_field_that_came_instead() -> None:
@@ -153,7 +153,7 @@ def test_failed_data_shows_the_field_that_came_instead() -> None:
     ]
 
 
-def test_no_foreign_value_makes_a_line_or_reaches_a_terminal_raw() -> None:
+def test_no_foreign_value_starts_a_line_or_reaches_a_terminal_unescaped() -> None:
     failed = FailedTest(LIMIT.unique_id, LIMIT.name, "fail", 1, ({"key": FORGED},))
     warned = FailedTest(WARNED.unique_id, WARNED.name, "warn", 1, ({"key": FORGED},))
     parts = accounting(
@@ -173,12 +173,12 @@ def test_no_foreign_value_makes_a_line_or_reaches_a_terminal_raw() -> None:
     assert len(notes) == 4
 
 
-def test_many_reasons_and_long_messages_are_few_lines() -> None:
+def test_many_reasons_and_long_messages_are_cut_to_a_few_lines() -> None:
     reasons = {f"column_{number:03}_not_integer": 1 for number in range(400)}
     rejects = {reason: ({"page": "p", "record": "x" * 301},) * 5 for reason in reasons}
     broken = node("events", "error", f"{CONTRACT.message} {'y' * 15_000_000}")
     result = built(broken, LIMIT, accounting={"events": accounting(rejected=reasons, rejects=rejects)})
-    told = "\n".join(note for _, note in result.notes())
+    notes = "\n".join(note for _, note in result.notes())
     assert len(str(result.failure())) < 5_000
-    assert "events: 395 of 60 rows rejected for 395 more reasons" in told
-    assert len(told.splitlines()) == 6
+    assert "events: 395 of 60 rows rejected for 395 more reasons" in notes
+    assert len(notes.splitlines()) == 6

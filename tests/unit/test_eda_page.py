@@ -1,4 +1,4 @@
-"""The EDA report without a lake: what is counted of Parquet, what a calendar shows, and what the page says of it."""
+"""The EDA report without a lake: the profile of Parquet files, the calendar, and the page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Columns = Callable[..., dict[str, Column]]
 
 @pytest.fixture
 def columns_of(tmp_path: Path) -> Iterator[Columns]:
-    """Scans what these queries give, a Parquet file each."""
+    """Write the result of each query to a Parquet file, and scan the files."""
     with duckdb.connect(":memory:") as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set threads = 1")
@@ -58,7 +58,7 @@ def profile_of(*dates: str, columns: tuple[Column, ...] = (), revenue: Revenue |
 
 
 class Strict(HTMLParser):
-    """A page whose elements are closed in order; keeps its ids and whatever it would fetch or run."""
+    """A page whose elements are closed in order; collects its ids, links and scripts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def test_far_outliers_do_not_squeeze_the_rest_into_one_bar(columns_of: Columns) 
     assert (sum(found.histogram.counts), found.histogram.below, found.histogram.above) == (101, 1, 1)
 
 
-def test_what_is_no_finite_number_takes_no_part(columns_of: Columns) -> None:
+def test_values_that_are_not_finite_numbers_are_ignored(columns_of: Columns) -> None:
     values = "(1.0::double), (2.0), ('nan'), ('inf'), ('-inf'), (null)"
     found = columns_of(
         f"select x, case when not isfinite(x) then x end as odd, 7 as same, 1e308 * (x - 1.5) as far "
@@ -151,7 +151,7 @@ def test_texts_have_their_most_frequent_values_cut_and_ties_by_value(columns_of:
     assert (found["nothing"].nulls, found["nothing"].distinct, found["nothing"].values) == (7, 0, None)
 
 
-def test_types_decide_what_is_told(columns_of: Columns) -> None:
+def test_the_type_decides_what_is_profiled(columns_of: Columns) -> None:
     found = columns_of(
         """
         select
@@ -212,7 +212,7 @@ def test_names_and_values_that_look_like_sql_are_only_read(columns_of: Columns) 
     assert found["select"].values == Texts((("it's", 1),))
 
 
-def test_the_calendar_tells_published_missing_and_failed_days() -> None:
+def test_the_calendar_shows_published_missing_and_failed_days() -> None:
     branches = ["etl-2025-01-02-1a2b3c4d", "etl-2025-01-03-1a2b3c4d", "etl-2025-01-09-1a2b3c4d", "etl-marts-1a2b3c4d"]
 
     assert calendar(["2025-01-01", "2025-01-03", "2025-01-05"], branches) == {
@@ -242,7 +242,7 @@ def test_months_with_nothing_are_one_line() -> None:
     assert [day.status for day in days] == [None] * 29 + ["published", "missing"]
 
 
-def test_the_page_holds_together_and_needs_nothing_else() -> None:
+def test_the_page_is_well_formed_and_self_contained() -> None:
     page = Strict(render(profile_of("2025-01-01", "2025-01-02", columns=FULL, revenue=REVENUE)))
 
     assert page.scripts == 0
@@ -254,8 +254,10 @@ def test_the_page_holds_together_and_needs_nothing_else() -> None:
 def test_the_same_profile_gives_the_same_page(dates: tuple[str, ...]) -> None:
     profile = profile_of(*dates, columns=FULL, revenue=REVENUE)
 
-    assert render(profile) == render(profile)
-    assert ("more than 45 days" in render(profile)) == (len(dates) > 1)
+    page = render(profile)
+
+    assert render(profile) == page
+    assert ("more than 45 days" in page) == (len(dates) > 1)
 
 
 def test_no_data_gets_into_the_page_as_html() -> None:

@@ -1,4 +1,4 @@
-"""The columns of the report, whatever they are called."""
+"""The columns of the report, with any names."""
 
 from __future__ import annotations
 

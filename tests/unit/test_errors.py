@@ -28,7 +28,7 @@ def test_an_error_of_any_length_leaves_the_process_short(kind: type[IngestCleanE
         assert "(cut, 15,000,022 characters in all)" in text
 
 
-def test_a_line_of_the_cause_is_no_line_of_the_error() -> None:
+def test_a_line_of_the_cause_does_not_become_a_line_of_the_error() -> None:
     error = DataFailed("events: a\nmain: published\nnext: rm -rf /", remedy="elt status")
     error.main = "untouched"
     assert error.describe().splitlines() == [

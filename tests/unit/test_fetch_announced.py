@@ -1,4 +1,4 @@
-"""What an API says beside its records: that it failed, or that there is more."""
+"""What an API announces beside its records: a failure, or further pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.malformed_responses.case import answer
         ('"errors": ["late"]', "errors: errors"),
     ],
 )
-def test_an_envelope_that_reports_a_failure_is_refused_with_its_words(api: Api, more: str, sign: str) -> None:
+def test_an_envelope_that_reports_a_failure_is_refused_with_its_message(api: Api, more: str, sign: str) -> None:
     with pytest.raises(SourceRefused) as error:
         api.fetch(answer(f"{{{more}}}"), **ENVELOPE, **PAGED)
 
@@ -47,20 +47,20 @@ def test_an_envelope_that_reports_a_failure_is_refused_with_its_words(api: Api, 
     ],
 )
 @pytest.mark.parametrize("records", ["", "1"])
-def test_an_envelope_that_reports_none_is_taken(api: Api, more: str, records: str) -> None:
+def test_an_envelope_that_reports_no_failure_is_accepted(api: Api, more: str, records: str) -> None:
     assert api.fetch(answer(f'{{{more}, "data": [{records}]}}'), **ENVELOPE)
 
 
 @pytest.mark.parametrize("more", ['"errors": 3', '"status": "failed"'])
-def test_a_count_of_errors_and_an_echo_beside_records_are_no_failure(api: Api, more: str) -> None:
+def test_a_count_of_errors_or_an_echo_beside_records_is_not_a_failure(api: Api, more: str) -> None:
     assert api.fetch(answer(f'{{{more}, "data": [1]}}'), **ENVELOPE)
 
 
-def test_a_failure_may_be_declared_to_be_none(api: Api) -> None:
+def test_failure_signs_can_be_switched_off(api: Api) -> None:
     assert api.fetch(answer('{"ok": false, "data": []}'), **ENVELOPE, failure_signs=False)
 
 
-def test_the_words_of_a_failure_are_bounded_and_printable(api: Api) -> None:
+def test_the_message_of_a_failure_is_bounded_and_printable(api: Api) -> None:
     body = '{"error": "%s", "data": []}' % ("\u202e" + "x" * 100_000)
     with pytest.raises(SourceRefused) as error:
         api.fetch(answer(body), **ENVELOPE)
@@ -85,9 +85,9 @@ TOTAL = (
     [*((name, "") for name in TOTAL), *(("total", inside) for inside in ("meta", "pagination", "page"))],
 )
 def test_a_total_larger_than_what_came_is_an_error(api: Api, name: str, inside: str) -> None:
-    said = f'"{inside}": {{"{name}": 5}}' if inside else f'"{name}": "5"'
+    announced = f'"{inside}": {{"{name}": 5}}' if inside else f'"{name}": "5"'
     with pytest.raises(SourceBodyInvalid, match=rf"shop.events: {name} announces 5 records, 4 were fetched") as error:
-        api.fetch(answer(f'{{{said}, "data": [1, 2, [3, 4], {{}}]}}'), **ENVELOPE)
+        api.fetch(answer(f'{{{announced}, "data": [1, 2, [3, 4], {{}}]}}'), **ENVELOPE)
 
     assert "set total: to the field with the number of records, or to false" in error.value.remedy
 
@@ -101,7 +101,7 @@ def test_a_total_counts_all_pages_and_the_last_with_records_announces_it(api: Ap
         api.fetch(answer(second), answer(first), end, **ENVELOPE, **PAGED)
 
 
-def test_a_hole_is_passed_and_a_larger_one_is_seen_by_the_total(api: Api) -> None:
+def test_one_empty_page_is_skipped_and_a_larger_hole_is_detected_by_the_total(api: Api) -> None:
     first, second = (answer(f'{{"total": 2, "data": [{number}]}}') for number in (1, 2))
     empty = answer('{"total": 2, "data": []}')
 
@@ -119,12 +119,14 @@ def test_an_empty_day_that_announces_records_is_an_error(api: Api) -> None:
 def test_more_records_than_announced_are_a_warning(api: Api) -> None:
     api.fetch(answer('{"total": 1, "data": [1, 2]}'), **ENVELOPE)
 
-    assert api.said[0] == "warning: shop.events: total announces 1 records, 2 were fetched"
+    assert api.logged[0] == "warning: shop.events: total announces 1 records, 2 were fetched"
 
 
-@pytest.mark.parametrize("said", ['"total": null', '"total": -1', '"total": true', '"total": {}', '"total": "many"'])
-def test_what_is_no_number_is_no_total(api: Api, said: str) -> None:
-    assert api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
+@pytest.mark.parametrize(
+    "announced", ['"total": null', '"total": -1', '"total": true', '"total": {}', '"total": "many"']
+)
+def test_a_total_that_is_not_a_number_is_ignored(api: Api, announced: str) -> None:
+    assert api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
 
 
 def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
@@ -132,7 +134,7 @@ def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("announced", "problem"),
     [
         ('"meta": {"rows": 5}', "meta.rows announces 5 records, 1 were fetched"),
         ('"total": 1', "does not announce its total: it has no field 'meta.rows'"),
@@ -140,15 +142,15 @@ def test_the_check_of_the_total_may_be_switched_off(api: Api) -> None:
         ('"meta": 5', "meta is b'5', not an object"),
     ],
 )
-def test_a_declared_total_counts_and_has_to_be_there(api: Api, said: str, problem: str) -> None:
+def test_a_declared_total_counts_and_has_to_be_there(api: Api, announced: str, problem: str) -> None:
     with pytest.raises(SourceBodyInvalid) as error:
-        api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE, total="meta.rows")
+        api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE, total="meta.rows")
 
     assert problem in error.value.cause
 
 
 @pytest.mark.parametrize(
-    ("said", "sign"),
+    ("announced", "sign"),
     [
         ('"has_more": true', "has_more: true"),
         ('"pagination": {"hasNextPage": true}', "hasNextPage: true"),
@@ -159,18 +161,18 @@ def test_a_declared_total_counts_and_has_to_be_there(api: Api, said: str, proble
         ('"@odata.nextLink": "/x"', "@odata.nextLink: '\"/x\"'"),
     ],
 )
-def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, said: str, sign: str) -> None:
+def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, announced: str, sign: str) -> None:
     with pytest.raises(SourceBodyInvalid) as error:
-        api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
+        api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
 
     assert error.value.cause.endswith(f"after 1 pages, the last one announces more by {sign}")
 
 
 @pytest.mark.parametrize(
-    "said", ['"has_more": false', '"isLast": true', '"next": null', '"next": ""', '"next_page": 0']
+    "announced", ['"has_more": false', '"isLast": true', '"next": null', '"next": ""', '"next_page": 0']
 )
-def test_a_single_page_that_says_that_it_is_the_last_is_taken(api: Api, said: str) -> None:
-    assert api.fetch(answer(f'{{{said}, "data": [1]}}'), **ENVELOPE)
+def test_a_single_page_that_says_that_it_is_the_last_is_taken(api: Api, announced: str) -> None:
+    assert api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
 
 
 @pytest.mark.parametrize("name", ["total_pages", "totalPages", "last_page", "pages"])
@@ -222,5 +224,5 @@ def test_a_header_may_announce_the_total(api: Api, form: str, body: str, header:
 @pytest.mark.parametrize(
     ("body", "header"), [("[1]", "X-Total-Count: 1"), ("[1]", "X-Total-Count: many"), ("[NaN, 1]", "X-Total-Count: 3")]
 )
-def test_a_header_that_announces_what_came_or_cannot_be_compared_is_fine(api: Api, body: str, header: str) -> None:
+def test_a_header_that_announces_what_came_or_cannot_be_compared_is_accepted(api: Api, body: str, header: str) -> None:
     assert api.fetch(answer(body, "200 OK", header))

@@ -1,4 +1,4 @@
-"""What ends the pages of a date, and where they may not end."""
+"""Where the pages of a date end, and where an end is an error."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_refusal_of_the_token_behind_an_empty_page_is_an_error(api: Api, statu
         api.fetch(answer("[1]"), answer("[]"), answer(b"", status), **PAGED)
 
 
-def test_the_most_pages_do_not_count_the_empty_one_behind_them(api: Api) -> None:
+def test_the_page_limit_does_not_count_the_empty_page_at_the_end(api: Api) -> None:
     with pytest.raises(SourceBodyInvalid, match="more than 1 pages"):
         api.fetch(*map(answer, ("[1]", "[2]", "[]")), environment={"ELT_MAX_PAGES": 1}, **PAGED)
     assert api.fetch(answer("[]"), environment={"ELT_MAX_PAGES": 1}, **PAGED)
@@ -76,7 +76,7 @@ def test_another_status_than_the_declared_one_is_an_error_with_a_remedy(api: Api
     assert f"set paging.end_status: [{status[:3]}] of shop.events" in error.value.remedy
 
 
-def test_a_refused_later_page_that_the_api_named_is_no_wrong_path(api: Api) -> None:
+def test_a_refused_later_page_that_the_api_named_is_not_reported_as_a_wrong_path(api: Api) -> None:
     with pytest.raises(
         SourceRefused, match="; 1 pages were fetched before it, and the last one named this page"
     ) as error:
@@ -111,13 +111,13 @@ def test_an_absent_object_on_the_way_ends_the_paging_where_declared(api: Api, me
 
 
 @pytest.mark.parametrize("absent", ["error", "end"])
-def test_what_is_no_object_on_the_way_is_an_error(api: Api, absent: str) -> None:
+def test_a_parent_field_that_is_not_an_object_is_an_error(api: Api, absent: str) -> None:
     with pytest.raises(SourceBodyInvalid, match=r"meta is b'\"x\"', not an object, on the way to 'meta.next'"):
         api.fetch(answer('{"data": [1], "meta": "x"}'), **with_cursor(next="meta.next", absent=absent))
 
 
 @pytest.mark.parametrize("body", ['{"data": [1]}', '{"data": [1], "meta": null}', '{"data": [1], "meta": {}}'])
-def test_an_absent_field_is_an_error_that_names_the_declaration_otherwise(api: Api, body: str) -> None:
+def test_an_absent_field_is_an_error_that_names_the_declaration_by_default(api: Api, body: str) -> None:
     with pytest.raises(SourceBodyInvalid, match=r"has no field 'meta\.next', which announces the next page") as error:
         api.fetch(answer(body), **with_cursor(next="meta.next"))
 
@@ -146,6 +146,6 @@ def test_a_dot_may_belong_to_a_name(api: Api, name: str, body: str) -> None:
     assert api.targets[1] == "/events?skip=1"
 
 
-def test_the_same_records_in_another_envelope_are_a_circle(api: Api) -> None:
+def test_the_same_records_in_another_envelope_are_a_paging_loop(api: Api) -> None:
     with pytest.raises(SourceBodyInvalid, match="page 2 is page 1 again, so the paging is circular"):
         api.fetch(answer('{"id": 1, "data": [1]}'), answer('{"id": 2, "data": [1]}'), **ENVELOPE, **PAGED)

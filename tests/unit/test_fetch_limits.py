@@ -1,4 +1,4 @@
-"""How long and how large a fetch may become."""
+"""The limits on the duration and the size of a fetch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut
 from orchestration.source.deadline import Deadline
-from tests.fetching import Api, certificate, records
+from tests.fetching import Api, certificate, records, serve_apis
 from tests.malformed_responses.case import Wire, answer
 
 
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """An API on a server of its own: a response may still be running after its test, and one test turns on TLS."""
+    with serve_apis() as make:
+        yield make(tmp_path, monkeypatch)
+
+
 def dripping(head: bytes, drop: bytes = b"x") -> Callable[[], Iterable[bytes]]:
-    """An answer that begins so and then goes on, drop by drop, until nobody listens."""
+    """A response that begins with `head` and continues with one `drop` after another until the client disconnects."""
 
     def pieces() -> Iterator[bytes]:
         yield head
@@ -43,7 +50,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
     ],
     ids=["body", "body with a length", "chunks", "header", "status", "early hints"],
 )
-def test_a_dripping_api_ends_at_the_deadline_and_is_not_asked_again(api: Api, sent: Wire) -> None:
+def test_a_dripping_api_ends_at_the_deadline_without_a_retry(api: Api, sent: Wire) -> None:
     with pytest.raises(SourceTimedOut, match=r"shop.events was not fetched within 0.5 s") as error:
         api.fetch(sent, environment=SHORT)
 
@@ -78,7 +85,7 @@ def test_a_dripping_error_is_named_by_its_status(api: Api) -> None:
         api.fetch(dripping(b"HTTP/1.1 404 \r\n\r\n"), environment={"ELT_FETCH_TIMEOUT": "1"})
 
 
-def test_a_page_over_the_limit_ends_while_it_comes(api: Api) -> None:
+def test_a_page_over_the_limit_ends_during_the_download(api: Api) -> None:
     endless = dripping(HEAD + b"\r\n[", b" " * 300_000)
     limit: dict[str, object] = {"ELT_MAX_PAGE_BYTES": 2_000_000}
 
@@ -129,7 +136,7 @@ def test_a_dripping_api_behind_tls_ends_at_the_deadline(
         api.fetch(dripping(HEAD + b"\r\n[", b" "), environment=SHORT)
 
 
-def test_a_page_after_the_deadline_is_not_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_after_the_deadline_is_not_requested(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Deadline, "left", -1.0)
 
     with pytest.raises(SourceTimedOut, match="another page was expected"):

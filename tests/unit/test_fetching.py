@@ -1,4 +1,4 @@
-"""What the API is asked for, request by request."""
+"""The requests that a fetch sends to the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_query_in_the_path_is_sent_with_every_page(api: Api) -> None:
     assert api.targets == [first, f"{first}&cursor=b%26c"]
 
 
-def test_a_next_link_is_asked_for_as_named(api: Api) -> None:
+def test_a_next_link_is_requested_as_given(api: Api) -> None:
     pages = api.fetch(
         linked("[1]", '<?page=2&q=a%2Fb;c+d>; rel="next last"'),
         linked("[2]", "</events;v=1?a,b#top>; title=\"x, <y>\"; rel='next'"),
@@ -42,7 +42,7 @@ def test_a_next_link_is_asked_for_as_named(api: Api) -> None:
 
 
 @pytest.mark.parametrize("anchor", ["", "/events", "?date=2025-05-20"])
-def test_an_anchor_that_is_the_page_itself_is_no_other_resource(api: Api, anchor: str) -> None:
+def test_an_anchor_that_is_the_page_itself_is_accepted(api: Api, anchor: str) -> None:
     pages = api.fetch(
         linked("[1]", f'<?page=2>; rel="next"; anchor="{anchor}"'), answer("[2]"), paging={"style": "next_link"}
     )
@@ -57,7 +57,7 @@ def test_a_link_of_another_resource_is_not_followed(api: Api, anchor: str) -> No
     assert len(api.targets) == 1
 
 
-def test_a_circle_is_seen_before_a_request_is_made_again(api: Api) -> None:
+def test_a_paging_loop_is_detected_before_a_request_is_repeated(api: Api) -> None:
     with pytest.raises(SourceBodyInvalid, match="page 4 is page 2 again, so the paging is circular") as error:
         api.fetch(
             answer('{"id": 1, "data": [1], "next": "b"}'),
@@ -100,7 +100,7 @@ def test_the_client_names_itself(api: Api) -> None:
     assert header(api.server.asked[0], "User-Agent") == [f"ingest-clean/{version('ingest-clean')}"]
 
 
-def test_declared_headers_are_sent_with_every_page_instead_of_ours(api: Api) -> None:
+def test_declared_headers_replace_the_default_ones_on_every_page(api: Api) -> None:
     api.fetch(
         linked("[1]", "<?page=2>; rel=next"),
         answer("[2]"),
@@ -116,7 +116,7 @@ def test_declared_headers_are_sent_with_every_page_instead_of_ours(api: Api) -> 
 
 
 @pytest.mark.parametrize("token", ["hush\nX-Admin: yes", "h\xfcsh", "hush\x00"])
-def test_a_token_that_no_header_takes_is_a_usage_error_without_it(api: Api, token: str) -> None:
+def test_a_token_that_is_invalid_in_a_header_is_a_usage_error_without_the_token(api: Api, token: str) -> None:
     settings = SourceSettings(url="http://127.0.0.1:9", token=SecretStr(token))
     with pytest.raises(UsageError, match="SHOP_API_TOKEN has a character that is invalid in an HTTP header") as error:
         api.fetch(answer("[]"), source=settings)
@@ -125,13 +125,13 @@ def test_a_token_that_no_header_takes_is_a_usage_error_without_it(api: Api, toke
 
 
 def test_a_token_sent_over_plain_http_is_warned_of_once(api: Api) -> None:
-    # Linux takes 0.0.0.0 for this machine; it is no loopback address.
+    # Linux connects 0.0.0.0 to this machine, but it is not a loopback address.
     url = f"http://0.0.0.0:{api.server.server_address[1]}"
     paged = {"style": "page", "parameter": "page"}
 
     api.fetch(answer("[1]"), answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"}, paging=paged)
 
-    warnings = [line for line in api.said if line.startswith("warning: ")]
+    warnings = [line for line in api.logged if line.startswith("warning: ")]
     assert warnings == ["warning: SHOP_API_TOKEN is sent to 0.0.0.0 over plain http, which others can read; use https"]
 
 
@@ -141,10 +141,10 @@ def test_a_token_that_stays_on_this_machine_is_not_warned_of(api: Api, host: str
 
     api.fetch(answer("[]"), environment={"SHOP_API_URL": url, "SHOP_API_TOKEN": "hush"})
 
-    assert len(api.said) == 1
+    assert len(api.logged) == 1
 
 
 def test_no_token_needs_no_warning(api: Api) -> None:
     api.fetch(answer("[]"), environment={"SHOP_API_URL": f"http://0.0.0.0:{api.server.server_address[1]}"})
 
-    assert len(api.said) == 1
+    assert len(api.logged) == 1

@@ -1,4 +1,4 @@
-"""What a Link header says, in every form that RFC 8288 allows and some that APIs send nevertheless."""
+"""Link headers in every form that RFC 8288 allows, and in some invalid forms that APIs send."""
 
 from contextlib import suppress
 
@@ -76,7 +76,7 @@ def test_a_header_without_a_next_link_has_none(header: str) -> None:
         ('</p2>; rel="next"</p3>; rel="prev"', "expected ',' or ';' at character 18"),
     ],
 )
-def test_what_does_not_parse_is_an_error_that_says_where(header: str, says: str) -> None:
+def test_a_header_that_cannot_be_parsed_is_an_error_with_the_position(header: str, says: str) -> None:
     with pytest.raises(ValueError, match="expected") as error:
         parse_links(header)
 

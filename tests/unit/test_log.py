@@ -1,4 +1,4 @@
-"""How progress lines reach a person."""
+"""The form of progress lines."""
 
 from __future__ import annotations
 

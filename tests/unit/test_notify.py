@@ -1,4 +1,4 @@
-"""Who is told of a run that did not end well, what, and what of the webhook's address gets out: nothing."""
+"""Which runs the webhook reports, with what, and that its address is never logged."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ NOTICE = Notice("2025-05-20", "DataFailed", "events_has_rows: 1 failing rows", "
 
 
 class Webhook:
-    """A real receiver: what it was told, and the status it answers with."""
+    """A real webhook: the bodies that it received, and the status of its responses."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.received: list[Any] = []
         self.status = 204
         self.url = ""
 
-    async def hear(self, request: Request) -> Response:
-        self.told.append(json.loads(await request.body()))
+    async def receive(self, request: Request) -> Response:
+        self.received.append(json.loads(await request.body()))
         return Response(status_code=self.status)
 
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     receiver = Webhook()
-    with serving(Starlette(routes=[Route("/hook/{secret:path}", receiver.hear, methods=["POST"])])) as url:
+    with serving(Starlette(routes=[Route("/hook/{secret:path}", receiver.receive, methods=["POST"])])) as url:
         receiver.url = f"{url}/hook/{SECRET}"
         yield receiver
 
 
 @pytest.fixture
 def log() -> Iterator[list[logging.LogRecord]]:
-    """What is logged; Prefect's loggers do not pass it on to the root once Prefect has set them up."""
+    """The log records. Prefect's loggers stop propagating to the root logger once Prefect has set them up."""
     records: list[logging.LogRecord] = []
 
     class Kept(logging.Handler):
@@ -72,15 +72,15 @@ def log() -> Iterator[list[logging.LogRecord]]:
 
 
 @pytest.fixture
-def told_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+def run_hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Runs the hook of a failed run, with the webhook in the settings."""
     monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
 
-    def tell(url: str, flow: Flow[..., Any] = ingest_clean, run: FlowRun | None = None, state: Any = None) -> None:
+    def run_with(url: str, flow: Flow[..., Any] = ingest_clean, run: FlowRun | None = None, state: Any = None) -> None:
         monkeypatch.setenv("ELT_NOTIFY_URL", url)
         notify(flow, run or run_of("daily"), state or Failed(name="DataFailed", message="events_has_rows: 1 rows"))
 
-    return tell
+    return run_with
 
 
 def run_of(run_type: str | None, execution_date: str | None = "2025-05-20") -> FlowRun:
@@ -99,7 +99,7 @@ def run_of(run_type: str | None, execution_date: str | None = "2025-05-20") -> F
 def test_a_notice_is_one_text_and_its_parts(webhook: Webhook) -> None:
     send(webhook.url, NOTICE)
 
-    assert webhook.told == [
+    assert webhook.received == [
         {
             "text": "2025-05-20: DataFailed\nevents_has_rows: 1 failing rows\nhttp://prefect/run",
             "subject": "2025-05-20",
@@ -114,29 +114,29 @@ def test_a_part_that_is_missing_leaves_no_empty_line() -> None:
     assert Notice("marts", "Crashed", "", "http://run").text == "marts: Crashed\nhttp://run"
 
 
-def test_a_long_cause_is_cut_and_the_link_still_there(webhook: Webhook) -> None:
+def test_a_long_cause_is_cut_and_the_link_is_kept(webhook: Webhook) -> None:
     send(webhook.url, Notice("2025-05-20", "DataFailed", "x" * 100_000, "http://run"))
 
-    (told,) = webhook.told
-    assert told["cause"] == "x" * 1_500 + "… (cut, 100,000 characters in all)"
-    assert told["text"].endswith("in all)\nhttp://run")
-    assert len(told["text"]) < 1_600
+    (body,) = webhook.received
+    assert body["cause"] == "x" * 1_500 + "… (cut, 100,000 characters in all)"
+    assert body["text"].endswith("in all)\nhttp://run")
+    assert len(body["text"]) < 1_600
 
 
-def test_a_cause_is_no_link_or_call_of_a_chat_service(webhook: Webhook) -> None:
+def test_a_cause_makes_no_link_or_mention_in_a_chat_service(webhook: Webhook) -> None:
     cause = "<!channel> <http://evil|next: click> ![p](http://evil/p.png) @here @Everyone a@allies.org &\x1b\u202e"
     subject = "<!here>\n2025-05-21"
     send(webhook.url, Notice(subject, "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
 
-    (told,) = webhook.told
-    assert told["text"].split("\n") == [
+    (body,) = webhook.received
+    assert body["text"].split("\n") == [
         r"&lt;!here&gt;\n2025-05-21: SourceFailed",
         "&lt;!channel&gt; &lt;http://evil|next: click&gt; ![p] (http://evil/p.png) @ here @ Everyone a@allies.org "
         r"&amp;\x1b\u202e",
         "  2025-05-21: Published",
         "http://run",
     ]
-    assert told["cause"].startswith("<!channel> <http://evil|next: click>")
+    assert body["cause"].startswith("<!channel> <http://evil|next: click>")
 
 
 @pytest.mark.parametrize(
@@ -146,18 +146,18 @@ def test_a_cause_is_no_link_or_call_of_a_chat_service(webhook: Webhook) -> None:
         *(400, 403, 404, 500, 503),
     ],
 )
-def test_a_webhook_that_does_not_take_it_is_told_without_its_address(webhook: Webhook, status: int) -> None:
+def test_a_webhook_that_refuses_is_logged_without_its_address(webhook: Webhook, status: int) -> None:
     webhook.status = status
 
     with pytest.raises(PlatformFailed, match=f"answered {status}") as failed:
         send(webhook.url, NOTICE)
 
     assert SECRET not in failed.value.describe()
-    assert len(webhook.told) == 1
+    assert len(webhook.received) == 1
 
 
 @pytest.mark.parametrize("url", [f"{CLOSED}/{SECRET}", f"http://[::1/{SECRET}", f"ftp://x/{SECRET}", SECRET])
-def test_an_address_where_nobody_answers_is_told_without_it(url: str) -> None:
+def test_an_unreachable_webhook_is_logged_without_its_address(url: str) -> None:
     with pytest.raises(PlatformFailed, match="does not answer") as failed:
         send(url, NOTICE)
 
@@ -168,49 +168,49 @@ def test_an_address_where_nobody_answers_is_told_without_it(url: str) -> None:
     assert failed.value.__cause__ is None
 
 
-# who is told
+# which runs are reported
 
 
-def test_a_failed_run_is_told_with_its_date_outcome_cause_and_page(
-    told_by: Callable[..., None], webhook: Webhook
+def test_a_failed_run_is_reported_with_its_date_outcome_cause_and_page(
+    run_hook: Callable[..., None], webhook: Webhook
 ) -> None:
     run = run_of("daily")
 
-    told_by(webhook.url, run=run)
+    run_hook(webhook.url, run=run)
 
-    (told,) = webhook.told
-    assert told["subject"] == "2025-05-20"
-    assert (told["outcome"], told["cause"]) == ("DataFailed", "events_has_rows: 1 rows")
-    assert told["link"] == f"{get_current_settings().ui_url or ''}/runs/flow-run/{run.id}"
-
-
-def test_a_backfill_tells_nobody(told_by: Callable[..., None], webhook: Webhook) -> None:
-    told_by(webhook.url, run=run_of("backfill"))
-    assert webhook.told == []
-
-    told_by(webhook.url, run=run_of(None))
-    assert len(webhook.told) == 1
+    (body,) = webhook.received
+    assert body["subject"] == "2025-05-20"
+    assert (body["outcome"], body["cause"]) == ("DataFailed", "events_has_rows: 1 rows")
+    assert body["link"] == f"{get_current_settings().ui_url or ''}/runs/flow-run/{run.id}"
 
 
-def test_a_crashed_run_without_a_date_is_known_by_its_schedule(told_by: Callable[..., None], webhook: Webhook) -> None:
-    told_by(webhook.url, run=run_of(None, None), state=Crashed(message="exit code -9"))
+def test_a_backfill_sends_no_notification(run_hook: Callable[..., None], webhook: Webhook) -> None:
+    run_hook(webhook.url, run=run_of("backfill"))
+    assert webhook.received == []
 
-    assert webhook.told[0]["text"].startswith("2025-06-01: Crashed\nexit code -9\n")
+    run_hook(webhook.url, run=run_of(None))
+    assert len(webhook.received) == 1
 
 
-def test_a_flow_without_dates_is_known_by_its_name(told_by: Callable[..., None], webhook: Webhook) -> None:
-    told_by(webhook.url, flow=marts, run=run_of(None, None))
+def test_a_crashed_run_without_a_date_is_known_by_its_schedule(run_hook: Callable[..., None], webhook: Webhook) -> None:
+    run_hook(webhook.url, run=run_of(None, None), state=Crashed(message="exit code -9"))
 
-    assert webhook.told[0]["subject"] == "marts"
+    assert webhook.received[0]["text"].startswith("2025-06-01: Crashed\nexit code -9\n")
+
+
+def test_a_flow_without_dates_is_known_by_its_name(run_hook: Callable[..., None], webhook: Webhook) -> None:
+    run_hook(webhook.url, flow=marts, run=run_of(None, None))
+
+    assert webhook.received[0]["subject"] == "marts"
 
 
 def test_a_webhook_that_fails_only_warns_and_its_address_is_not_in_the_log(
-    told_by: Callable[..., None], webhook: Webhook, log: list[logging.LogRecord]
+    run_hook: Callable[..., None], webhook: Webhook, log: list[logging.LogRecord]
 ) -> None:
     webhook.status = 500
 
-    told_by(webhook.url)
-    told_by(f"{CLOSED}/{SECRET}")
+    run_hook(webhook.url)
+    run_hook(f"{CLOSED}/{SECRET}")
 
     warnings = [record for record in log if record.name.endswith("ingest_clean")]
     assert [record.levelname for record in warnings] == ["WARNING", "WARNING"]
@@ -221,15 +221,15 @@ def test_a_webhook_that_fails_only_warns_and_its_address_is_not_in_the_log(
 
 
 def test_settings_that_are_wrong_only_warn(
-    told_by: Callable[..., None],
+    run_hook: Callable[..., None],
     webhook: Webhook,
     log: list[logging.LogRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ELT_RETRIES", "often")
 
-    told_by(webhook.url)
+    run_hook(webhook.url)
 
-    assert webhook.told == []
+    assert webhook.received == []
     (warned,) = (record for record in log if record.name.endswith("ingest_clean"))
     assert "ELT_RETRIES='often'" in warned.getMessage()

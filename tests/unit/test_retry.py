@@ -1,4 +1,4 @@
-"""How often and how long the source is asked again, and when it is not."""
+"""Which requests to the source are retried, how often and after which waits."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ QUICK = RetryPolicy(retries=3, wait=0.0, max_wait=600.0)
 
 
 class Source:
-    """Raises these errors one by one, then answers; `asked` counts."""
+    """Raises these errors one by one, then succeeds; `calls` counts them."""
 
     def __init__(self, *errors: IngestCleanError) -> None:
         self.errors = list(errors)
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self, page: str) -> str:
-        self.asked += 1
+        self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return page
@@ -41,7 +41,7 @@ class Source:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits, which nobody waits for."""
+    """The waits that were requested; the tests do not sleep."""
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     return waits
@@ -58,7 +58,7 @@ def unreachable() -> SourceUnreachable:
 # the policy
 
 
-def test_a_backfill_tries_twice_as_often_with_exponential_backoff() -> None:
+def test_a_backfill_retries_twice_as_often_with_exponential_backoff() -> None:
     elt = EltSettings(retries=4, retry_wait=7.0, retry_after_limit=50.0)
 
     assert retry_policy(elt, "daily") == RetryPolicy(4, 7.0, 50.0, exponential=False)
@@ -85,58 +85,58 @@ def test_exponential_waits_double_with_jitter_up_to_the_longest(slept: list[floa
     assert set(slept[4::6]) == set(slept[5::6]) == {100.0}
 
 
-# asking again
+# retries
 
 
 @pytest.mark.parametrize("passing", [unreachable, lambda: SourceBusy("429"), lambda: SourceBusy("503", retry_after=1)])
-def test_what_passes_is_asked_again_until_it_answers(
+def test_a_transient_error_is_retried_until_it_succeeds(
     passing: Callable[[], IngestCleanError], slept: list[float]
 ) -> None:
     source = Source(passing(), passing())
 
     assert call_with_retry(QUICK, SILENT, source, "page 1") == "page 1"
-    assert source.asked == 3
+    assert source.calls == 3
     assert len(slept) == 2
 
 
 @pytest.mark.parametrize("error", [SourceRefused, SourceBodyInvalid, SourceTimedOut, SourceFailed, DataFailed])
-def test_what_does_not_pass_is_asked_once(error: type[IngestCleanError], slept: list[float]) -> None:
+def test_a_permanent_error_is_not_retried(error: type[IngestCleanError], slept: list[float]) -> None:
     source = failing(lambda: error("404"))
 
     with pytest.raises(error) as raised:
         call_with_retry(QUICK, SILENT, source, "page 1")
 
-    assert (source.asked, slept) == (1, [])
+    assert (source.calls, slept) == (1, [])
     assert raised.value.cause == "404"
 
 
-def test_an_error_that_is_not_ours_is_not_tried_again(slept: list[float]) -> None:
-    asked: list[str] = []
+def test_an_error_from_outside_the_project_is_not_retried(slept: list[float]) -> None:
+    calls: list[str] = []
 
     def broken(page: str) -> None:
-        asked.append(page)
+        calls.append(page)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         call_with_retry(QUICK, SILENT, broken, "page 1")
 
-    assert (asked, slept) == (["page 1"], [])
+    assert (calls, slept) == (["page 1"], [])
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_who_gives_up_says_after_how_many_tries(retries: int, slept: list[float]) -> None:
+def test_the_error_of_the_last_try_has_the_number_of_tries(retries: int, slept: list[float]) -> None:
     source = failing(unreachable)
 
     with pytest.raises(SourceUnreachable) as raised:
         call_with_retry(RetryPolicy(retries, 5.0, 600.0), SILENT, source, "page 1")
 
-    assert source.asked == retries + 1
+    assert source.calls == retries + 1
     assert slept == [5.0] * retries
     assert raised.value.cause == str(raised.value) == f"no connection (tries: {retries + 1})"
 
 
 @pytest.mark.parametrize("exponential", [False, True])
-def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[float]) -> None:
+def test_a_retry_after_replaces_the_wait_of_the_policy(exponential: bool, slept: list[float]) -> None:
     call_with_retry(
         RetryPolicy(3, 30.0, 600.0, exponential),
         SILENT,
@@ -148,19 +148,19 @@ def test_a_retry_after_is_waited_for_instead(exponential: bool, slept: list[floa
     assert slept[2] == 30.0 or (exponential and 120.0 <= slept[2] <= 150.0)
 
 
-def test_a_retry_after_of_zero_is_obeyed_too(slept: list[float]) -> None:
+def test_a_retry_after_of_zero_is_obeyed(slept: list[float]) -> None:
     call_with_retry(RetryPolicy(3, 30.0, 600.0), SILENT, Source(SourceBusy("429", retry_after=0.0)), "page 1")
 
     assert slept == [0.0]
 
 
-def test_a_retry_after_that_is_too_long_ends_it_and_says_how_long(slept: list[float]) -> None:
+def test_a_retry_after_that_is_too_long_ends_the_retries_and_is_reported(slept: list[float]) -> None:
     source = Source(unreachable(), SourceBusy("answered 429", retry_after=601.0))
 
     with pytest.raises(SourceBusy) as raised:
         call_with_retry(QUICK, SILENT, source, "page 1")
 
-    assert (source.asked, slept) == (2, [0.0])
+    assert (source.calls, slept) == (2, [0.0])
     assert raised.value.cause == "answered 429 and asks to wait 601 s (tries: 2)"
     assert "ELT_RETRY_AFTER_LIMIT" in raised.value.remedy
 
@@ -177,7 +177,7 @@ def test_a_remedy_of_the_error_is_kept_beside_that_of_a_long_wait() -> None:
 @pytest.mark.parametrize(
     "error", [SourceUnreachable("answered 500"), SourceBusy("answered 429", retry_after=30.0)], ids=["own", "asked"]
 )
-def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept: list[float]) -> None:
+def test_a_wait_beyond_the_deadline_is_not_started(error: IngestCleanError, slept: list[float]) -> None:
     source = Source(error)
 
     with pytest.raises(SourceTimedOut) as raised:
@@ -185,18 +185,18 @@ def test_a_wait_beyond_the_deadline_is_not_begun(error: IngestCleanError, slept:
             RetryPolicy(3, 30.0, 600.0), SILENT, source, "page 1", deadline=deadline_after("shop.events", 20)
         )
 
-    assert (source.asked, slept) == (1, [])
+    assert (source.calls, slept) == (1, [])
     assert raised.value.cause == (f"shop.events was not fetched within 20 s: {error}; the next retry would be in 30 s")
     assert "ELT_FETCH_TIMEOUT" in raised.value.remedy
 
 
-def test_each_try_is_told_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:
-    told: list[str] = []
+def test_each_failed_try_is_logged_as_a_warning_with_its_cause_and_wait(slept: list[float]) -> None:
+    logged: list[str] = []
 
     with pytest.raises(SourceUnreachable):
-        call_with_retry(RetryPolicy(2, 7.0, 600.0), log_to(told.append), failing(unreachable), "page 1")
+        call_with_retry(RetryPolicy(2, 7.0, 600.0), log_to(logged.append), failing(unreachable), "page 1")
 
-    assert told == [
+    assert logged == [
         "warning: try 1 of 3: no connection; retrying in 7 s",
         "warning: try 2 of 3: no connection; retrying in 7 s",
     ]

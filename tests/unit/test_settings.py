@@ -1,4 +1,4 @@
-"""What counts as a source, what an invalid setting's message shows, and who may read what is written."""
+"""Sources, messages of invalid settings, and file permissions."""
 
 from __future__ import annotations
 
@@ -87,32 +87,32 @@ def test_another_invalid_value_is_shown(tmp_path: Path, monkeypatch: pytest.Monk
         settings_of(monkeypatch, tmp_path, ELT_RETRIES="many")
 
 
-# rights
+# permissions
 
 
 def test_an_env_file_with_secrets_that_others_may_read_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(monkeypatch, tmp_path)
-    said: list[str] = []
+    logged: list[str] = []
     env = tmp_path / ".env"
     env.write_text("ELT_RETRIES=1\nSHOP_API_TOKEN=\n")
     env.chmod(0o644)
-    warn_of_readable_secrets(settings, log_to(said.append))
-    assert said == []
+    warn_of_readable_secrets(settings, log_to(logged.append))
+    assert logged == []
     env.write_text("SHOP_API_TOKEN=sesam\nLAKEFS_SECRET_KEY=sesam\n")
-    warn_of_readable_secrets(settings, log_to(said.append))
-    (line,) = said
+    warn_of_readable_secrets(settings, log_to(logged.append))
+    (line,) = logged
     assert line.startswith("warning: ")
     assert "LAKEFS_SECRET_KEY, SHOP_API_TOKEN" in line
     assert f"chmod 600 {env}" in line
     assert "sesam" not in line
     env.chmod(0o600)
-    warn_of_readable_secrets(settings, log_to(said.append))
-    assert said == [line]
+    warn_of_readable_secrets(settings, log_to(logged.append))
+    assert logged == [line]
 
 
-def test_the_state_folder_and_all_in_it_are_the_owners(tmp_path: Path) -> None:
+def test_the_state_folder_is_readable_by_the_owner_only(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o755)
     (state / "kept").touch()

@@ -154,7 +154,9 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_fetching_lacks_is_named_with_file_and_field(tmp_path: Path, meta: Any, problem: str) -> None:
+def test_an_incomplete_fetch_declaration_is_reported_with_file_and_field(
+    tmp_path: Path, meta: Any, problem: str
+) -> None:
     file = write_sources(tmp_path, {"events": meta})
 
     with pytest.raises(UsageError) as error:
@@ -183,7 +185,7 @@ def test_a_key_that_is_not_declared_is_named(tmp_path: Path, key: list[str], pro
     assert error.value.cause == f"{file}: source shop.events: config.meta.key: {problem}"
 
 
-def test_a_name_the_lake_has_no_place_for_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_a_lake_key_is_refused(tmp_path: Path) -> None:
     write_sources(tmp_path, {"Events": {"key": ["Event ID"], "fetch": EVENTS}})
 
     with pytest.raises(UsageError, match="'Events' is not lower-case letters"):
@@ -196,7 +198,7 @@ def test_a_project_without_sources_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"sources: [", b"sources: \xff", b"- a list"])
-def test_a_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path, content: bytes) -> None:
     file = events_only(tmp_path)
     file.write_bytes(content)
 

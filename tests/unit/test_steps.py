@@ -1,4 +1,4 @@
-"""What an error learns where it passes a step, and which date a flow run is for."""
+"""What a step adds to an error, and which date a flow run is for."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ DATE, AGAIN = "2025-05-20", "elt run 2025-05-20"
 
 
 def test_an_interrupted_step_is_cancelled_and_named() -> None:
-    told: list[str] = []
+    logged: list[str] = []
 
-    with pytest.raises(Cancelled) as raised, step("transform", DATE, AGAIN, log_to(told.append), {}, branch="etl-a"):
+    with pytest.raises(Cancelled) as raised, step("transform", DATE, AGAIN, log_to(logged.append), {}, branch="etl-a"):
         raise KeyboardInterrupt
 
     assert raised.value.describe().splitlines() == [
@@ -39,7 +39,7 @@ def test_an_interrupted_step_is_cancelled_and_named() -> None:
     assert raised.value.exit_code == 130
     assert raised.value.__suppress_context__
     assert raised.value.__cause__ is None
-    assert told == []
+    assert logged == []
 
 
 def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
@@ -49,7 +49,7 @@ def test_an_interrupted_merge_leaves_main_in_doubt() -> None:
     assert raised.value.main == IN_DOUBT
 
 
-def test_an_error_is_marked_and_stays_what_it_was() -> None:
+def test_an_error_is_marked_and_otherwise_unchanged() -> None:
     error = DataFailed("events_has_rows: 1 failing rows", remedy="elt rejects 2025-05-20")
 
     with pytest.raises(DataFailed) as raised, step("transform", DATE, AGAIN, SILENT, {}, branch="etl-x"):
@@ -91,22 +91,22 @@ def test_the_innermost_step_names_the_error() -> None:
     assert (raised.value.step, raised.value.main, raised.value.branch) == ("publish", IN_DOUBT, "inner")
 
 
-def test_an_error_that_is_not_ours_passes_as_it_is() -> None:
-    told: list[str] = []
+def test_an_error_from_outside_the_project_is_not_changed() -> None:
+    logged: list[str] = []
 
-    with pytest.raises(ZeroDivisionError), step("transform", DATE, AGAIN, log_to(told.append), {}):
+    with pytest.raises(ZeroDivisionError), step("transform", DATE, AGAIN, log_to(logged.append), {}):
         raise ZeroDivisionError
 
-    assert told == []
+    assert logged == []
 
 
-def test_a_step_that_ends_well_tells_its_seconds() -> None:
-    told: list[str] = []
+def test_a_step_that_succeeds_logs_its_seconds() -> None:
+    logged: list[str] = []
 
-    with step("transform", DATE, AGAIN, log_to(told.append), {}):
+    with step("transform", DATE, AGAIN, log_to(logged.append), {}):
         pass
 
-    assert [re.fullmatch(r"transform: 0\.\d\d s", line) is not None for line in told] == [True]
+    assert [re.fullmatch(r"transform: 0\.\d\d s", line) is not None for line in logged] == [True]
 
 
 # the date of a flow run
@@ -114,7 +114,7 @@ def test_a_step_that_ends_well_tells_its_seconds() -> None:
 
 @contextmanager
 def flow_run(scheduled: datetime, **parameters: Any) -> Iterator[None]:
-    """As within a flow run that was scheduled for then, with these parameters."""
+    """Act as a flow run that was scheduled for this time, with these parameters."""
     run = FlowRun(flow_id=uuid4(), expected_start_time=scheduled)
     context: dict[str, Any] = {"flow_run": run, "parameters": parameters}
     with FlowRunContext.model_construct(**context):

@@ -1,4 +1,4 @@
-"""What an operator is shown of a run."""
+"""The summary of a run for an operator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def receipt(key: str, **content: Any) -> Receipt:
     return Receipt(key, content)
 
 
-def test_a_run_is_told_with_its_rows_rejects_fields_and_seconds() -> None:
+def test_a_run_is_summarized_with_its_rows_rejects_fields_and_seconds() -> None:
     result = built(accounting={"events": PARTS, "products": CLEAN}, across_dates={"events": {"kept_rows": 2_000}})
 
     text = summary("2025-05-20 Published", "2025-05-20: published", result, {"land": 1.234, "publish": 0.3}, "http://c")
@@ -87,7 +87,7 @@ def test_nothing_is_shown_of_what_a_run_did_not_reach() -> None:
     assert "undeclared" not in summary("t", "", built(accounting={"products": CLEAN}), {})
 
 
-def test_nodes_that_did_not_go_well_come_first_and_only_they_have_a_message() -> None:
+def test_nodes_that_did_not_succeed_come_first_and_only_they_have_a_message() -> None:
     long = "Binder Error: " + "x" * 300
     result = built(
         node("prices", "success", "OK"),

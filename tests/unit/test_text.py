@@ -69,7 +69,7 @@ def test_text_at_the_limit_is_whole() -> None:
     assert shortened("x" * TEXT_LIMIT) == "x" * TEXT_LIMIT
 
 
-def test_a_few_examples_stand_for_many() -> None:
+def test_only_a_few_of_many_examples_are_shown() -> None:
     assert examples(["a", "b"], 2) == "a, b"
     assert examples(map(str, range(490)), 490) == "0, 1, 2, 3, 4 and 485 more"
     assert EXAMPLES == 5
@@ -81,6 +81,6 @@ def test_further_lines_of_a_log_line_are_indented() -> None:
     )
 
 
-def test_keys_are_a_few_and_no_lines() -> None:
+def test_a_list_of_keys_is_short_and_on_one_line() -> None:
     assert key_list(["raw/a.json", "raw/\x1b\nmain: published"]) == r"raw/a.json, raw/\x1b\nmain: published"
     assert key_list([f"raw/{number}" for number in range(9)]).endswith("raw/4 and 4 more")

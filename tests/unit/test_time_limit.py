@@ -1,4 +1,4 @@
-"""A run ends when its time is over, whatever it waits for."""
+"""The time limit ends a run, in whatever call it waits."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def sleep() -> None:
 
 
 def read_a_silent_socket() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.recv(1)
+    local, remote = socket.socketpair()
+    with local, remote:
+        local.recv(1)
 
 
 def wait_for_a_thread() -> None:
     threading.Event().wait(60)
 
 
-def take_it_for_an_error() -> None:
+def wrap_the_interrupt_in_an_error() -> None:
     try:
         sleep()
     except BaseException as error:
         raise PlatformFailed("a library's own words") from error
 
 
-@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, take_it_for_an_error])
-def test_work_without_an_end_is_interrupted(work: Callable[[], None]) -> None:
+@pytest.mark.parametrize("work", [sleep, read_a_silent_socket, wait_for_a_thread, wrap_the_interrupt_in_an_error])
+def test_endless_work_is_interrupted(work: Callable[[], None]) -> None:
     before = signal.getsignal(signal.SIGALRM)
     with (
         pytest.raises(TimedOut) as late,
@@ -88,7 +88,7 @@ with time_limit.time_limit(0.1):
         except time_limit.TimeLimitReached:
             pass
 """
-"""As when a DuckDB connection is closed whose other threads work on a query for days."""
+"""This happens if a DuckDB connection is closed while its other threads run a query for days."""
 
 
 def test_a_process_that_cannot_be_interrupted_exits() -> None:
@@ -97,12 +97,12 @@ def test_a_process_that_cannot_be_interrupted_exits() -> None:
     assert "TimedOut: the run did not end within 0.1 s" in ended.stderr
 
 
-def test_between_steps_it_ends_too() -> None:
+def test_a_time_limit_applies_between_steps() -> None:
     with pytest.raises(TimedOut), time_limit(0.2):
         sleep()
 
 
-def test_what_ends_in_time_is_not_touched() -> None:
+def test_work_that_ends_in_time_is_not_interrupted() -> None:
     with time_limit(60), step("transform", "2025-05-20", "", SILENT, {}):
         assert timed_out() is None
     with pytest.raises(DataFailed), time_limit(60), step("transform", "2025-05-20", "", SILENT, {}):
@@ -112,7 +112,7 @@ def test_what_ends_in_time_is_not_touched() -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_outside_the_main_thread_the_next_step_ends_it() -> None:
+def test_outside_the_main_thread_the_next_step_reports_the_time_limit() -> None:
     def run() -> None:
         with time_limit(0.1):
             time.sleep(0.2)
@@ -124,5 +124,5 @@ def test_outside_the_main_thread_the_next_step_ends_it() -> None:
     assert late.value.step == "transform"
 
 
-def test_it_is_an_outcome_of_its_own() -> None:
+def test_timed_out_has_its_own_outcome_and_exit_code() -> None:
     assert (TimedOut.outcome, TimedOut.exit_code) == ("TimedOut", 7)

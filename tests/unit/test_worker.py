@@ -1,4 +1,4 @@
-"""How the worker is launched, and what `elt deploy` refuses before it asks Prefect for anything."""
+"""How the worker is launched, and what `elt deploy` refuses before it calls Prefect."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     monkeypatch.setenv("SHOP_API_TOKEN", "sesam")
     monkeypatch.setenv("PREFECT_API_URL", "http://another.example/api")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "somebody"))
-    # As from the user's profile: Prefect reads it wherever it is.
+    # Like a key in the user's profile, which Prefect always reads.
     monkeypatch.setenv("PREFECT_API_KEY", "pnu_of-somebody")
     settings = settings_of(monkeypatch, tmp_path / "project", ELT_STATE_DIR="state")
-    # They may come from elsewhere than the environment that is passed on.
+    # These settings may come from `.env`, and then the worker does not inherit them.
     monkeypatch.delenv("ELT_PROJECT_DIR")
     monkeypatch.delenv("ELT_STATE_DIR")
     return worker.kind_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", SILENT)(8123)
@@ -50,20 +50,20 @@ def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(laun
     assert {one["work_pool"]["name"] for one in deployed} == {worker.POOL}
 
 
-def test_its_health_page_is_for_this_machine_only_and_at_the_port_it_is_waited_for(launch: Launch) -> None:
+def test_the_workers_health_page_is_local_and_on_the_polled_port(launch: Launch) -> None:
     assert launch.env["PREFECT_WORKER_WEBSERVER_HOST"] == "127.0.0.1"
     assert launch.env["PREFECT_WORKER_WEBSERVER_PORT"] == "8123"
     kind = worker.kind_for(PrefectAccess(API))
     assert (kind.path, kind.health) == ("", "/health")
 
 
-def test_it_asks_the_api_in_use_and_keeps_its_own_home(launch: Launch, tmp_path: Path) -> None:
+def test_the_worker_uses_the_given_api_and_its_own_home(launch: Launch, tmp_path: Path) -> None:
     assert launch.env["PREFECT_API_URL"] == API
     assert launch.env["PREFECT_HOME"] == str(tmp_path / "data")
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-def test_its_temporary_files_are_in_a_folder_of_its_own(launch: Launch, tmp_path: Path) -> None:
+def test_the_workers_temporary_files_are_in_its_own_folder(launch: Launch, tmp_path: Path) -> None:
     assert launch.env["TMPDIR"] == str(tmp_path / "data" / "tmp")
     assert stat.S_IMODE((tmp_path / "data" / "tmp").stat().st_mode) == 0o700
 
@@ -76,12 +76,12 @@ def test_the_login_of_the_api_wins_over_the_users_own(tmp_path: Path, monkeypatc
     assert not any("sesam" in part for part in launch.command)
 
 
-def test_its_runs_find_the_project_and_the_state_from_any_folder(launch: Launch, tmp_path: Path) -> None:
+def test_the_workers_runs_find_the_project_and_the_state_from_any_folder(launch: Launch, tmp_path: Path) -> None:
     assert launch.env["ELT_PROJECT_DIR"] == str(tmp_path / "project")
     assert launch.env["ELT_STATE_DIR"] == str(tmp_path / "project" / "state")
 
 
-def test_its_runs_have_the_environment_and_nothing_secret_is_an_argument(launch: Launch) -> None:
+def test_the_workers_runs_have_the_environment_and_no_secret_is_an_argument(launch: Launch) -> None:
     assert launch.env["SHOP_API_TOKEN"] == "sesam"
     assert launch.env["PATH"] == os.environ["PATH"]
     assert not any("sesam" in part for part in launch.command)
@@ -90,7 +90,7 @@ def test_its_runs_have_the_environment_and_nothing_secret_is_an_argument(launch:
     assert os.environ["PREFECT_API_URL"] == "http://another.example/api"
 
 
-def test_the_worker_is_known_by_files_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_has_its_own_pid_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = LocalServer(worker.kind_for(PrefectAccess(API)), settings_of(monkeypatch, tmp_path))
 
     assert server.pid_file == tmp_path / ".elt" / "run" / "worker.json"
@@ -100,15 +100,15 @@ def test_the_worker_is_known_by_files_of_its_own(tmp_path: Path, monkeypatch: py
 # what is deployed
 
 
-def test_queues_have_priorities_of_their_own_and_tonight_the_first() -> None:
+def test_each_queue_has_its_own_priority_and_nightly_is_the_first() -> None:
     assert sorted(QUEUES.values()) == list(range(1, len(QUEUES) + 1))
     assert min(QUEUES, key=QUEUES.__getitem__) == "nightly"
 
 
-def test_every_deployment_waits_in_a_queue_that_is_made() -> None:
+def test_every_deployment_uses_a_queue_that_deploy_creates() -> None:
     deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
 
-    # One that is missing Prefect would make itself, with the last priority.
+    # Prefect creates a missing queue itself, with the last priority.
     assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
 
 
@@ -123,15 +123,15 @@ def test_prefects_own_scheduler_finds_the_nightly_dates() -> None:
 
 
 def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    told: list[str] = []
+    logged: list[str] = []
 
-    # Nobody answers there: Prefect is not asked.
+    # No server listens there: the deployment fails before it calls Prefect.
     with pytest.raises(UsageError) as refused:
-        deploy("http://127.0.0.1:9/api", tmp_path, log_to(told.append))
+        deploy("http://127.0.0.1:9/api", tmp_path, log_to(logged.append))
 
     assert refused.value.cause == f"there is no prefect.yaml in {tmp_path}"
     assert "checkout" in refused.value.remedy
-    assert told == []
+    assert logged == []
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_pa
 def test_an_invalid_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path, text: str, cause: str) -> None:
     (tmp_path / "prefect.yaml").write_text(text)
 
-    # Nobody answers there: Prefect is not asked.
+    # No server listens there: the deployment fails before it calls Prefect.
     with pytest.raises(UsageError) as refused:
         deploy("http://127.0.0.1:9/api", tmp_path, SILENT)
 
     assert refused.value.cause.startswith(f"{tmp_path / 'prefect.yaml'}: {cause}")
 
 
-def test_it_has_the_users_key_for_the_api(launch: Launch) -> None:
+def test_the_worker_has_the_users_key_for_the_api(launch: Launch) -> None:
     assert launch.env["PREFECT_API_KEY"] == "pnu_of-somebody"
