@@ -157,7 +157,7 @@ def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | 
         yield "key: names no field"
     for field in key:
         if field not in by_field:
-            yield f"key: {field!r} is none of the fields under columns: {list(by_field)}"
+            yield f"key: {field!r} is not among the fields under columns: {list(by_field)}"
         elif key.count(field) > 1:
             yield f"key: {field!r} is named twice"
         elif by_field[field].nullable:
@@ -165,6 +165,6 @@ def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | 
     if earliest is None:
         return
     if earliest not in by_field:
-        yield f"earliest: {earliest!r} is none of the fields under columns: {list(by_field)}"
+        yield f"earliest: {earliest!r} is not among the fields under columns: {list(by_field)}"
     elif by_field[earliest].data_type != "timestamptz":
         yield f"earliest: {earliest!r} is {by_field[earliest].data_type}, and only timestamptz can be the earliest"
