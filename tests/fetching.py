@@ -55,7 +55,7 @@ class Api:
         settings = settings_of(self.monkeypatch, self.folder, **environment)
         if source is not None:
             settings = replace(settings, sources={"shop": source})
-        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "spool", log_to(self.said.append))
+        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "work", log_to(self.said.append))
 
     @property
     def targets(self) -> list[str]:

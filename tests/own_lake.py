@@ -15,12 +15,12 @@ from pathlib import Path
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
-from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
+from orchestration.lake.setup import ensure_gate, ensure_repository, set_protection_rules
 from orchestration.log import SILENT
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
-from orchestration.servers.model import Kind
+from orchestration.servers.model import ServerSpec
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.elt_runs import ELT, LIMIT, Ended
 from tests.isolation import ENVIRONMENT
@@ -29,9 +29,9 @@ INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int
 """What a shell runs in the background does not hear SIGINT, nor do its children: this suite may be such a one."""
 
 
-def own_server(kind: Kind, state: Path) -> LocalServer:
+def own_server(spec: ServerSpec, state: Path) -> LocalServer:
     """A server with a state folder of its own, not started."""
-    return LocalServer(kind, replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings()))
+    return LocalServer(spec, replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings()))
 
 
 def kill(server: LocalServer) -> None:
@@ -78,9 +78,9 @@ class OwnLake:
 
 
 @contextmanager
-def own_lake(state: Path, kind: Kind = lakefs.KIND) -> Iterator[OwnLake]:
+def own_lake(state: Path, spec: ServerSpec = lakefs.SPEC) -> Iterator[OwnLake]:
     """A lakeFS of one's own."""
-    lake = OwnLake(own_server(kind, state))
+    lake = OwnLake(own_server(spec, state))
     try:
         yield lake
     finally:
@@ -92,9 +92,9 @@ def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
     """A new repository with gate and protection; nobody waits until hooks that name a branch are seen."""
     lake = Lake(LakeConnection(access, timeout=30), name)
     try:
-        _ensure_repository(lake, "lakefs", SILENT)
-        _ensure_gate(lake, PROJECT_DIR, SILENT)
-        _set_rules(lake, [MAIN])
+        ensure_repository(lake, "lakefs", SILENT)
+        ensure_gate(lake, PROJECT_DIR, SILENT)
+        set_protection_rules(lake, [MAIN])
         yield lake
     finally:
         lake.connection.close()

@@ -41,7 +41,14 @@ import msgspec
 import yaml
 
 from orchestration.errors import UsageError
-from orchestration.source.columns import Column, InvalidColumns, key_problems, read_columns, rendered, require_words
+from orchestration.source.columns import (
+    Column,
+    InvalidColumns,
+    key_problems,
+    read_columns,
+    rendered,
+    require_known_keys,
+)
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where it is there: tens of times as fast."""
@@ -170,7 +177,7 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
             raise _wrong(file, label, f"name: {name!r} is not lower-case letters, digits and underscores")
     meta = (described.get("config") or {}).get("meta") or {}
     try:
-        require_words("config.meta", meta, _Meta.__struct_fields__)
+        require_known_keys("config.meta", meta, _Meta.__struct_fields__)
         told = msgspec.convert(meta, _Meta)
         columns = {column.field: column for column in read_columns(described.get("columns") or ())}
         key = tuple(map(rendered, told.key))

@@ -172,7 +172,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
         save(LAKE, json.dumps(keys_of_lake))
         deploy(url, PROJECT, SILENT)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
-        server = LocalServer(worker.kind_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
+        server = LocalServer(worker.spec_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
         server.start(SILENT)
         shown = Shown(login)
         try:
@@ -380,7 +380,7 @@ def test_a_source_that_never_ends_costs_its_own_run_and_no_later_one(nightly: Ni
     assert later.state_name in ("Unchanged", "Published")
     assert not require_whole(nightly.lake, ENDLESS)
     assert [one["outcome"] for one in heard(nightly, ENDLESS)] == ["TimedOut"]
-    assert not list((nightly.state / "spool").glob(f"*-{ENDLESS}-*"))
+    assert not list((nightly.state / "work").glob(f"*-{ENDLESS}-*"))
 
 
 def test_a_lake_that_is_down_fails_the_platform_and_a_retry_by_hand_publishes(nightly: Nightly) -> None:

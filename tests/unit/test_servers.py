@@ -377,7 +377,7 @@ def test_keys_are_given_by_environment_only(tmp_path: Path, monkeypatch: pytest.
     data = tmp_path / "lakefs"
     launch = lakefs.prepare(make_settings(tmp_path), data, SILENT)(8123)
     keys = lakefs.read_credentials(data)
-    told = " ".join(launch.command) + (data / "config.json").read_text()
+    told = " ".join(launch.arguments) + (data / "config.json").read_text()
     for key in (keys.access_key, keys.secret_key, keys.encrypt_key, keys.signing_key):
         assert key in launch.env.values()
         assert key not in told
@@ -416,8 +416,8 @@ def test_prefect_is_run_on_loopback_with_nothing_of_the_users_own(
     launch = prefect.prepare(make_settings(tmp_path), data, SILENT)(4321)
     login = prefect.read_login(data)
     assert login
-    assert launch.command[0] == sys.executable
-    assert launch.command[-4:] == ("--host", "127.0.0.1", "--port", "4321")
+    assert launch.arguments[0] == sys.executable
+    assert launch.arguments[-4:] == ("--host", "127.0.0.1", "--port", "4321")
     assert {name: value for name, value in launch.env.items() if name.startswith("PREFECT_")} == {
         "PREFECT_HOME": str(data),
         "PREFECT_API_URL": "http://127.0.0.1:4321/api",
@@ -437,7 +437,7 @@ def test_prefects_login_is_generated_once_and_is_the_owners_alone(tmp_path: Path
     assert {launch.env["PREFECT_SERVER_API_AUTH_STRING"] for launch in launches} == {login.get_secret_value()}
     assert (mode(data), mode(data / "login.json")) == (0o700, 0o600)
     assert len(login.get_secret_value()) > 40
-    assert not any(login.get_secret_value() in part for launch in launches for part in launch.command)
+    assert not any(login.get_secret_value() in part for launch in launches for part in launch.arguments)
     prefect.prepare(settings, tmp_path / "other", SILENT)
     assert prefect.read_login(tmp_path / "other") != login
 
@@ -661,7 +661,7 @@ def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
 
 def test_a_long_build_says_what_it_is_doing(tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 1")
-    monkeypatch.setattr(build, "_TELL_EVERY", 0.4)
+    monkeypatch.setattr(build, "_REPORT_EVERY", 0.4)
     said: list[str] = []
     build.lakefs_binary(make_settings(tmp_path), log_to(said.append))
     assert "building lakeFS: downloading modules, 1 so far, 0 s" in said
@@ -702,7 +702,7 @@ def test_an_interrupted_build_ends_its_compiler_and_is_done_by_the_next(
     tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(fake_go / "go", FAKE_BUILD % 'printf half > "$2"; sleep 62.75')
-    monkeypatch.setattr(build, "_TELL_EVERY", 0.4)
+    monkeypatch.setattr(build, "_REPORT_EVERY", 0.4)
 
     def interrupt(text: str) -> None:
         if "starting the Go toolchain" in text:
@@ -953,7 +953,7 @@ def test_down_is_fine_where_nothing_was_ever_started(tmp_path: Path) -> None:
 def test_purge_removes_the_servers_and_nothing_else(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     state = settings.state_dir
-    for kept in ("spool/page.json", "lakefs.txt", "logs/lakefs-build.log", "logs/run.log"):
+    for kept in ("work/page.json", "lakefs.txt", "logs/lakefs-build.log", "logs/run.log"):
         (state / kept).parent.mkdir(parents=True, exist_ok=True)
         (state / kept).write_text("keep")
     for gone in ("lakefs/credentials.json", "lakefs/objects/x", "prefect/prefect.db", "logs/prefect.log.old"):
@@ -963,7 +963,7 @@ def test_purge_removes_the_servers_and_nothing_else(tmp_path: Path) -> None:
     assert (state / "lakefs" / "objects" / "x").exists()
     local.down(settings, SILENT, purge=True)
     assert {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()} == {
-        "spool/page.json",
+        "work/page.json",
         "lakefs.txt",
         "logs/lakefs-build.log",
         "logs/run.log",
@@ -984,7 +984,7 @@ def test_data_that_cannot_be_removed_is_a_server_failure(tmp_path: Path) -> None
 def test_a_server_without_an_answer_is_left_running_and_named(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     pretend_running(settings, "lakefs", "http://127.0.0.1:1")
-    slow = LocalServer(replace(lakefs.KIND, limit=0.2), settings)
+    slow = LocalServer(replace(lakefs.SPEC, limit=0.2), settings)
     assert slow.status().state == "unhealthy"
     with pytest.raises(ServerFailed, match="does not answer after") as failed:
         slow.wait(SILENT)
