@@ -11,7 +11,7 @@ IngestCleanError
 │   └── SourceBodyInvalid
 ├── PlatformFailed              exit 5
 │   ├── ServerFailed
-│   ├── SpoolFailed
+│   ├── DiskFailed
 │   ├── GateMissing
 │   ├── GateRefused
 │   └── LakeError
@@ -176,8 +176,8 @@ class ServerFailed(PlatformFailed):
     """A server of `elt up` could not be built, started or stopped."""
 
 
-class SpoolFailed(PlatformFailed):
-    """The work directory could not be written, most often because the disk is full."""
+class DiskFailed(PlatformFailed):
+    """A file could not be written to the local disk, most often because the disk is full."""
 
 
 class GateMissing(PlatformFailed):

@@ -47,7 +47,7 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
 
     Raises:
         UsageError: A source's YAML lacks what fetching needs, or the dbt project does not parse.
-        SpoolFailed: dbt's files could not be written.
+        DiskFailed: dbt's files could not be written.
     """
     settings = run.settings
     engine = Engine(settings.state_dir / "duckdb", settings.elt.duckdb_memory, settings.elt.duckdb_threads)

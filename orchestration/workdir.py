@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestration.errors import SpoolFailed
+from orchestration.errors import DiskFailed
 from orchestration.private import private_folder
+
+WORK_FOLDER = "work"
+"""The folder of all work directories, below the state folder."""
 
 
 @contextmanager
@@ -18,12 +21,12 @@ def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
     """Create an empty folder for one run, and delete it at the end. First delete folders that dead runs have left.
 
     Raises:
-        SpoolFailed: The folder cannot be created.
+        DiskFailed: The folder cannot be created.
     """
     import psutil
 
-    parent = state_dir / "spool"
-    with writing(parent):
+    parent = state_dir / WORK_FOLDER
+    with translate_disk_errors(parent):
         private_folder(state_dir)
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.iterdir():
@@ -38,17 +41,17 @@ def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into SpoolFailed, which names the path."""
+def translate_disk_errors(path: Path) -> Iterator[None]:
+    """Translate an OSError of the block to DiskFailed, which names the path."""
     try:
         yield
     except OSError as error:
         raise disk_failed(path, error) from error
 
 
-def disk_failed(path: Path, error: OSError) -> SpoolFailed:
+def disk_failed(path: Path, error: OSError) -> DiskFailed:
     """Return the error for a failed write to `path` on the local disk."""
-    return SpoolFailed(
+    return DiskFailed(
         f"cannot write {path}: {error.strerror or error}",
         remedy="free space there, or set ELT_STATE_DIR to a folder on another disk",
     )

@@ -59,7 +59,7 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeAccess]:
     """A real lakeFS for the whole session."""
     state = tmp_path_factory.mktemp("elt")
     settings = replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings())
-    server = LocalServer(lakefs.KIND, settings)
+    server = LocalServer(lakefs.SPEC, settings)
     server.start(SILENT)
     try:
         server.wait(SILENT)
@@ -96,7 +96,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSe
     """A real Prefect server for the whole session, started by the first test that wants it."""
     state = tmp_path_factory.mktemp("prefect")
     settings = replace(read_settings(), elt=EltSettings(state_dir=state))
-    server = LocalServer(prefect.KIND, settings)
+    server = LocalServer(prefect.SPEC, settings)
     server.start(SILENT)
     try:
         server.wait(SILENT)

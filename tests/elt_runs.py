@@ -26,7 +26,7 @@ CLOSED = "http://127.0.0.1:9"
 LIMIT = 180.0
 ELT = "from orchestration.cli.app import main; main()"
 REMOVING_NOTHING = f"import shutil; shutil.rmtree = lambda *a, **k: None; {ELT}"
-"""Leaves spool and temporary files where they are, so that they can be read afterwards."""
+"""Leaves work and temporary files where they are, so that they can be read afterwards."""
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class Runs:
     def _run(self, case: Case) -> Ended:
         for name in case.after:
             self._futures[name].result()
-        # A run removes the spool of dead ones, so those that leave theirs have a state folder to themselves.
+        # A run removes the work of dead ones, so those that leave theirs have a state folder to themselves.
         state = self.folder / ("kept" if case.code == REMOVING_NOTHING else "state")
         with subprocess.Popen(
             [sys.executable, "-c", case.code, "run", case.date, "--run-type", case.run_type, "--json"],

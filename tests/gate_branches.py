@@ -13,7 +13,7 @@ import pytest
 from orchestration.errors import GateRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.setup import _ensure_gate, _ensure_repository
+from orchestration.lake.setup import ensure_gate, ensure_repository
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
 
@@ -42,8 +42,8 @@ def audited_pages(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | No
 
 def install_gate(lake: Lake) -> Lake:
     """Creates the repository with the gate; `main` is not protected, and no list of its hooks is cached yet."""
-    _ensure_repository(lake, "lakefs", SILENT)
-    _ensure_gate(lake, PROJECT_DIR, SILENT)
+    ensure_repository(lake, "lakefs", SILENT)
+    ensure_gate(lake, PROJECT_DIR, SILENT)
     return lake
 
 

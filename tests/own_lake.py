@@ -15,12 +15,12 @@ from pathlib import Path
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
-from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
+from orchestration.lake.setup import ensure_gate, ensure_repository, set_protection_rules
 from orchestration.log import SILENT
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
-from orchestration.servers.model import Kind
+from orchestration.servers.model import ServerSpec
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
 from tests.elt_runs import ELT, LIMIT, Ended
 from tests.isolation import ENVIRONMENT
@@ -29,7 +29,7 @@ INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int
 """Enables SIGINT: a shell ignores it for background processes and their children, which this suite may be."""
 
 
-def own_server(kind: Kind, state: Path) -> LocalServer:
+def own_server(kind: ServerSpec, state: Path) -> LocalServer:
     """Returns a server with its own state folder, not started."""
     return LocalServer(kind, replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings()))
 
@@ -78,7 +78,7 @@ class OwnLake:
 
 
 @contextmanager
-def own_lake(state: Path, kind: Kind = lakefs.KIND) -> Iterator[OwnLake]:
+def own_lake(state: Path, kind: ServerSpec = lakefs.SPEC) -> Iterator[OwnLake]:
     """Runs a separate lakeFS."""
     lake = OwnLake(own_server(kind, state))
     try:
@@ -92,9 +92,9 @@ def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
     """Creates a repository with gate and protection, without waiting until lakeFS has loaded the hooks."""
     lake = Lake(LakeConnection(access, timeout=30), name)
     try:
-        _ensure_repository(lake, "lakefs", SILENT)
-        _ensure_gate(lake, PROJECT_DIR, SILENT)
-        _set_rules(lake, [MAIN])
+        ensure_repository(lake, "lakefs", SILENT)
+        ensure_gate(lake, PROJECT_DIR, SILENT)
+        set_protection_rules(lake, [MAIN])
         yield lake
     finally:
         lake.connection.close()

@@ -1,6 +1,6 @@
-{#- Repeated keys are few, so whole rows are compared only under those. The arguments are relations and no CTEs: DuckDB
-    copies what a CTE gives when it is read twice, which would be every row of the day. Distinct keys of accepted rows are
-    the rows less all but one under each repeated key: grouping them again would take as long as the rest. -#}
+{#- Few keys repeat, so whole rows are compared only under those keys. The arguments are relations and not CTEs: DuckDB
+    copies the result of a CTE that is read twice, which would be every row of the day. The distinct keys of accepted
+    rows are counted as all rows minus the repeats. Grouping them again would take as long as everything else. -#}
 {% macro account_rows(raw, checked, curated, rejected, columns, key) %}
     {%- set all_columns = quoted_list(columns) -%}
     {%- set key_columns = quoted_list(key) -%}

@@ -1,5 +1,6 @@
-{#- Joined and merged as agate tables, which is what dbt-duckdb gives and dbt takes: its SQL need not be known here. Where
-    nothing is built there is nothing to add to, and a column of no rows has no type that another could be merged with. -#}
+{#- The tables are joined and merged as agate tables, the type that dbt-duckdb returns and dbt expects, so its SQL need
+    not be known here. If nothing is built, there is nothing to extend, and a column without rows has no type to merge.
+    -#}
 {% macro complete_catalog(found, database) %}
     {%- if not found.rows -%}
         {{- return(found) -}}

@@ -1,4 +1,4 @@
-{#- No database has the raw pages as a table: their fields, and what these become, are what the YAML declares. -#}
+{#- No database has the raw pages as a table. The YAML declares their fields and types. -#}
 {% macro describe_source(declaration) %}
     {%- set relation = api.Relation.create(
         database=declaration.database, schema=declaration.schema, identifier=declaration.identifier

@@ -1,4 +1,4 @@
-{#- The names are those by which dbt knows a statistic of its catalog. -#}
+{#- dbt requires these names for a statistic of its catalog. -#}
 {% macro row_count_stat() -%}
     'Rows' as {{ adapter.quote('stats:row_count:label') }},
     count(*) as {{ adapter.quote('stats:row_count:value') }},

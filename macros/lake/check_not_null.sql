@@ -3,7 +3,7 @@
 {% endmacro %}
 
 
-{#- The counts stand in the file's footer, so no row is read again. -#}
+{#- The footer of the file contains the counts, so no row is read again. -#}
 {% macro duckdb__check_not_null(uri, columns) %}
     {%- set nulls = run_query(
         "select path_in_schema, sum(stats_null_count) as nulls from parquet_metadata(" ~ literal(uri) ~ ")"

@@ -1,4 +1,4 @@
-{#- In place of dbt's macro, which quotes a column of a contract only where its YAML says `quote: true`. -#}
+{#- Replaces dbt's macro, which quotes a column of a contract only if its YAML has `quote: true`. -#}
 {% macro duckdb__get_empty_schema_sql(columns) %}
     {%- set quoted_columns = {} -%}
     {%- for name, column in columns.items() -%}

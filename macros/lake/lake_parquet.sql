@@ -16,7 +16,7 @@
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif -%}
 
-    {#- The plugin makes the folder where the lake is a local one. -#}
+    {#- The plugin creates the folder of a local lake. -#}
     {%- do adapter.store_relation('lake', view, [], uri, 'parquet', config) -%}
     {% call statement('write') -%}
         {{ write_parquet(sql, uri) }}

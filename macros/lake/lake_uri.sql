@@ -3,7 +3,7 @@
 {% endmacro %}
 
 
-{#- From the cursor's variables and at run time: a config would stay what it was when the manifest was parsed. -#}
+{#- Read from the cursor's variables at run time. A config would keep the value from parsing. -#}
 {% macro duckdb__lake_uri(model) %}
     {%- set key = model.config.meta.key_on_lake -%}
     {%- set where = run_query("select getvariable('lake_root'), getvariable('lake_date')").rows[0] -%}

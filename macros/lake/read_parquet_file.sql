@@ -3,7 +3,7 @@
 {% endmacro %}
 
 
-{#- `date=…` in the key is where the file lies, not a column of it. -#}
+{#- `date=…` in the key is a path component, not a column. -#}
 {% macro duckdb__read_parquet_file(uri) -%}
     read_parquet({{ literal(uri) }}, hive_partitioning = false)
 {%- endmacro %}

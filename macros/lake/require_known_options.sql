@@ -1,5 +1,5 @@
-{#- dbt gives every config to every materialization, and one that ignores `location` or `format` looks as if it obeyed. What
-    dbt itself acts on is named here; the materialization adds nothing of its own. -#}
+{#- dbt passes every config to every materialization, so `location` or `format` would be ignored silently. This lists
+    the configs that dbt itself uses. The materialization has none of its own. -#}
 {% macro require_known_options(model) %}
     {%- set allowed = [
         'access', 'alias', 'contract', 'database', 'docs', 'enabled', 'group', 'materialized', 'meta', 'persist_docs',

@@ -3,7 +3,7 @@
 {% endmacro %}
 
 
-{#- A session's time zone is UTC here, by the profile, so a date's midnight is UTC's. -#}
+{#- The profile sets the session's time zone to UTC, so a date's midnight is in UTC. -#}
 {% macro duckdb__start_of_day(days) -%}
     cast({{ execution_date() }} + {{ days }} as timestamp with time zone)
 {%- endmacro %}

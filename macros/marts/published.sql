@@ -1,5 +1,5 @@
-{#- `ref` is for the lineage and for unit tests, whose rows carry `_execution_date` themselves: a run of the marts builds no
-    curated table, it reads the files that receipts list. -#}
+{#- `ref` provides the lineage and is used by unit tests, whose rows have `_execution_date`. A run of the marts builds
+    no curated table. It reads the files that receipts list. -#}
 {% macro published(relation) %}
     {%- if model.resource_type == 'unit_test' -%}
         {{- return(relation) -}}
@@ -8,7 +8,7 @@
 {% endmacro %}
 
 
-{#- By name: a date published before a column came to be has nulls there. -#}
+{#- Columns are matched by name. A date published before a column existed has nulls there. -#}
 {% macro duckdb__published(relation) -%}
     (
         select

@@ -1,4 +1,4 @@
-{#- Written once, so that no two marts count a sale, a return or their revenue in two ways. -#}
+{#- Defined once, so that all marts count sales, returns and revenue in the same way. -#}
 {% macro sales_figures(order) -%}
     count(case when is_sale then 1 end) as sales,
     count(case when is_return then 1 end) as returns,

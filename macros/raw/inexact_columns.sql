@@ -1,6 +1,6 @@
-{#- The text of a JSON number with a point or an exponent is the engine's, not the source's: 17850.0 and 17850 may be one
-    number, and 1e400 and NaN are not finite. The text is tested first, since finding its JSON type reads the record again:
-    by the range it begins in, then by a pattern. -#}
+{#- The text of a JSON number with a point or an exponent is the engine's, not the source's: 17850.0 and 17850 may be
+    the same number, and 1e400 and NaN are not finite. The text is tested first, by its first character and then by a
+    pattern, because finding its JSON type reads the record again. -#}
 {% macro inexact_columns(fields, key) %}
     {{- return(adapter.dispatch('inexact_columns', 'ingest_clean')(fields, key)) -}}
 {% endmacro %}
@@ -15,7 +15,7 @@
         {%- set text = quoted(column) -%}
         {%- set suspect = "(" ~ begins.replace('{text}', text) ~ " and " ~ full_match(text, number) ~ ")" -%}
         {%- set type = "json_type(_record, " ~ json_pointer(field) ~ ")" -%}
-        {#- Of an integer all digits are kept, but for the sign of -0. -#}
+        {#- An integer keeps all digits, except for the sign of -0. -#}
         {%- set inexact = type ~ " = case when " ~ text ~ " = '0' then 'BIGINT' else 'DOUBLE' end" -%}
         {%- if column in key -%}
             {%- set nested = "(" ~ text ~ " between '[' and '\\' or " ~ text ~ " between '{' and '|')" -%}

@@ -1,4 +1,4 @@
-{#- Without the root: it carries a commit id, which must not enter an object. -#}
+{#- The root is removed: it contains a commit id, which must not be part of an object. -#}
 {% macro page_key(uri) %}
     {{- return(adapter.dispatch('page_key', 'ingest_clean')(uri)) -}}
 {% endmacro %}

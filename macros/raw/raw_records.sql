@@ -1,4 +1,5 @@
-{#- With no declaration this is parsing, where the graph is empty, or a unit test, whose rows are records already. -#}
+{#- Without a declaration, this is either parsing, where the graph is empty, or a unit test, whose rows are records
+    already. -#}
 {% macro raw_records(relation, declaration=none) %}
     {%- set declaration = declaration or source_declaration(relation.schema, relation.identifier) -%}
     {%- if declaration -%}
@@ -26,9 +27,10 @@
     {%- elif form == 'envelope' -%}
         {%- set name = declaration.config.meta.fetch.records -%}
         {%- set list = quoted(name) -%}
-        {#- The list's field is the one name here that may begin with an underscore. -#}
+        {#- The list's field is the only name here that may begin with an underscore. -#}
         {%- set uri = '_page_uri' if name | lower == '_uri' else '_uri' -%}
-        {#- A page without the list is not an empty page, and a null in it, which DuckDB gives as none, is a record. -#}
+        {#- A page without the list is not an empty page. A null in the list, which DuckDB returns as SQL null, is a
+            record. -#}
         select
             coalesce(
                 unnest(

@@ -1,4 +1,4 @@
-{#- The check is `elt`'s own, which has the plugin tell what it found: a second one would differ from it one day. -#}
+{#- `elt` makes this check, and the plugin passes on its result. A second implementation could differ from it. -#}
 {% macro require_sources() %}
     {%- if execute -%}
         {%- set problem = run_query("select getvariable('source_problem')").rows[0][0] -%}

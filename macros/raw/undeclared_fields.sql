@@ -1,5 +1,6 @@
-{#- The usual record has the declared fields in their order: no list is made of it. Else its fields are counted first, since
-    a search for each of 100,000 names takes minutes. The noqa is for sqlfluff, which does not know DuckDB's lambda. -#}
+{#- A typical record has the declared fields in their order, so no list of names is built for it. For others, the fields
+    are counted first, since a search for each of 100,000 names takes minutes. The noqa is for sqlfluff, which does not
+    support DuckDB's lambda. -#}
 {% macro undeclared_fields(fields) %}
     {{- return(adapter.dispatch('undeclared_fields', 'ingest_clean')(fields)) -}}
 {% endmacro %}

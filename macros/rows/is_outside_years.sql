@@ -1,4 +1,4 @@
-{#- The grammar lets instants through whose offset leads out of the years 1 to 9999. -#}
+{#- The grammar accepts timestamps whose offset moves them outside the years 1 to 9999. -#}
 {% macro is_outside_years(instant) %}
     {{- return(adapter.dispatch('is_outside_years', 'ingest_clean')(instant)) -}}
 {% endmacro %}

@@ -3,8 +3,8 @@
 {% endmacro %}
 
 
-{#- Offsets are bounded as in RFC 3339. Nine or ten digits are seconds (1973 to 2286), twelve or thirteen milliseconds:
-    any other number of them is a date without signs (20250520) or a slip sooner than an epoch. -#}
+{#- Offsets are limited as in RFC 3339. Nine or ten digits are seconds (1973 to 2286), twelve or thirteen are
+    milliseconds. Any other number of digits is more likely a compact date (20250520) or an error than an epoch. -#}
 {% macro duckdb__to_timestamptz(column) -%}
     {%- set hour = '([01][0-9]|2[0-3])' -%}
     {%- set minute = '[0-5][0-9]' -%}

@@ -1,4 +1,4 @@
-{#- As a pattern; `trimmed` lists the same characters. -#}
+{#- A regular expression. `trimmed` lists the same characters. -#}
 {% macro white_space() -%}
     [\x09-\x0D \x{A0}]
 {%- endmacro %}

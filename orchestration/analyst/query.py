@@ -11,7 +11,7 @@ from orchestration.errors import IngestCleanError, LakeNotFound, PlatformFailed,
 from orchestration.lake import keys
 from orchestration.lake.catalog import published_files
 from orchestration.lake.client import Lake
-from orchestration.lake.s3 import duckdb_on
+from orchestration.lake.s3 import open_duckdb
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
 from orchestration.sql import identifier, read_parquet
@@ -63,7 +63,7 @@ def query(lake: Lake, sql: str) -> Answer:
     """
     commit = lake.head("main")
     # DuckDB 1.5.5 fails with an internal error on min and max of the partition column over a single file.
-    with duckdb_on(lake, commit, disabled_optimizers="statistics_propagation") as connection:
+    with open_duckdb(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)
         for table, files in published_files(lake, commit).items():
             create_view(connection, table, f"s3://{lake.repository}/{commit}", files)
@@ -147,7 +147,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
             remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
         )
     found: list[Rejects] = []
-    with duckdb_on(lake, ref) as connection:
+    with open_duckdb(lake, ref) as connection:
         for table, key in there.items():
             _, rows = _ask(
                 connection,

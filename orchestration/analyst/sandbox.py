@@ -18,10 +18,10 @@ from orchestration.dbt_runner.inputs import SANDBOX_FILE, Sandbox
 from orchestration.errors import LakeExists, LakeNotFound, UsageError
 from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Change, Lake
-from orchestration.lake.s3 import duckdb_on
+from orchestration.lake.s3 import open_duckdb
 from orchestration.private import private_folder
 from orchestration.sql import names_one_object, read_parquet
-from orchestration.workdir import writing
+from orchestration.workdir import translate_disk_errors
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 
 @dataclass(frozen=True)
-class Listed:
+class SandboxListing:
     """A sandbox as `list` shows it. `folder` is empty if it was created on another machine."""
 
     name: str
@@ -78,7 +78,7 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
     sandbox = Sandbox(lake.repository, branch, base, raw, dates.files)
     if branch in lake.branches(branch):
         raise _taken(name)
-    with writing(folder):
+    with translate_disk_errors(folder):
         private_folder(state_dir)
         # Remove what a dropped sandbox of the same name has left.
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,12 +96,12 @@ def variables(folder: Path) -> dict[str, str]:
     return {"DBT_PROFILES_DIR": "profiles", "ELT_SANDBOX": str(folder)}
 
 
-def listed(lake: Lake, state_dir: Path) -> Iterator[Listed]:
+def list_sandboxes(lake: Lake, state_dir: Path) -> Iterator[SandboxListing]:
     """Yield all sandboxes of the repository, by name."""
     for branch in lake.branches(_PREFIX):
         name = branch.removeprefix(_PREFIX)
         folder = _folder(state_dir, name)
-        yield Listed(name, branch, lake.merge_base(branch), str(folder) if folder.exists() else "")
+        yield SandboxListing(name, branch, lake.merge_base(branch), str(folder) if folder.exists() else "")
 
 
 def differences(lake: Lake, name: str) -> Iterator[Difference]:
@@ -117,7 +117,7 @@ def differences(lake: Lake, name: str) -> Iterator[Difference]:
         changes = list(lake.changes(base, branch))
     except LakeNotFound:
         raise _missing(lake, name) from None
-    with duckdb_on(lake, base, branch) as connection:
+    with open_duckdb(lake, base, branch) as connection:
         for change in changes:
             yield _difference(lake, connection, base, branch, change)
 
@@ -132,7 +132,7 @@ def drop(lake: Lake, state_dir: Path, name: str) -> None:
     if branch not in lake.branches(branch) and not folder.exists():
         raise _missing(lake, name)
     lake.delete_branch(branch)
-    with writing(folder):
+    with translate_disk_errors(folder):
         if folder.exists():
             shutil.rmtree(folder)
 

@@ -32,14 +32,14 @@ def create(
     from orchestration.endpoints import open_lake
     from orchestration.errors import UsageError
     from orchestration.settings import read_settings
-    from orchestration.workdir import writing
+    from orchestration.workdir import translate_disk_errors
 
     if env and env.exists():
         raise UsageError(f"{env} exists already", remedy="name a file that does not exist")
     settings = read_settings()
     needed = variables(create_sandbox(open_lake(settings), settings.state_dir, name))
     if env:
-        with writing(env):
+        with translate_disk_errors(env):
             env.write_text("".join(f"{variable}={shlex.quote(value)}\n" for variable, value in needed.items()))
     say(f"sandbox {name} was created from main: set these variables, then run dbt build --target sandbox")
     show(needed, "\n".join(f"export {variable}={shlex.quote(value)}" for variable, value in needed.items()), as_json)
@@ -48,12 +48,12 @@ def create(
 @app.command("list")
 def list_sandboxes(as_json: Json = False) -> None:
     """List the sandboxes: branch, commit of main, local folder."""
-    from orchestration.analyst.sandbox import listed
+    from orchestration.analyst import sandbox
     from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     settings = read_settings()
-    found = list(listed(open_lake(settings), settings.state_dir))
+    found = list(sandbox.list_sandboxes(open_lake(settings), settings.state_dir))
     rows = [(one.name, one.branch, one.base[:12], one.folder) for one in found]
     text = format_table(("sandbox", "branch", "cut from", "folder"), rows) if rows else "no sandboxes"
     show({"sandboxes": found}, text, as_json)

@@ -18,7 +18,7 @@ from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.s3 import Gateway, httpfs_extension
 from orchestration.log import SILENT, Log
 from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
-from orchestration.workdir import writing
+from orchestration.workdir import translate_disk_errors
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -91,13 +91,13 @@ def build(
     Raises:
         UsageError: `run` has no list of pages for a source table that is read.
         PlatformFailed: dbt itself failed, or another build is in progress in this process.
-        SpoolFailed: The run file or dbt's files could not be written.
+        DiskFailed: The run file or dbt's files could not be written.
     """
     models = models_of(manifest, selector)
     if unnamed := _sources_of(manifest, models) - run.raw.keys():
         raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
     run_file = project.work_dir / "run.json"
-    with writing(run_file):
+    with translate_disk_errors(run_file):
         project.work_dir.mkdir(parents=True, exist_ok=True)
         run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):

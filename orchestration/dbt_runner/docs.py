@@ -17,7 +17,7 @@ from orchestration.errors import IngestCleanError, PlatformFailed
 from orchestration.lake import keys
 from orchestration.log import SILENT, Log, log_to
 from orchestration.settings import PROJECT_DIR
-from orchestration.workdir import writing
+from orchestration.workdir import translate_disk_errors
 
 _COMMANDS = (("run",), ("docs", "generate", "--static"))
 
@@ -28,11 +28,11 @@ def write_docs(project_dir: Path, folder: Path, log: Log = SILENT) -> Path:
     Raises:
         UsageError: There is no raw sample.
         PlatformFailed: dbt could not build the sample, or describe what it built.
-        SpoolFailed: The files could not be written.
+        DiskFailed: The files could not be written.
     """
     work = folder / "build"
     run_file, page = work / "run.json", folder / "index.html"
-    with writing(folder):
+    with translate_disk_errors(folder):
         work.mkdir(parents=True, exist_ok=True)
         run_file.write_text(json.dumps(asdict(_sample_in(work, project_dir))), encoding="utf-8")
     project = Project(project_dir, "dev", work)
@@ -50,7 +50,7 @@ def write_docs(project_dir: Path, folder: Path, log: Log = SILENT) -> Path:
                 f"dbt {' '.join(command)} failed: {outcome.exception or 'see its output above'}",
                 remedy="dbt build",
             ) from outcome.exception
-    with writing(page):
+    with translate_disk_errors(page):
         (work / "target" / "static_index.html").replace(page)
     return page
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import UsageError
 from orchestration.log import SILENT, Log
-from orchestration.workdir import writing
+from orchestration.workdir import translate_disk_errors
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -40,7 +40,7 @@ def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str
 
     Raises:
         UsageError: The project does not parse; dbt's message is the cause.
-        SpoolFailed: dbt's files could not be written.
+        DiskFailed: dbt's files could not be written.
     """
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
@@ -57,7 +57,7 @@ def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str
         raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
     manifest = parsed.result
     unfinished = saved.with_suffix(f".{os.getpid()}")
-    with writing(unfinished):
+    with translate_disk_errors(unfinished):
         saved.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
         unfinished.replace(saved)

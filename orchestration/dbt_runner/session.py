@@ -107,7 +107,7 @@ def invoke(
         log: Takes dbt's log lines of level info and above.
 
     Raises:
-        SpoolFailed: dbt's files could not be written.
+        DiskFailed: dbt's files could not be written.
     """
     if task_runs:
         outcome = _with_task_runs(project, arguments, manifest)

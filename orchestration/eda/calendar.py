@@ -55,7 +55,7 @@ class Gap:
     days: int
 
 
-def sheets(days: Mapping[str, Status]) -> tuple[Month | Gap, ...]:
+def calendar_months(days: Mapping[str, Status]) -> tuple[Month | Gap, ...]:
     """Return the months of a calendar in order. Several empty months in a row become a gap."""
     of_month: dict[str, dict[str, Status]] = {}
     for day, status in days.items():

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, get_args
 
 from orchestration.eda import plots
-from orchestration.eda.calendar import Gap, sheets
+from orchestration.eda.calendar import Gap, calendar_months
 from orchestration.eda.model import Booleans, Instants, Numbers, Profile, Status, Texts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def render(profile: Profile) -> str:
     return page.render(
         profile=profile,
         days={status: statuses.count(status) for status in get_args(Status)},
-        sheets=sheets(profile.calendar),
+        sheets=calendar_months(profile.calendar),
     )
 
 

@@ -13,7 +13,7 @@ from orchestration.lake import keys
 from orchestration.lake.catalog import DateCatalog, read_catalog
 from orchestration.lake.client import Lake
 from orchestration.lake.receipt import Receipt, read_receipt
-from orchestration.lake.s3 import duckdb_on
+from orchestration.lake.s3 import open_duckdb
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def profile(lake: Lake, commit: str) -> Profile:
     try:
         # With several threads, the last digits of sums and estimates would depend on the order in which threads
         # finish.
-        with duckdb_on(lake, commit, threads="1") as connection:
+        with open_duckdb(lake, commit, threads="1") as connection:
             tables = tuple(
                 _table(connection, table, [f"{root}/{key}" for key in files], published.receipts)
                 for table, files in published.files.items()

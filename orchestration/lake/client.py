@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import Conflict, LakeDirty, LakeExists, LakeNoChanges, LakeNotFound
 from orchestration.lake.connection import PAGE, LakeConnection
-from orchestration.lake.errors import error_for, message_of, translated
+from orchestration.lake.errors import error_for, message_of, translate_errors
 from orchestration.text import key_list
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Lake:
 
     def commit_of(self, ref: str) -> LakeCommit:
         """Return the commit that a branch, tag or commit id resolves to."""
-        return _commit(self.connection.safely(f"read {ref}", self._commits.get_commit, self.repository, ref))
+        return _commit(self.connection.call_with_retry(f"read {ref}", self._commits.get_commit, self.repository, ref))
 
     def head(self, ref: str) -> str:
         """Return the id of the commit that a branch, tag or commit id resolves to."""
@@ -77,12 +77,16 @@ class Lake:
 
     def log(self, ref: str) -> Iterator[LakeCommit]:
         """Return the commits that lead to `ref`, latest first, following first parents only."""
-        found = self.connection.pages(f"log of {ref}", self._refs.log_commits, self.repository, ref, first_parent=True)
+        found = self.connection.iterate_results(
+            f"log of {ref}", self._refs.log_commits, self.repository, ref, first_parent=True
+        )
         return (_commit(commit) for commit in found)
 
     def branches(self, prefix: str = "") -> Iterator[str]:
         """Return the names of the branches that begin with `prefix`."""
-        found = self.connection.pages("list branches", self._branches.list_branches, self.repository, prefix=prefix)
+        found = self.connection.iterate_results(
+            "list branches", self._branches.list_branches, self.repository, prefix=prefix
+        )
         return (str(branch.id) for branch in found)
 
     def create_branch(self, name: str, source_commit: str) -> None:
@@ -102,14 +106,16 @@ class Lake:
             except LakeNotFound:
                 return None
 
-        self.connection.settled(
-            lambda: self.connection.once(action, self._branches.create_branch, self.repository, creation), done
+        self.connection.retry_unless_done(
+            lambda: self.connection.call(action, self._branches.create_branch, self.repository, creation), done
         )
 
     def delete_branch(self, name: str) -> None:
         """Delete a branch. A branch that does not exist is not an error."""
         try:
-            self.connection.safely(f"delete branch {name}", self._branches.delete_branch, self.repository, name)
+            self.connection.call_with_retry(
+                f"delete branch {name}", self._branches.delete_branch, self.repository, name
+            )
         except LakeNotFound:
             return
 
@@ -117,7 +123,7 @@ class Lake:
 
     def objects(self, ref: str, prefix: str = "") -> Iterator[LakeObject]:
         """Return the objects whose keys begin with `prefix`, in the order of their keys."""
-        found = self.connection.pages(
+        found = self.connection.iterate_results(
             f"list {ref}/{prefix}", self._objects.list_objects, self.repository, ref, prefix=prefix
         )
         return (_object(stats) for stats in found)
@@ -130,7 +136,9 @@ class Lake:
         """
         try:
             return _object(
-                self.connection.safely(f"stat {ref}/{key}", self._objects.stat_object, self.repository, ref, key)
+                self.connection.call_with_retry(
+                    f"stat {ref}/{key}", self._objects.stat_object, self.repository, ref, key
+                )
             )
         except LakeNotFound:
             self.head(ref)
@@ -144,7 +152,9 @@ class Lake:
         """
         try:
             return bytes(
-                self.connection.safely(f"read {ref}/{key}", self._objects.get_object, self.repository, ref, key)
+                self.connection.call_with_retry(
+                    f"read {ref}/{key}", self._objects.get_object, self.repository, ref, key
+                )
             )
         except LakeNotFound:
             self.head(ref)
@@ -159,11 +169,11 @@ class Lake:
             with body.open("rb") as file:
                 return self._upload(branch, key, file, content_type)
 
-        return self.connection.again(upload)
+        return self.connection.retry(upload)
 
     def _upload(self, branch: str, key: str, content: Any, content_type: str) -> LakeObject:
         action = f"put {branch}/{key}"
-        with translated(action, self.connection.access.endpoint):
+        with translate_errors(action, self.connection.access.endpoint):
             response = self.connection.http.post(
                 f"/repositories/{self.repository}/branches/{branch}/objects",
                 params={"path": key},
@@ -182,29 +192,37 @@ class Lake:
         for first in range(0, len(keys), PAGE):
             some = lakefs_sdk.PathList(paths=list(keys[first : first + PAGE]))
             action = f"delete {len(some.paths)} objects of {branch}"
-            refused = self.connection.safely(action, self._objects.delete_objects, self.repository, branch, some).errors
+            refused = self.connection.call_with_retry(
+                action, self._objects.delete_objects, self.repository, branch, some
+            ).errors
             if refused:
                 raise error_for(f"{action}, {refused[0].path}", refused[0].status_code, refused[0].message)
 
     def uncommitted(self, branch: str) -> tuple[str, ...]:
         """Return the keys written or deleted on a branch since its last commit."""
-        found = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
+        found = self.connection.iterate_results(
+            f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch
+        )
         return tuple(str(difference.path) for difference in found)
 
     def changes(self, base: str, branch: str) -> Iterator[Change]:
         """Return how a branch differs from a commit, committed or not, in the order of the keys."""
-        committed = self.connection.pages(
+        committed = self.connection.iterate_results(
             f"compare {branch}", self._refs.diff_refs, self.repository, base, branch, type="two_dot"
         )
         found = {str(change.path): Change(str(change.path), str(change.type)) for change in committed}
-        written = self.connection.pages(f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch)
+        written = self.connection.iterate_results(
+            f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch
+        )
         for change in written:
             found[str(change.path)] = Change(str(change.path), str(change.type))
         return (found[key] for key in sorted(found))
 
     def merge_base(self, ref: str) -> str:
         """Return the commit at which a ref and `main` diverged."""
-        base = self.connection.safely(f"merge base of {ref}", self._refs.find_merge_base, self.repository, ref, MAIN)
+        base = self.connection.call_with_retry(
+            f"merge base of {ref}", self._refs.find_merge_base, self.repository, ref, MAIN
+        )
         return str(base.base_commit_id)
 
     # commits and merges
@@ -222,13 +240,13 @@ class Lake:
 
         def write() -> str:
             return str(
-                self.connection.once(f"commit {branch}", self._commits.commit, self.repository, branch, creation).id
+                self.connection.call(f"commit {branch}", self._commits.commit, self.repository, branch, creation).id
             )
 
         def done() -> str | None:
             return after if (after := self.head(branch)) != before else None
 
-        return self.connection.settled(write, done)
+        return self.connection.retry_unless_done(write, done)
 
     def merge(self, commit: str, message: str, metadata: Mapping[str, str]) -> str:
         """Merge a commit into `main`, through the gate, and return the merge's id.
@@ -247,11 +265,11 @@ class Lake:
         action = f"merge {commit[:12]} into {MAIN}"
 
         def write() -> str:
-            merged = self.connection.once(action, self._refs.merge_into_branch, self.repository, commit, MAIN, request)
+            merged = self.connection.call(action, self._refs.merge_into_branch, self.repository, commit, MAIN, request)
             return str(merged.reference)
 
         try:
-            return self.connection.settled(write, lambda: self.merge_of(commit))
+            return self.connection.retry_unless_done(write, lambda: self.merge_of(commit))
         except LakeNoChanges:
             if (merge := self.merge_of(commit)) is None:
                 raise

@@ -1,7 +1,7 @@
 """Timeouts, retries and error translation for calls to lakeFS.
 
-Idempotent calls are retried after an unclear response. Other writes are retried only after checking whether the first
-attempt took effect.
+Idempotent calls are retried after an unclear response. Other writes are retried only if a check shows that the first
+attempt did not take effect.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestration.errors import LakeBusy, LakeError, LakeServerError, LakeUnreachable
-from orchestration.lake.errors import translated
+from orchestration.lake.errors import translate_errors
 
 if TYPE_CHECKING:
     import httpx
@@ -65,17 +65,22 @@ class LakeConnection:
             timeout=httpx.Timeout(read, connect=connect),
         )
 
-    def once(self, action: str, call: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Call the SDK once. `action` describes the call in the text of an error."""
-        with translated(action, self.access.endpoint):
-            return call(*args, **options, _request_timeout=self._timeouts)
+    def call(self, action: str, function: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Call a function of the SDK once. `action` describes the call in the text of an error."""
+        with translate_errors(action, self.access.endpoint):
+            return function(*args, **options, _request_timeout=self._timeouts)
 
-    def safely(self, action: str, call: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Call the SDK with retries. The call must be idempotent."""
-        return self.again(lambda: self.once(action, call, *args, **options))
+    def call_with_retry(self, action: str, function: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Call a function of the SDK with `retry`. The call must be idempotent."""
+        return self.retry(lambda: self.call(action, function, *args, **options))
 
-    def again(self, call: Callable[[], T]) -> T:
-        """Return the result of `call`, which is retried for a few seconds after unclear responses."""
+    def retry(self, call: Callable[[], T]) -> T:
+        """Return the result of `call`, which is repeated for a few seconds after unclear responses.
+
+        After a lost connection or 5xx, the request may or may not have taken effect; after 429 it did not. So `call`
+        must be idempotent: a read, a delete, or the upload of an object, which replaces an earlier upload by the same
+        bytes.
+        """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
         return Retrying(
@@ -85,11 +90,11 @@ class LakeConnection:
             reraise=True,
         )(call)
 
-    def settled(self, write: Callable[[], T], done: Callable[[], T | None]) -> T:
-        """Perform a write exactly once.
+    def retry_unless_done(self, write: Callable[[], T], done: Callable[[], T | None]) -> T:
+        """Return the result of a write that must not take effect twice, such as a commit, a merge or a new branch.
 
-        After an unclear response, ask `done` whether the write took effect before it is repeated. `done` returns the
-        result of a write that took effect, else None.
+        After an unclear response, the write is repeated only if `done` finds that it did not take effect. `done`
+        returns the result of a write that took effect, else None.
         """
         unclear = False
 
@@ -106,13 +111,13 @@ class LakeConnection:
                 unclear = unclear or isinstance(error, _UNCLEAR)
                 raise
 
-        return self.again(attempt)
+        return self.retry(attempt)
 
-    def pages(self, action: str, call: Callable[..., Any], *args: Any, **options: Any) -> Iterator[Any]:
-        """Yield all results of a paginated call."""
+    def iterate_results(self, action: str, function: Callable[..., Any], *args: Any, **options: Any) -> Iterator[Any]:
+        """Yield the results of a paginated function of the SDK, from all its pages."""
         after, more = "", True
         while more:
-            found = self.safely(action, call, *args, after=after, amount=PAGE, **options)
+            found = self.call_with_retry(action, function, *args, after=after, amount=PAGE, **options)
             yield from found.results
             after, more = found.pagination.next_offset, found.pagination.has_more
 

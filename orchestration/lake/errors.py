@@ -81,7 +81,7 @@ def _is_lakefs(body: str | bytes | None) -> bool:
 
 
 @contextmanager
-def translated(action: str, endpoint: str) -> Iterator[None]:
+def translate_errors(action: str, endpoint: str) -> Iterator[None]:
     """Translate the exceptions of one call to lakeFS to errors of this package."""
     import httpx
     import urllib3.exceptions

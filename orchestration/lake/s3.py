@@ -79,7 +79,7 @@ def open_gateway(connection: duckdb.DuckDBPyConnection, gateway: Gateway) -> Non
 
 
 @contextmanager
-def duckdb_on(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_duckdb(lake: Lake, *refs: str, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an in-memory DuckDB, in UTC, that can read these refs of the lake and nothing else.
 
     The connection is locked: no other file, address or extension can be used, and no option changed. DuckDB spills to a

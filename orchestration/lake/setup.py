@@ -45,11 +45,11 @@ def init_lake(lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_s
         PlatformFailed: The repository is in another bucket, or lakeFS does not apply a change.
         LakeDirty: There are uncommitted writes on `main`.
     """
-    repository, storage = _ensure_repository(lake, bucket, log)
+    repository, storage = ensure_repository(lake, bucket, log)
     _ensure_no_stray(lake, log, discard_stray)
-    gate = _ensure_gate(lake, project_dir, log)
+    gate = ensure_gate(lake, project_dir, log)
     seen_by = time.monotonic() + (_ACTIONS_CACHED if gate != "unchanged" else 0.0)
-    protection = _ensure_protection(lake, log)
+    protection = ensure_protection(lake, log)
     if (left := seen_by - time.monotonic()) > 0:
         log.info(f"waiting {left:.0f} s until lakeFS's cached list of hooks expires")
         time.sleep(left)
@@ -71,7 +71,7 @@ def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
     _require_bucket(lake, found.storage_namespace, bucket)
     head = lake.head(MAIN)
     require_gate(lake, head, project_dir)
-    if MAIN not in _rules(lake):
+    if MAIN not in _protection_rules(lake):
         raise PlatformFailed(f"{MAIN} of {lake.repository} is not protected from writes", remedy="elt init")
     _require_no_stray(lake)
     return head
@@ -85,7 +85,9 @@ def _api(lake: Lake) -> Any:
 
 def _repository(lake: Lake) -> Any | None:
     try:
-        return lake.connection.safely(f"read repository {lake.repository}", _api(lake).get_repository, lake.repository)
+        return lake.connection.call_with_retry(
+            f"read repository {lake.repository}", _api(lake).get_repository, lake.repository
+        )
     except LakeNotFound:
         return None
 
@@ -98,18 +100,25 @@ def _require_bucket(lake: Lake, storage: str, bucket: str) -> None:
         )
 
 
-def _ensure_repository(lake: Lake, bucket: str, log: Log) -> tuple[Literal["created", "unchanged"], str]:
+def ensure_repository(lake: Lake, bucket: str, log: Log) -> tuple[Literal["created", "unchanged"], str]:
+    """Create the repository unless it exists. Return which of the two, and its storage address.
+
+    Raises:
+        PlatformFailed: It exists in another bucket.
+    """
     import lakefs_sdk
 
     found = _repository(lake)
     if found is not None:
         _require_bucket(lake, found.storage_namespace, bucket)
         return "unchanged", str(found.storage_namespace)
-    config = lake.connection.safely("read the configuration", lakefs_sdk.ConfigApi(lake.connection.sdk).get_config)
+    config = lake.connection.call_with_retry(
+        "read the configuration", lakefs_sdk.ConfigApi(lake.connection.sdk).get_config
+    )
     storage = f"{config.storage_config.blockstore_type}://{bucket}/{lake.repository}"
     creation = lakefs_sdk.RepositoryCreation(name=lake.repository, storage_namespace=storage, default_branch=MAIN)
     try:
-        lake.connection.safely(f"create repository {storage}", _api(lake).create_repository, creation)
+        lake.connection.call_with_retry(f"create repository {storage}", _api(lake).create_repository, creation)
     except LakeExists:
         # Another init created it, or the response to the first try was lost.
         return "unchanged", storage
@@ -117,7 +126,8 @@ def _ensure_repository(lake: Lake, bucket: str, log: Log) -> tuple[Literal["crea
     return "created", storage
 
 
-def _ensure_gate(lake: Lake, project_dir: Path, log: Log) -> Literal["installed", "replaced", "unchanged"]:
+def ensure_gate(lake: Lake, project_dir: Path, log: Log) -> Literal["installed", "replaced", "unchanged"]:
+    """Merge the project's gate into `main` unless `main` has it."""
     base = lake.head(MAIN)
     problem = gate_problem(lake, base, project_dir)
     if problem is None:
@@ -135,28 +145,34 @@ def _ensure_gate(lake: Lake, project_dir: Path, log: Log) -> Literal["installed"
     return done
 
 
-def _ensure_protection(lake: Lake, log: Log) -> Literal["set", "unchanged"]:
-    rules = _rules(lake)
+def ensure_protection(lake: Lake, log: Log) -> Literal["set", "unchanged"]:
+    """Protect `main` unless it is protected, keep other rules, and wait until lakeFS applies the protection.
+
+    Raises:
+        PlatformFailed: lakeFS does not apply it in time.
+    """
+    rules = _protection_rules(lake)
     if MAIN in rules:
         done: Literal["set", "unchanged"] = "unchanged"
     else:
-        _set_rules(lake, [*rules, MAIN])
+        set_protection_rules(lake, [*rules, MAIN])
         log.info(f"{MAIN} protected; waiting until lakeFS applies it")
         done = "set"
     _wait(lambda: _is_protected(lake), f"the protection of {MAIN} is set but not in effect")
     return done
 
 
-def _rules(lake: Lake) -> list[str]:
-    found = lake.connection.safely("read protection", _api(lake).get_branch_protection_rules, lake.repository)
+def _protection_rules(lake: Lake) -> list[str]:
+    found = lake.connection.call_with_retry("read protection", _api(lake).get_branch_protection_rules, lake.repository)
     return [str(rule.pattern) for rule in found]
 
 
-def _set_rules(lake: Lake, patterns: list[str]) -> None:
+def set_protection_rules(lake: Lake, patterns: list[str]) -> None:
+    """Replace the repository's branch protection: branches that match a pattern take changes by merges only."""
     import lakefs_sdk
 
     rules = [lakefs_sdk.BranchProtectionRule(pattern=pattern) for pattern in patterns]
-    lake.connection.safely("set protection", _api(lake).set_branch_protection_rules, lake.repository, rules)
+    lake.connection.call_with_retry("set protection", _api(lake).set_branch_protection_rules, lake.repository, rules)
 
 
 def _is_protected(lake: Lake) -> bool:
@@ -164,7 +180,7 @@ def _is_protected(lake: Lake) -> bool:
     import lakefs_sdk
 
     try:
-        lake.connection.safely(
+        lake.connection.call_with_retry(
             f"probe {MAIN}",
             lakefs_sdk.ObjectsApi(lake.connection.sdk).delete_object,
             lake.repository,
@@ -194,9 +210,9 @@ def _ensure_no_stray(lake: Lake, log: Log, discard: bool) -> None:
 
     log.info(f"discarding {len(stray)} uncommitted writes on {MAIN}: {key_list(stray)}")
     # Protection blocks a reset too.
-    _set_rules(lake, [pattern for pattern in _rules(lake) if pattern != MAIN])
+    set_protection_rules(lake, [pattern for pattern in _protection_rules(lake) if pattern != MAIN])
     _wait(lambda: not _is_protected(lake), f"the protection of {MAIN} is removed but still in effect")
-    lake.connection.safely(
+    lake.connection.call_with_retry(
         f"reset {MAIN}",
         lakefs_sdk.BranchesApi(lake.connection.sdk).reset_branch,
         lake.repository,

@@ -91,7 +91,7 @@ def _loaded(path: str, text: str) -> Any:
     except YAMLError as error:
         raise UsageError(f"{path}: not YAML: {error}", remedy="correct the file") from None
     if not isinstance(content, CommentedMap):
-        raise UsageError(f"{path}: not a YAML mapping, as dbt wants it", remedy="correct the file")
+        raise UsageError(f"{path}: not a YAML mapping, which dbt requires", remedy="correct the file")
     return content
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 VARIABLES = {"lakefs": "LAKEFS_ENDPOINT", "prefect": "PREFECT_API_URL"}
-"""The variable that configures a server, by the name of its kind."""
+"""The variable that configures a server, by the name of its spec."""
 
 _CHECK_TIMEOUT = 5.0
 
@@ -30,13 +30,13 @@ def logins(settings: Settings) -> dict[str, dict[str, str]]:
     Raises:
         ServerFailed: The file with a server's keys is damaged or may not be read.
     """
-    lake, api = (LocalServer(kind, settings) for kind in (lakefs.KIND, prefect.KIND))
+    lake, api = (LocalServer(spec, settings) for spec in (lakefs.SPEC, prefect.SPEC))
     found: dict[str, dict[str, str]] = {}
     if lake.last_url:
         keys = lakefs.read_credentials(lake.data)
         found["lakefs"] = {"url": lake.last_url, "access_key": keys.access_key, "secret_key": keys.secret_key}
     if api.last_url and (login := prefect.read_login(api.data)):
-        pages = api.last_url.removesuffix(api.kind.path)
+        pages = api.last_url.removesuffix(api.spec.path)
         found["prefect"] = {"url": pages, "auth_string": login.get_secret_value()}
     return found
 
@@ -49,7 +49,7 @@ def lake_access(settings: Settings) -> LakeAccess:
         ServerFailed: The local server is selected and does not run.
     """
     configured = _configured_lake(settings)
-    server = LocalServer(lakefs.KIND, settings)
+    server = LocalServer(lakefs.SPEC, settings)
     if configured and not _is_local(server, configured):
         return configured
     url = server.running_url
@@ -66,7 +66,7 @@ def prefect_access(settings: Settings) -> PrefectAccess:
         ServerFailed: The local server is selected and does not run, or its login is damaged.
     """
     configured = prefect.configured(settings)
-    server = LocalServer(prefect.KIND, settings)
+    server = LocalServer(prefect.SPEC, settings)
     if configured and not _is_local(server, configured):
         return configured
     url = server.running_url
@@ -81,14 +81,14 @@ def named_servers(settings: Settings) -> dict[str, LakeAccess | PrefectAccess]:
     return {name: access for name, access in named.items() if access}
 
 
-def elsewhere(settings: Settings, named: dict[str, LakeAccess | PrefectAccess]) -> dict[str, str]:
+def external_servers(settings: Settings, named: dict[str, LakeAccess | PrefectAccess]) -> dict[str, str]:
     """Return the addresses of named servers that are not the local ones."""
     # The address of the local server may be set in .env or a profile for dbt or the UI. `elt up` still starts it
     # then.
     return {
-        kind.name: named[kind.name].url
-        for kind in (lakefs.KIND, prefect.KIND)
-        if kind.name in named and not _is_local(LocalServer(kind, settings), named[kind.name])
+        spec.name: named[spec.name].url
+        for spec in (lakefs.SPEC, prefect.SPEC)
+        if spec.name in named and not _is_local(LocalServer(spec, settings), named[spec.name])
     }
 
 
@@ -99,7 +99,7 @@ def _is_local(server: LocalServer, named: LakeAccess | PrefectAccess) -> bool:
     if server.running_url:
         return True
     with health_checks(timeout=_CHECK_TIMEOUT, proxies=False) as answers:
-        return not answers(f"{named.url}{server.kind.health}")
+        return not answers(f"{named.url}{server.spec.health}")
 
 
 def _has_its_keys(server: LocalServer, named: LakeAccess | PrefectAccess) -> bool:
@@ -140,7 +140,7 @@ def _configured_lake(settings: Settings) -> LakeAccess | None:
 
 
 def _not_running(server: LocalServer, named: str | None) -> ServerFailed:
-    title, variable = server.kind.title, VARIABLES[server.kind.name]
+    title, variable = server.spec.title, VARIABLES[server.spec.name]
     if named:
         return ServerFailed(
             f"{title}: {variable}={named} does not answer; it is the address of the local server, which is not running",

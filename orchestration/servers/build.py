@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from orchestration.errors import ServerFailed
-from orchestration.servers.files import disk_errors, last_lines, locked
+from orchestration.servers.files import last_lines, locked, translate_disk_errors
 from orchestration.servers.process import end
 from orchestration.servers.toolchain import go_command, module_missing
 
@@ -30,7 +30,7 @@ UNUSED_DAYS = 30
 """Days that an unused program of other pins is kept. Another checkout on this machine may still use it."""
 
 _PACKAGE = "github.com/treeverse/lakefs/cmd/lakefs"
-_TELL_EVERY = 15.0
+_REPORT_EVERY = 15.0
 _STOP_WAIT = 5.0
 
 
@@ -51,7 +51,7 @@ def lakefs_binary(settings: Settings, log: Log) -> Path:
     binary = programs / f"{LAKEFS_VERSION}-{pins(settings.project_dir / 'tools' / 'lakefs')}" / "lakefs"
     if not binary.exists():
         with (
-            disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
+            translate_disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
             locked(programs / "lock", lambda: log.info("waiting for another build of lakeFS")),
         ):
             if not binary.exists():
@@ -144,7 +144,7 @@ def _run(command: list[str], folder: Path, env: dict[str, str], output: Path, lo
         try:
             while True:
                 try:
-                    return process.wait(_TELL_EVERY)
+                    return process.wait(_REPORT_EVERY)
                 except subprocess.TimeoutExpired:
                     doing = stage(output.read_text(encoding="utf-8", errors="replace"))
                     log.info(f"building lakeFS: {doing}, {time.monotonic() - begun:.0f} s")

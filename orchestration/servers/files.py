@@ -73,8 +73,8 @@ def tail(log: Path, count: int = 15) -> list[str]:
 
 
 @contextmanager
-def disk_errors(doing: str) -> Iterator[None]:
-    """Turn an OSError of the block into a ServerFailed that begins with `doing`.
+def translate_disk_errors(action: str) -> Iterator[None]:
+    """Translate an OSError of the block to a ServerFailed that begins with `action`.
 
     Raises:
         ServerFailed: A file or folder could not be read, written or removed.
@@ -83,5 +83,5 @@ def disk_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ServerFailed(
-            f"{doing}: {error}", remedy="correct the permissions or free some space there, then try again"
+            f"{action}: {error}", remedy="correct the permissions or free some space there, then try again"
         ) from error

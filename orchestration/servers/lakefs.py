@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestration.errors import ServerFailed
 from orchestration.servers.build import lakefs_binary
 from orchestration.servers.files import tail, write_private
-from orchestration.servers.model import Kind, Launch
+from orchestration.servers.model import ServerCommand, ServerSpec
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read_credentials(data: Path) -> Credentials:
         ) from error
 
 
-def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
+def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], ServerCommand]:
     """Find or build lakeFS and generate its keys if it has no data yet.
 
     Return a function from a port to the command to run.
@@ -65,10 +65,10 @@ def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]
         write_private(_credentials_file(data), asdict(_generate()))
     credentials = read_credentials(data)
 
-    def launch(port: int) -> Launch:
+    def launch(port: int) -> ServerCommand:
         config = data / "config.json"
         write_private(config, configuration(data, port))
-        return Launch((str(binary), "run", "--config", str(config)), _environment(credentials))
+        return ServerCommand((str(binary), "run", "--config", str(config)), _environment(credentials))
 
     return launch
 
@@ -127,4 +127,4 @@ def _credentials_file(data: Path) -> Path:
     return data / "credentials.json"
 
 
-KIND = Kind("lakefs", "lakeFS", port=8000, path="", health="/_health", limit=60, prepare=prepare, repair=repair)
+SPEC = ServerSpec("lakefs", "lakeFS", port=8000, path="", health="/_health", limit=60, prepare=prepare, repair=repair)

@@ -10,16 +10,16 @@ from orchestration.private import private_folder
 from orchestration.servers import lakefs, prefect, worker
 from orchestration.servers.access import (
     VARIABLES,
-    elsewhere,
+    external_servers,
     lake_access,
     logins,
     named_servers,
     prefect_access,
 )
 from orchestration.servers.background import LocalServer
-from orchestration.servers.files import disk_errors, locked
+from orchestration.servers.files import locked, translate_disk_errors
 from orchestration.servers.health import health_checks
-from orchestration.servers.model import Kind, Server
+from orchestration.servers.model import Server, ServerSpec
 from orchestration.servers.prefect import PrefectAccess
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ __all__ = [
     "up_worker",
 ]
 
-_KINDS = (lakefs.KIND, prefect.KIND)
+_SPECS = (lakefs.SPEC, prefect.SPEC)
 _CONFIGURED_BY = {
     "lakefs": "LAKEFS_ENDPOINT in the environment or .env",
     "prefect": "PREFECT_API_URL in the environment, .env or Prefect's profile",
@@ -54,7 +54,7 @@ def up_worker(settings: Settings, log: Log) -> Server:
         ServerFailed: It could not be started.
     """
     server = _worker(settings, prefect_access(settings))
-    with disk_errors("starting the worker"), _lock(settings, log):
+    with translate_disk_errors("starting the worker"), _lock(settings, log):
         server.start(log)
         return server.wait(log)
 
@@ -69,8 +69,8 @@ def up(settings: Settings, log: Log) -> tuple[Server, ...]:
         UsageError: The configuration of lakeFS is incomplete, or Prefect's own settings are invalid.
     """
     named = named_servers(settings)
-    configured = elsewhere(settings, named)
-    local = {kind.name: LocalServer(kind, settings) for kind in _KINDS if kind.name not in configured}
+    configured = external_servers(settings, named)
+    local = {spec.name: LocalServer(spec, settings) for spec in _SPECS if spec.name not in configured}
     servers: dict[str, Server] = {}
     failures: list[ServerFailed] = []
     if "prefect" in local and _is_open(local["prefect"]):
@@ -78,7 +78,7 @@ def up(settings: Settings, log: Log) -> tuple[Server, ...]:
     from orchestration.settings import warn_of_readable_secrets
 
     warn_of_readable_secrets(settings, log)
-    with disk_errors("starting the servers"), _lock(settings, log):
+    with translate_disk_errors("starting the servers"), _lock(settings, log):
         # Start all before waiting, so that they start in parallel.
         for server in local.values():
             server.start(log)
@@ -90,16 +90,16 @@ def up(settings: Settings, log: Log) -> tuple[Server, ...]:
             else:
                 if name in named and servers[name].url != named[name].url:
                     failures.append(_moved(server, named[name].url))
-    for kind in _KINDS:
-        if kind.name in configured:
-            servers[kind.name] = _check(kind, configured[kind.name])
-            if servers[kind.name].state == "unhealthy":
-                failures.append(_not_answering(kind, configured[kind.name]))
+    for spec in _SPECS:
+        if spec.name in configured:
+            servers[spec.name] = _check(spec, configured[spec.name])
+            if servers[spec.name].state == "unhealthy":
+                failures.append(_not_answering(spec, configured[spec.name]))
             else:
-                log.info(f"{kind.title} is configured and answers at {configured[kind.name]}")
+                log.info(f"{spec.title} is configured and answers at {configured[spec.name]}")
     if failures:
         raise failures[0]
-    return tuple(servers[kind.name] for kind in _KINDS)
+    return tuple(servers[spec.name] for spec in _SPECS)
 
 
 def down(settings: Settings, log: Log, purge: bool) -> None:
@@ -116,10 +116,10 @@ def down(settings: Settings, log: Log, purge: bool) -> None:
     if not settings.state_dir.exists():
         log.info("no server has been started here")
         return
-    with disk_errors("stopping the servers"), _lock(settings, log):
+    with translate_disk_errors("stopping the servers"), _lock(settings, log):
         # Stop the worker first: it depends on the others.
-        for server in (_worker(settings), *(LocalServer(kind, settings) for kind in _KINDS)):
-            if server.kind.name == "worker" and not server.pid_file.exists():
+        for server in (_worker(settings), *(LocalServer(spec, settings) for spec in _SPECS)):
+            if server.spec.name == "worker" and not server.pid_file.exists():
                 continue
             server.stop(log)
             if purge:
@@ -134,10 +134,10 @@ def status(settings: Settings) -> tuple[Server, ...]:
     Raises:
         UsageError: The configuration of lakeFS is incomplete, or Prefect's own settings are invalid.
     """
-    configured = elsewhere(settings, named_servers(settings))
+    configured = external_servers(settings, named_servers(settings))
     servers = tuple(
-        _check(kind, configured[kind.name]) if kind.name in configured else LocalServer(kind, settings).status()
-        for kind in _KINDS
+        _check(spec, configured[spec.name]) if spec.name in configured else LocalServer(spec, settings).status()
+        for spec in _SPECS
     )
     local_worker = _worker(settings)
     return (*servers, local_worker.status()) if local_worker.pid_file.exists() else servers
@@ -145,19 +145,19 @@ def status(settings: Settings) -> tuple[Server, ...]:
 
 def _worker(settings: Settings, access: PrefectAccess | None = None) -> LocalServer:
     """Return the local worker. The Prefect API matters only for starting it."""
-    return LocalServer(worker.kind_for(access or PrefectAccess("")), settings)
+    return LocalServer(worker.spec_for(access or PrefectAccess("")), settings)
 
 
-def _check(kind: Kind, url: str) -> Server:
+def _check(spec: ServerSpec, url: str) -> Server:
     with health_checks(timeout=_CONFIGURED_TIMEOUT, proxies=True) as answers:
-        return Server(kind.name, url, "configured" if answers(f"{url}{kind.health}") else "unhealthy")
+        return Server(spec.name, url, "configured" if answers(f"{url}{spec.health}") else "unhealthy")
 
 
 def _moved(server: LocalServer, named: str) -> ServerFailed:
-    title, variable = server.kind.title, VARIABLES[server.kind.name]
+    title, variable = server.spec.title, VARIABLES[server.spec.name]
     return ServerFailed(
         f"{title} runs at {server.running_url}, because another program listens at {named}, which {variable} names",
-        remedy=f"set {variable}={server.running_url}, or remove {_CONFIGURED_BY[server.kind.name]}",
+        remedy=f"set {variable}={server.running_url}, or remove {_CONFIGURED_BY[server.spec.name]}",
     )
 
 
@@ -174,10 +174,10 @@ def _open_to_all(server: LocalServer) -> ServerFailed:
     )
 
 
-def _not_answering(kind: Kind, url: str) -> ServerFailed:
+def _not_answering(spec: ServerSpec, url: str) -> ServerFailed:
     return ServerFailed(
-        f"{kind.title} is configured at {url} and does not answer",
-        remedy=f"start it, or remove {_CONFIGURED_BY[kind.name]} to use a local one",
+        f"{spec.title} is configured at {url} and does not answer",
+        remedy=f"start it, or remove {_CONFIGURED_BY[spec.name]} to use a local one",
     )
 
 

@@ -35,16 +35,16 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Launch:
-    """A command and its complete environment."""
+class ServerCommand:
+    """The command that starts a server, as an argument list, and its complete environment."""
 
-    command: tuple[str, ...]
+    arguments: tuple[str, ...]
     env: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """The differences between the kinds of servers.
+class ServerSpec:
+    """How one kind of server is started, reached and checked.
 
     Attributes:
         name: The name in file names.
@@ -64,5 +64,5 @@ class Kind:
     path: str
     health: str
     limit: float
-    prepare: Callable[[Settings, Path, Log], Callable[[int], Launch]]
+    prepare: Callable[[Settings, Path, Log], Callable[[int], ServerCommand]]
     repair: Callable[[Path, Path], bool] = lambda data, log: False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed, UsageError
 from orchestration.servers.files import write_private
-from orchestration.servers.model import Kind, Launch
+from orchestration.servers.model import ServerCommand, ServerSpec
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def read_login(data: Path) -> SecretStr | None:
         ) from error
 
 
-def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
+def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], ServerCommand]:
     """Prepare a run of Prefect's server with its database and its login in the folder `data`.
 
     Return a function from a port to the command to run.
@@ -82,9 +82,9 @@ def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]
         write_private(_login_file(data), {"auth_string": f"elt:{secrets.token_urlsafe(30)}"})
     login = read_login(data)
 
-    def launch(port: int) -> Launch:
+    def launch(port: int) -> ServerCommand:
         command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
-        return Launch(command, _environment(data, port, login.get_secret_value() if login else ""))
+        return ServerCommand(command, _environment(data, port, login.get_secret_value() if login else ""))
 
     return launch
 
@@ -122,4 +122,4 @@ def _profile() -> PrefectAccess | None:
     return PrefectAccess(api.url, api.auth_string) if api.url else None
 
 
-KIND = Kind("prefect", "Prefect", port=4200, path=_PATH, health="/health", limit=300, prepare=prepare)
+SPEC = ServerSpec("prefect", "Prefect", port=4200, path=_PATH, health="/health", limit=300, prepare=prepare)

@@ -78,7 +78,7 @@ def start(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
-        log.replace(old_log(log))
+        log.replace(previous_log(log))
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         try:
             child = subprocess.Popen(
@@ -157,7 +157,7 @@ def listens(process: Process) -> bool:
         return True
 
 
-def old_log(log: Path) -> Path:
+def previous_log(log: Path) -> Path:
     """Return the path of the log of the previous start."""
     return log.with_name(f"{log.name}.old")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.servers.model import Kind, Launch
+from orchestration.servers.model import ServerCommand, ServerSpec
 from orchestration.servers.ports import HOST
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 POOL = "etl-pool"
 
 
-def kind_for(access: PrefectAccess) -> Kind:
-    """Return the kind of server that is a worker of a Prefect API."""
+def spec_for(access: PrefectAccess) -> ServerSpec:
+    """Return the spec of a worker of a Prefect API."""
 
-    def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
+    def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], ServerCommand]:
         for folder in (data, _temporary(data)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-        def launch(port: int) -> Launch:
+        def launch(port: int) -> ServerCommand:
             # Its health page shows that it polls. Flow runs are processes of the same Python and environment.
             command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--with-healthcheck")
-            return Launch(command, _environment(settings, data, access, port))
+            return ServerCommand(command, _environment(settings, data, access, port))
 
         return launch
 
-    return Kind("worker", "the worker", port=8080, path="", health="/health", limit=60, prepare=prepare)
+    return ServerSpec("worker", "the worker", port=8080, path="", health="/health", limit=60, prepare=prepare)
 
 
 def _environment(settings: Settings, data: Path, access: PrefectAccess, port: int) -> dict[str, str]:

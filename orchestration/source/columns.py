@@ -31,7 +31,7 @@ TYPES: tuple[DataType, ...] = get_args(DataType)
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _JINJA = re.compile(r"\{[{%#]|[#}%]\}")
-_WAY_ROUND = "set another name for the column under config.meta.as"
+_NAME_REMEDY = "set another name for the column under config.meta.as"
 
 
 class InvalidColumns(ValueError):
@@ -66,7 +66,7 @@ class _ColumnMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     optional: bool = False
 
 
-COLUMN_WORDS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
+COLUMN_KEYS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
 
 
 def snake_case(name: str) -> str:
@@ -107,7 +107,7 @@ def read_columns(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
             raise InvalidColumns(f"field {column.field!r} is declared twice")
         if other := by_name.get(column.name):
             raise InvalidColumns(
-                f"fields {other.field!r} and {column.field!r} both become the column name {column.name}: {_WAY_ROUND}"
+                f"fields {other.field!r} and {column.field!r} both become the column name {column.name}: {_NAME_REMEDY}"
             )
         by_name[column.name] = column
     return columns
@@ -125,21 +125,21 @@ def _column(described: Mapping[str, Any]) -> Column:
     if not _COLUMN.fullmatch(name):
         raise InvalidColumns(
             f"field {field!r} gives no column name: found {name!r}, expected a lower-case letter, then lower-case "
-            f"letters, digits and underscores: {_WAY_ROUND}"
+            f"letters, digits and underscores: {_NAME_REMEDY}"
         )
     description = str(described.get("description") or "").strip()
     return Column(field, name, data_type, description, meta.nullable or meta.optional, meta.optional)
 
 
 def _column_meta(where: str, meta: Mapping[str, Any]) -> _ColumnMeta:
-    require_words(f"{where}: config.meta", meta, COLUMN_WORDS)
+    require_known_keys(f"{where}: config.meta", meta, COLUMN_KEYS)
     try:
         return msgspec.convert(meta, _ColumnMeta)
     except msgspec.ValidationError as error:
         raise InvalidColumns(f"{where}: config.meta: {error}") from None
 
 
-def require_words(where: str, given: Mapping[str, Any], allowed: Sequence[str]) -> None:
+def require_known_keys(where: str, given: Mapping[str, Any], allowed: Sequence[str]) -> None:
     """Require that a mapping has no other keys than `allowed`.
 
     Raises:
@@ -157,7 +157,7 @@ def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | 
         yield "key: names no field"
     for field in key:
         if field not in by_field:
-            yield f"key: {field!r} is none of the fields under columns: {list(by_field)}"
+            yield f"key: {field!r} is not among the fields under columns: {list(by_field)}"
         elif key.count(field) > 1:
             yield f"key: {field!r} is named twice"
         elif by_field[field].nullable:
@@ -165,6 +165,6 @@ def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | 
     if earliest is None:
         return
     if earliest not in by_field:
-        yield f"earliest: {earliest!r} is none of the fields under columns: {list(by_field)}"
+        yield f"earliest: {earliest!r} is not among the fields under columns: {list(by_field)}"
     elif by_field[earliest].data_type != "timestamptz":
         yield f"earliest: {earliest!r} is {by_field[earliest].data_type}, and only timestamptz can be the earliest"

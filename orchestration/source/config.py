@@ -41,7 +41,14 @@ import msgspec
 import yaml
 
 from orchestration.errors import UsageError
-from orchestration.source.columns import Column, InvalidColumns, key_problems, read_columns, rendered, require_words
+from orchestration.source.columns import (
+    Column,
+    InvalidColumns,
+    key_problems,
+    read_columns,
+    rendered,
+    require_known_keys,
+)
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where it is there: tens of times as fast."""
@@ -146,7 +153,7 @@ def read_tables(project_dir: Path) -> tuple[Table, ...]:
     if not tables:
         raise UsageError(
             f"no dbt source with a table in {project_dir / 'models'}",
-            remedy="describe one as models/staging/shop/_shop__sources.yml does",
+            remedy="declare one like models/staging/shop/_shop__sources.yml",
         )
     return tuple(sorted(tables, key=lambda table: table.label))
 
@@ -157,7 +164,7 @@ def _tables_in(file: Path) -> Iterator[Table]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not YAML: {error}", remedy="correct the file") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{file}: not a YAML mapping, as dbt wants it", remedy="correct the file")
+        raise UsageError(f"{file}: not a YAML mapping, which dbt requires", remedy="correct the file")
     for source in content.get("sources") or ():
         for table in source.get("tables") or ():
             yield _table(file, str(source.get("name")), table)
@@ -170,7 +177,7 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
             raise _wrong(file, label, f"name: {name!r} is not lower-case letters, digits and underscores")
     meta = (described.get("config") or {}).get("meta") or {}
     try:
-        require_words("config.meta", meta, _Meta.__struct_fields__)
+        require_known_keys("config.meta", meta, _Meta.__struct_fields__)
         told = msgspec.convert(meta, _Meta)
         columns = {column.field: column for column in read_columns(described.get("columns") or ())}
         key = tuple(map(rendered, told.key))
@@ -211,7 +218,7 @@ def _problems(fetch: Fetch) -> Iterator[str]:
     if fetch.form == "envelope" and not fetch.records:
         yield "records: missing: form envelope needs the name of the list's field"
     if fetch.form != "envelope" and fetch.records:
-        yield f"records: {fetch.records!r} goes with form envelope only"
+        yield f"records: {fetch.records!r} applies to form envelope only"
     if fetch.form != "envelope" and paging.next:
         yield f"paging.next: {paging.next!r} is a field of an envelope; form {fetch.form} needs next_header"
     if fetch.form != "envelope" and isinstance(fetch.total, str):
@@ -219,22 +226,22 @@ def _problems(fetch: Fetch) -> Iterator[str]:
     if fetch.total is True or fetch.total == "":
         yield "total: names the field with the number of all records, or is false"
     if fetch.form != "envelope" and not fetch.failure_signs:
-        yield "failure_signs: goes with form envelope only"
+        yield "failure_signs: applies to form envelope only"
     if paging.absent == "end" and not paging.next:
-        yield "paging.absent: goes with paging.next only"
+        yield "paging.absent: applies to paging.next only"
     if paging.end_status and not paging.is_counted:
-        yield "paging.end_status: goes with style page without next and next_header only"
+        yield "paging.end_status: applies only to style page without next and next_header"
     for status in paging.end_status:
         if not may_end_pages(status):
-            yield f"paging.end_status: {status} never means that; 204 may, and a 4xx that is about the request"
+            yield f"paging.end_status: {status} cannot mean the end; allowed are 204 and a 4xx about the request"
     if paging.next and paging.next_header:
-        yield "paging.next_header: stands beside next; one of them must go"
+        yield "paging.next_header: conflicts with next; remove one of them"
     if paging.style in ("page", "cursor") and not paging.parameter:
         yield f"paging.parameter: missing: style {paging.style} sends it with every request"
     if paging.style == "cursor" and not (paging.next or paging.next_header):
         yield "paging.next: missing: style cursor needs next or next_header"
     if paging.style == "none" and paging != Paging():
-        yield "paging.style: missing: the other fields of paging mean nothing without it"
+        yield "paging.style: missing: the other fields of paging have no effect without it"
 
 
 def may_end_pages(status: int) -> bool:
@@ -252,9 +259,9 @@ def _given_twice(fetch: Fetch) -> Iterator[str]:
     for name in query:
         for field, names in given.items():
             if name in names:
-                yield f"path: its query gives {name!r}, and so does {field}; one of them must go"
+                yield f"path: its query gives {name!r}, and so does {field}; remove one of them"
     if fetch.date_parameter in fetch.parameters:
-        yield f"parameters: gives {fetch.date_parameter!r}, which is the date_parameter; one of them must go"
+        yield f"parameters: gives {fetch.date_parameter!r}, which is the date_parameter; remove one of them"
     # The first request may need a cursor of its own, such as `*`.
     if paging.style == "page" and paging.parameter in fetch.parameters:
         yield f"parameters: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first page"
@@ -266,13 +273,13 @@ def _wrong_headers(headers: Mapping[str, str]) -> Iterator[str]:
     names = [name.lower() for name in headers]
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
-            yield f"headers: {name!r} is no name of a header"
+            yield f"headers: {name!r} is not a valid header name"
         elif name.lower() in _SECRET_HEADERS:
             yield f"headers: {name!r} carries a secret, which belongs in <SOURCE>_API_TOKEN"
         elif name.lower() in _OWN_HEADERS or name.lower().startswith(("if-", "proxy-")):
-            yield f"headers: {name!r} is not to be set, since the fetch depends on it"
+            yield f"headers: {name!r} cannot be set, since the fetch depends on it"
         elif not _HEADER_VALUE.fullmatch(value):
-            yield f"headers.{name}: {value!r} is no value of a header: printable ASCII without blanks around it"
+            yield f"headers.{name}: {value!r} is not a valid header value: printable ASCII without blanks around it"
         elif names.count(name.lower()) > 1:
             yield f"headers: {name!r} is given twice, in different letter cases"
 

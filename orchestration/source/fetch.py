@@ -69,7 +69,7 @@ def fetch_date(
     Raises:
         UsageError: A source's address is not set.
         SourceFailed: The API gave no usable response; the message names the page and the reason.
-        SpoolFailed: A page could not be written to disk.
+        DiskFailed: A page could not be written to disk.
     """
     import httpx
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
 from orchestration.source.deadline import Deadline
 from orchestration.text import FOREIGN_LIMIT, one_line, quoted
-from orchestration.workdir import writing
+from orchestration.workdir import translate_disk_errors
 
 if TYPE_CHECKING:
     import httpx
@@ -76,7 +76,7 @@ def download(
         SourceTimedOut: The deadline has passed.
         SourceRefused: Any other status than 200.
         SourceBodyInvalid: Content type, encoding, size or the body's first or last bytes do not match the declaration.
-        SpoolFailed: The page could not be written to disk.
+        DiskFailed: The page could not be written to disk.
     """
     import httpx
 
@@ -195,7 +195,7 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
     announced = int(response.headers.get("Content-Length", "0"))
     if announced > limit.bytes:
         raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {announced:,} bytes are announced", remedy=limit.remedy)
-    with writing(path):
+    with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("wb")
     with file:
@@ -207,9 +207,9 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
                 )
             sha256.update(chunk)
             md5.update(chunk)
-            with writing(path):
+            with translate_disk_errors(path):
                 file.write(chunk)
-        with writing(path):
+        with translate_disk_errors(path):
             file.flush()
     return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers)
 

@@ -91,7 +91,7 @@ class PrefectKilled:
 def prefect_killed(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[PrefectKilled]]:
     """Makes both runs in parallel with the other tests of this module, because they mostly wait."""
     folder = tmp_path_factory.mktemp("prefect-killed")
-    server = own_server(prefect.KIND, folder)
+    server = own_server(prefect.SPEC, folder)
     with (
         serving(create_app(Options(rows=200))) as shop,
         open_bench(lake, copy_project(folder), shop, date(2018, 1, 1)) as bench,
@@ -272,15 +272,15 @@ def test_a_run_killed_while_dbt_builds_succeeds_when_run_again(
     bench: Bench, prefect_server: LocalServer, tmp_path: Path
 ) -> None:
     execution_date = next(bench.dates)
-    spools = Path(bench.pipeline.environment["ELT_PROJECT_DIR"]) / ".elt" / "spool"
+    work_directories = Path(bench.pipeline.environment["ELT_PROJECT_DIR"]) / ".elt" / "work"
 
     ended = run_and_signal(bench, prefect_server, tmp_path, execution_date, signal.SIGKILL)
 
     assert (ended.code, ended.out) == (-signal.SIGKILL, "")
-    assert list(spools.iterdir())
+    assert list(work_directories.iterdir())
     assert not require_whole(bench.lake, execution_date)
     require_published_once(bench, execution_date)
-    assert not list(spools.iterdir())
+    assert not list(work_directories.iterdir())
 
 
 # Prefect.

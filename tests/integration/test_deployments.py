@@ -172,7 +172,7 @@ def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactor
         save(LAKE, json.dumps(keys_of_lake))
         deploy(url, PROJECT, SILENT)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
-        server = LocalServer(worker.kind_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
+        server = LocalServer(worker.spec_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
         server.start(SILENT)
         shown = Shown(login)
         try:
@@ -380,7 +380,7 @@ def test_a_source_that_never_ends_does_not_block_the_next_run(nightly: Nightly) 
     assert later.state_name in ("Unchanged", "Published")
     assert not require_whole(nightly.lake, ENDLESS)
     assert [one["outcome"] for one in notices_of(nightly, ENDLESS)] == ["TimedOut"]
-    assert not list((nightly.state / "spool").glob(f"*-{ENDLESS}-*"))
+    assert not list((nightly.state / "work").glob(f"*-{ENDLESS}-*"))
 
 
 def test_a_manual_retry_publishes_after_the_lake_was_down(nightly: Nightly) -> None:

@@ -196,7 +196,7 @@ def test_the_error_for_a_locked_file_names_the_process(project: Path) -> None:
             "models/staging/shop/_shop__sources.yml",
             "key: [Event ID]",
             "key: [Event No]",
-            "'Event No' is none of the fields",
+            "'Event No' is not among the fields",
         ),
         (
             "models/staging/shop/_shop__sources.yml",

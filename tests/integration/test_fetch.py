@@ -19,12 +19,12 @@ from starlette.routing import Route
 
 from examples.events_api import Options, create_app, serving
 from orchestration.errors import (
+    DiskFailed,
     IngestCleanError,
     SourceBodyInvalid,
     SourceBusy,
     SourceRefused,
     SourceUnreachable,
-    SpoolFailed,
     UsageError,
 )
 from orchestration.log import log_to
@@ -50,7 +50,7 @@ class Fetcher:
         url = app if isinstance(app, str) else self.serve(app)
         environment = {"SHOP_API_URL": url, **({"SHOP_API_TOKEN": token} if token else {}), **(elt or {})}
         settings = settings_of(self.monkeypatch, self.tmp_path, **environment)
-        return fetch_date(read_tables(self.tmp_path), settings, DATE, self.tmp_path / "spool", log_to(self.said.append))
+        return fetch_date(read_tables(self.tmp_path), settings, DATE, self.tmp_path / "work", log_to(self.said.append))
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_a_source_without_an_address_is_a_usage_error(fetch: Fetcher) -> None:
 
 
 def test_an_unwritable_work_directory_is_platform_failed(fetch: Fetcher) -> None:
-    (fetch.tmp_path / "spool").write_text("a file where the folder should be")
+    (fetch.tmp_path / "work").write_text("a file where the folder should be")
 
-    with pytest.raises(SpoolFailed, match="cannot write"):
+    with pytest.raises(DiskFailed, match="cannot write"):
         fetch(answering(b"[]"))

@@ -64,7 +64,7 @@ def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
     """By default, prefect-dbt lets dbt parse the project again, which writes another file."""
     assert runs["daily"].code == 0
 
-    written = {path.name for path in runs.folder.rglob("spool/*/dbt/target/*")}
+    written = {path.name for path in runs.folder.rglob("work/*/dbt/target/*")}
 
     assert "run_results.json" in written
     assert "partial_parse.msgpack" not in written
@@ -226,7 +226,7 @@ def test_a_run_over_its_time_limit_is_timed_out_and_leaves_nothing(runs: Runs, s
     assert (flow_run["state_type"], flow_run["state_name"]) == ("FAILED", "TimedOut")
     assert not require_whole(lake, run.date)
     assert list(lake.branches(f"etl-{run.date}")) == []
-    assert not list((runs.folder / "state" / "spool").glob(f"*-{run.date}-*"))
+    assert not list((runs.folder / "state" / "work").glob(f"*-{run.date}-*"))
 
 
 @pytest.mark.parametrize("flow", [marts, eda_report], ids=lambda flow: flow.name)

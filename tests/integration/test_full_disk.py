@@ -21,7 +21,7 @@ from orchestration.lake.client import Lake
 from orchestration.log import Log
 from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
-from orchestration.servers.model import Launch
+from orchestration.servers.model import ServerCommand
 from orchestration.settings import Settings
 from tests.elt_runs import Ended, prefect_environment
 from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once
@@ -50,8 +50,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spool(project: Path) -> Path:
-    return project / ".elt" / "spool"
+def work(project: Path) -> Path:
+    return project / ".elt" / "work"
 
 
 @contextmanager
@@ -81,15 +81,15 @@ def run_on_a_small_disk(
 
 
 def test_a_full_work_directory_fails_the_run_before_anything_is_on_the_lake(
-    lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
+    lake: Lake, project: Path, prefect_server: LocalServer, work: Path
 ) -> None:
     with open_bench_of(lake, project, Options(rows=2_000), date(2016, 1, 1)) as bench:
         execution_date = next(bench.dates)
 
-        ended = run_on_a_small_disk(bench, prefect_server, (spool, "256k"), execution_date)
+        ended = run_on_a_small_disk(bench, prefect_server, (work, "256k"), execution_date)
 
         assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
-        assert ended.report["cause"].startswith(f"cannot write {spool}/")
+        assert ended.report["cause"].startswith(f"cannot write {work}/")
         assert ended.report["cause"].endswith("/page-00001.json: No space left on device")
         assert ended.report == {
             "outcome": "PlatformFailed",
@@ -107,14 +107,14 @@ def test_a_full_work_directory_fails_the_run_before_anything_is_on_the_lake(
 
 
 def test_a_full_temp_folder_of_duckdb_fails_the_build(
-    lake: Lake, project: Path, prefect_server: LocalServer, spool: Path
+    lake: Lake, project: Path, prefect_server: LocalServer, work: Path
 ) -> None:
     """The 49 MB of raw of 200,000 rows fit on the disk, but not with the 20 MB or more that DuckDB spills."""
     with open_bench_of(lake, project, Options(rows=200_000), date(2016, 2, 1)) as bench:
         execution_date = next(bench.dates)
         small = {"ELT_DUCKDB_MEMORY": "160MB"}
 
-        ended = run_on_a_small_disk(bench, prefect_server, (spool, "60m"), execution_date, **small)
+        ended = run_on_a_small_disk(bench, prefect_server, (work, "60m"), execution_date, **small)
 
         assert (ended.code, ended.report["outcome"]) == (5, "PlatformFailed")
         report = ended.report
@@ -126,12 +126,12 @@ def test_a_full_temp_folder_of_duckdb_fails_the_build(
         require_published_once(bench.switch_to(lake, **small), execution_date)
 
 
-@pytest.mark.parametrize(("name", "size", "step"), [("spool", "96k", "transform"), ("dbt", "256k", "plan")])
+@pytest.mark.parametrize(("name", "size", "step"), [("work", "96k", "transform"), ("dbt", "256k", "plan")])
 def test_a_disk_that_is_full_for_dbt_fails_the_run(
     lake: Lake, project: Path, prefect_server: LocalServer, name: str, size: str, step: str
 ) -> None:
     folder = project / ".elt" / name
-    with open_bench_of(lake, project, Options(rows=100), date(2016, 3, len(name))) as bench:
+    with open_bench_of(lake, project, Options(rows=100), date(2016, 3, 5 if name == "work" else 3)) as bench:
         execution_date = next(bench.dates)
 
         ended = run_on_a_small_disk(bench, prefect_server, (folder, size), execution_date)
@@ -163,17 +163,17 @@ class StoreOnADisk:
     """A lakeFS with its objects on a separate disk; `fill` leaves no space on it, and `clear` frees it again."""
 
     def __init__(self, state: Path) -> None:
-        self.kind = replace(lakefs.KIND, prepare=self._prepare)
+        self.spec = replace(lakefs.SPEC, prepare=self._prepare)
         self._objects = state / "lakefs" / "objects"
         self._pid_file = state / "run" / "lakefs.json"
 
-    def _prepare(self, settings: Settings, data: Path, log: Log) -> Callable[[int], Launch]:
-        launch = lakefs.KIND.prepare(settings, data, log)
+    def _prepare(self, settings: Settings, data: Path, log: Log) -> Callable[[int], ServerCommand]:
+        launch = lakefs.SPEC.prepare(settings, data, log)
         self._objects.mkdir(exist_ok=True)
 
-        def launch_on_a_disk(port: int) -> Launch:
+        def launch_on_a_disk(port: int) -> ServerCommand:
             how = launch(port)
-            return Launch((*on_a_disk(self._objects, "16m"), *how.command), how.env)
+            return ServerCommand((*on_a_disk(self._objects, "16m"), *how.arguments), how.env)
 
         return launch_on_a_disk
 
@@ -195,7 +195,7 @@ class StoreOnADisk:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreOnADisk, OwnLake]]:
     state = tmp_path_factory.mktemp("store")
     store = StoreOnADisk(state)
-    with own_lake(state, store.kind) as own:
+    with own_lake(state, store.spec) as own:
         yield store, own
 
 

@@ -178,7 +178,7 @@ def test_strategies_and_squash_are_refused(lake: Lake, execution_date: str, opti
     before = lake.head(MAIN)
     api = lakefs_sdk.RefsApi(lake.connection.sdk)
     with pytest.raises(GateRefused, match=says):
-        lake.connection.once(
+        lake.connection.call(
             "merge", api.merge_into_branch, lake.repository, sound, MAIN, lakefs_sdk.Merge(message="x", **options)
         )
     assert lake.head(MAIN) == before
@@ -196,7 +196,7 @@ def test_reverts_and_cherry_picks_on_main_are_refused(lake: Lake, execution_date
         (api.cherry_pick, pick, "not by pre-cherry-pick"),
     ):
         with pytest.raises(GateRefused, match=says):
-            lake.connection.once("change main", call, lake.repository, MAIN, creation)
+            lake.connection.call("change main", call, lake.repository, MAIN, creation)
     assert lake.head(MAIN) == published
 
 

@@ -9,7 +9,7 @@ from orchestration.errors import GateMissing, GateRefused, LakeRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file, require_gate
-from orchestration.lake.setup import _ensure_gate
+from orchestration.lake.setup import ensure_gate
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
 from tests.gate_branches import Writes, audited_pages, commit, install_gate, md5, merge, page, receipt, require_refused
@@ -40,14 +40,14 @@ def commit_tree(lake: Lake, metarange: str) -> Any:
 
     api = lakefs_sdk.CommitsApi(lake.connection.sdk)
     creation = lakefs_sdk.CommitCreation(message="a whole tree")
-    return lake.connection.once("commit", api.commit, lake.repository, MAIN, creation, source_metarange=metarange)
+    return lake.connection.call("commit", api.commit, lake.repository, MAIN, creation, source_metarange=metarange)
 
 
 def reset_hard(lake: Lake, to: str) -> None:
     import lakefs_sdk
 
     api = lakefs_sdk.ExperimentalApi(lake.connection.sdk)
-    lake.connection.once("reset", api.hard_reset_branch, lake.repository, MAIN, to)
+    lake.connection.call("reset", api.hard_reset_branch, lake.repository, MAIN, to)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
 
     assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
     assert gated.stat(MAIN, page(DATE)) is not None
-    assert _ensure_gate(gated, PROJECT_DIR, SILENT) == init
+    assert ensure_gate(gated, PROJECT_DIR, SILENT) == init
     require_refused(gated, {page(OTHER): b"[]"}, "is not listed in")
 
 

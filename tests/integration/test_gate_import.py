@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
-from orchestration.lake.setup import _ensure_protection
+from orchestration.lake.setup import ensure_protection
 from orchestration.log import SILENT
 from orchestration.servers import lakefs
 from orchestration.servers.background import LocalServer
@@ -41,14 +41,14 @@ def gated(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Lak
         configuration["blockstore"]["local"] |= {"import_enabled": True, "allowed_external_prefixes": [str(files)]}
         return configuration
 
-    server = LocalServer(lakefs.KIND, settings)
+    server = LocalServer(lakefs.SPEC, settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lakefs, "configuration", importing)
         server.start(SILENT)
     try:
         server.wait(SILENT)
         lake = install_gate(Lake(LakeConnection(lake_access(settings), timeout=30), "imported"))
-        _ensure_protection(lake, SILENT)
+        ensure_protection(lake, SILENT)
         yield lake
         lake.connection.close()
     finally:
@@ -62,12 +62,12 @@ def imported(lake: Lake, branch: str, folder: Path, destination: str) -> str:
     api = lakefs_sdk.ImportApi(lake.connection.sdk)
     source = lakefs_sdk.ImportLocation(type="common_prefix", path=f"local://{folder}/", destination=destination)
     creation = lakefs_sdk.ImportCreation(paths=[source], commit=lakefs_sdk.CommitCreation(message="import"))
-    started = lake.connection.once("import", api.import_start, lake.repository, branch, creation)
+    started = lake.connection.call("import", api.import_start, lake.repository, branch, creation)
     ended = Retrying(
         retry=retry_if_result(lambda status: not (status.completed or status.error)),
         wait=wait_fixed(0.05),
         stop=stop_after_delay(30),
-    )(lake.connection.safely, "import", api.import_status, lake.repository, branch, started.id)
+    )(lake.connection.call_with_retry, "import", api.import_status, lake.repository, branch, started.id)
     return str(ended.error.message) if ended.error else ""
 
 

@@ -179,7 +179,9 @@ class Play:
         import lakefs_sdk
 
         api = lakefs_sdk.RefsApi(self.lake.connection.sdk)
-        found = self.lake.connection.safely("merge base", api.find_merge_base, self.lake.repository, source, MAIN)
+        found = self.lake.connection.call_with_retry(
+            "merge base", api.find_merge_base, self.lake.repository, source, MAIN
+        )
         return str(found.base_commit_id)
 
     def tree_of(self, ref: str) -> Tree:

@@ -223,10 +223,10 @@ def test_the_message_of_the_gate_is_kept(lake: Lake, branch: str, page: str, exe
 
 
 def test_a_stray_write_on_main_is_named(open_repository: Callable[..., Lake], page: str, execution_date: str) -> None:
-    from orchestration.lake.setup import _ensure_repository
+    from orchestration.lake.setup import ensure_repository
 
     bare = open_repository("stray-writes")
-    _ensure_repository(bare, "lakefs", SILENT)
+    ensure_repository(bare, "lakefs", SILENT)
     bare.put(MAIN, page, b"[]", RAW)
     bare.create_branch("etl-x", bare.head(MAIN))
 

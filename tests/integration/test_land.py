@@ -15,7 +15,7 @@ from orchestration.errors import GateMissing, LakeError, LakeRefused, SourceFail
 from orchestration.extract import extract
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake, LakeObject
-from orchestration.lake.setup import _ensure_repository
+from orchestration.lake.setup import ensure_repository
 from orchestration.land import Landed, land, put_pages
 from orchestration.log import SILENT
 from orchestration.plan import make_plan
@@ -91,7 +91,7 @@ def test_every_page_of_every_table_lands_byte_for_byte(
     assert commit.metadata == {"execution_date": execution_date, "run_type": "daily", "base": landed.base}
     assert lake.head(landed.branch) == landed.commit
     assert lake.uncommitted(landed.branch) == ()
-    assert not list((project / ".elt" / "spool").iterdir())
+    assert not list((project / ".elt" / "work").iterdir())
 
 
 def test_two_runs_of_a_date_have_different_branches(land_from: LandFrom) -> None:
@@ -134,7 +134,7 @@ def test_an_incomplete_upload_is_an_error(
     lake.create_branch(branch, lake.head(MAIN))
 
     def put_less(self: Lake, branch: str, key: str, body: Path, content_type: str) -> LakeObject:
-        return lake.connection.again(lambda: lake._upload(branch, key, body.read_bytes()[:1], content_type))
+        return lake.connection.retry(lambda: lake._upload(branch, key, body.read_bytes()[:1], content_type))
 
     monkeypatch.setattr(Lake, "put", put_less)
     with pytest.raises(LakeError, match="arrived as 1 bytes"):
@@ -152,7 +152,7 @@ def test_a_source_that_fails_leaves_no_branch(
 
     assert list(lake.branches(f"etl-{execution_date}")) == []
     assert lake.head(MAIN) == before
-    assert not list((project / ".elt" / "spool").iterdir())
+    assert not list((project / ".elt" / "work").iterdir())
     lines = error.value.describe().splitlines()
     assert lines[0].startswith(f"{execution_date} extract: GET ")
     assert lines[1] == "main: untouched"
@@ -191,7 +191,7 @@ def test_a_lake_without_its_gate_is_refused_before_the_fetch(
     open_repository: Callable[..., Lake], land_from: LandFrom, execution_date: str
 ) -> None:
     bare = open_repository("no-gate")
-    _ensure_repository(bare, "lakefs", SILENT)
+    ensure_repository(bare, "lakefs", SILENT)
 
     with pytest.raises(GateMissing) as error:
         land_from(paged(1, fault="500"), bare)

@@ -97,7 +97,7 @@ def roll_back(lake: Lake, commit: str) -> str:
     wanted = lake.commit_of(commit).metarange
     creation = lakefs_sdk.CommitCreation(message="roll back", metadata={"rollback_to": commit}, allow_empty=True)
     commits = lakefs_sdk.CommitsApi(lake.connection.sdk)
-    made = lake.connection.once("roll back", commits.commit, lake.repository, branch, creation, source_metarange=wanted)
+    made = lake.connection.call("roll back", commits.commit, lake.repository, branch, creation, source_metarange=wanted)
     merge = lake.merge(str(made.id), "roll back", {"rollback_to": commit})
     lake.delete_branch(branch)
     return merge

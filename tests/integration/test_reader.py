@@ -13,7 +13,7 @@ from orchestration.cli.output import format_table
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.s3 import duckdb_on
+from orchestration.lake.s3 import open_duckdb
 from orchestration.run import run_date
 from orchestration.settings import Settings
 from tests.own_lake import repository_of
@@ -105,7 +105,7 @@ def test_views_can_be_read_explained_and_sorted_on_disk(published: tuple[Lake, S
     assert "EVENTS" in str(query(lake, "explain analyze select count(*) from events").rows).upper()
     assert query(lake, "explain (format json) select 1").rows
     assert rejects(lake, settings, DATE, MAIN, 5)
-    with duckdb_on(lake, lake.head(MAIN), memory_limit="200MB", threads="1") as connection:
+    with open_duckdb(lake, lake.head(MAIN), memory_limit="200MB", threads="1") as connection:
         ordered = connection.execute(
             "create temp table t as select i, repeat('x', 100) || i as text from range(4000000) r(i) order by text desc"
         )

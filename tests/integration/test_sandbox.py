@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from examples.events_api import Options, create_app, serving
-from orchestration.analyst.sandbox import create, differences, drop, listed, variables
+from orchestration.analyst.sandbox import create, differences, drop, list_sandboxes, variables
 from orchestration.cli.app import app
 from orchestration.cli.output import format_table
 from orchestration.errors import GateRefused, UsageError
@@ -193,13 +193,13 @@ def test_names_are_created_listed_and_dropped(sandbox_lake: Lake, tmp_path: Path
         create(sandbox_lake, tmp_path, "a_1")
     create(sandbox_lake, tmp_path / "elsewhere", "b-2")
 
-    found = {one.name: one.folder for one in listed(sandbox_lake, tmp_path)}
+    found = {one.name: one.folder for one in list_sandboxes(sandbox_lake, tmp_path)}
 
     assert found == {"a_1": str(folder), "b-2": ""}
     drop(sandbox_lake, tmp_path, "a_1")
     drop(sandbox_lake, tmp_path, "b-2")
     assert not folder.exists()
-    assert list(listed(sandbox_lake, tmp_path)) == []
+    assert list(list_sandboxes(sandbox_lake, tmp_path)) == []
     with pytest.raises(UsageError, match="there is no sandbox a_1"):
         drop(sandbox_lake, tmp_path, "a_1")
     with pytest.raises(UsageError, match="there is no sandbox a_1"):

@@ -22,7 +22,7 @@ from orchestration.flows.deploy import deploy
 from orchestration.log import SILENT, log_to
 from orchestration.servers import local, ports, prefect
 from orchestration.servers.background import LocalServer
-from orchestration.servers.lakefs import KIND as LAKEFS
+from orchestration.servers.lakefs import SPEC as LAKEFS
 from orchestration.servers.worker import POOL
 from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
 from tests.elt_runs import eventually
@@ -105,7 +105,7 @@ def states(servers: tuple[local.Server, ...]) -> list[str]:
 
 
 def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = settings.state_dir / "spool" / "page.json"
+    other = settings.state_dir / "work" / "page.json"
     other.parent.mkdir(parents=True)
     other.write_text("{}")
     assert states(local.status(settings)) == ["stopped", "stopped"]
@@ -162,7 +162,7 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
 
     local.down(settings, SILENT, purge=True)
     left = {str(path.relative_to(settings.state_dir)) for path in settings.state_dir.rglob("*") if path.is_file()}
-    assert left == {"spool/page.json", "run/lock"}
+    assert left == {"work/page.json", "run/lock"}
 
 
 def test_a_taken_port_is_avoided_and_the_chosen_one_is_kept(lake: LocalServer, usual_port_taken: int) -> None:
@@ -178,7 +178,7 @@ def test_a_taken_port_is_avoided_and_the_chosen_one_is_kept(lake: LocalServer, u
 def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
     lake: LocalServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    monkeypatch.setattr(local, "_SPECS", (LAKEFS,))
     (first,) = local.up(settings, SILENT)
     own = local.lake_access(settings)
     local.down(settings, SILENT, purge=False)
@@ -195,7 +195,7 @@ def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
         assert repositories(configured) == ["of-the-second"]
         assert local.status(configured)[0].state == "configured"
     # The second one has stopped; its keys differ from the local server's, so none is started instead.
-    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    monkeypatch.setattr(local, "_SPECS", (LAKEFS,))
     with pytest.raises(ServerFailed, match=r"is configured at .* and does not answer"):
         local.up(configured, SILENT)
     # With the local server's own address and keys, as in .env, the local server is started again.
@@ -213,7 +213,7 @@ def test_a_second_lake_at_the_address_of_the_stopped_local_one_is_used(
 def test_a_local_server_reports_that_it_left_its_configured_address(
     lake: LocalServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    monkeypatch.setattr(local, "_SPECS", (LAKEFS,))
     (first,) = local.up(settings, SILENT)
     own = local.lake_access(settings)
     lake.stop(SILENT)
@@ -271,7 +271,7 @@ def test_a_server_that_hangs_is_unhealthy(lake: LocalServer, monkeypatch: pytest
 def test_two_concurrent_ups_start_one_server(
     settings: Settings, lake: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_KINDS", (LAKEFS,))
+    monkeypatch.setattr(local, "_SPECS", (LAKEFS,))
     with ThreadPoolExecutor(2) as pool:
         both = [task.result(60) for task in [pool.submit(local.up, settings, SILENT) for _ in "ab"]]
     assert both[0] == both[1]
@@ -281,7 +281,7 @@ def test_two_concurrent_ups_start_one_server(
 def test_a_lakefs_killed_during_its_setup_is_started_again(lake: LocalServer, settings: Settings) -> None:
     # The state after a kill between its two last writes: an administrator, but no record of a complete setup.
     half = LAKEFS.prepare(settings, lake.data, SILENT)(LAKEFS.port)
-    program, _, *config = half.command
+    program, _, *config = half.arguments
     subprocess.run(
         [program, "superuser", *config, "--user-name", "admin"], env=half.env, check=True, capture_output=True
     )

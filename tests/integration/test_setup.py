@@ -9,7 +9,7 @@ from orchestration.errors import GateMissing, LakeDirty, LakeRefused, PlatformFa
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file
-from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules, init_lake, require_lake
+from orchestration.lake.setup import ensure_gate, ensure_repository, init_lake, require_lake, set_protection_rules
 from orchestration.log import SILENT, log_to
 from orchestration.settings import PROJECT_DIR
 
@@ -61,7 +61,7 @@ def test_a_new_lake_is_set_up_and_an_older_gate_replaced(open_repository: Callab
 @pytest.mark.usefixtures("quick")
 def test_stray_writes_on_main_are_named_and_discarded_on_request(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("stray")
-    _ensure_repository(lake, "lakefs", SILENT)
+    ensure_repository(lake, "lakefs", SILENT)
     lake.put(MAIN, "raw/stray", b"", keys.RAW_CONTENT_TYPE)
 
     with pytest.raises(LakeDirty, match="raw/stray") as error:
@@ -79,7 +79,7 @@ def test_a_lake_without_its_gate_or_repository_is_refused(open_repository: Calla
     assert error.value.remedy == "elt init"
 
     bare = open_repository("bare")
-    _ensure_repository(bare, "lakefs", SILENT)
+    ensure_repository(bare, "lakefs", SILENT)
     with pytest.raises(GateMissing, match="is missing in"):
         require_lake(bare, "lakefs", PROJECT_DIR)
 
@@ -94,9 +94,9 @@ def test_a_repository_in_another_bucket_is_refused(lake: Lake) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_lifted_protection_is_set_again_beside_other_rules(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("lifted")
-    _ensure_repository(lake, "lakefs", SILENT)
-    _ensure_gate(lake, PROJECT_DIR, SILENT)
-    _set_rules(lake, ["release-*"])
+    ensure_repository(lake, "lakefs", SILENT)
+    ensure_gate(lake, PROJECT_DIR, SILENT)
+    set_protection_rules(lake, ["release-*"])
 
     done = init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
 

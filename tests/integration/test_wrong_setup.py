@@ -29,7 +29,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file
 from orchestration.lake.s3 import gateway_of
-from orchestration.lake.setup import _ensure_gate, _ensure_repository, _set_rules
+from orchestration.lake.setup import ensure_gate, ensure_repository, set_protection_rules
 from orchestration.land import Landed
 from orchestration.log import SILENT
 from orchestration.plan import Plan
@@ -140,12 +140,12 @@ def test_a_wrong_bucket_and_a_wrong_repository_are_named(bench: Bench) -> None:
 def bare(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
     """Returns the bench on a new repository without gate and protection."""
     lake = open_repository(f"wrong-{next(_numbers)}")
-    _ensure_repository(lake, "lakefs", SILENT)
+    ensure_repository(lake, "lakefs", SILENT)
     return bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
 
 def test_a_missing_gate_is_named(bare: Bench) -> None:
-    _set_rules(bare.lake, [MAIN])
+    set_protection_rules(bare.lake, [MAIN])
 
     require_refused_in_extract(bare, f"gate check failed: {keys.GATE} is missing in ", "elt init")
 
@@ -154,23 +154,23 @@ def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> No
     older = tmp_path / "lake" / keys.GATE
     older.parent.mkdir(parents=True)
     older.write_bytes(gate_file(PROJECT_DIR) + b"# an older version\n")
-    _ensure_gate(bare.lake, tmp_path, SILENT)
-    _set_rules(bare.lake, [MAIN])
+    ensure_gate(bare.lake, tmp_path, SILENT)
+    set_protection_rules(bare.lake, [MAIN])
 
     require_refused_in_extract(bare, " is not this version's (checksum ", "elt init")
 
 
 def test_a_lifted_protection_is_named(bare: Bench) -> None:
-    _ensure_gate(bare.lake, PROJECT_DIR, SILENT)
-    _set_rules(bare.lake, ["release-*"])
+    ensure_gate(bare.lake, PROJECT_DIR, SILENT)
+    set_protection_rules(bare.lake, ["release-*"])
 
     require_refused_in_extract(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
 
 
 def test_a_stray_write_on_main_is_named_before_the_fetch(bare: Bench) -> None:
-    _ensure_gate(bare.lake, PROJECT_DIR, SILENT)
+    ensure_gate(bare.lake, PROJECT_DIR, SILENT)
     bare.lake.put(MAIN, "raw/stray.json", b"[]", keys.RAW_CONTENT_TYPE)
-    _set_rules(bare.lake, [MAIN])
+    set_protection_rules(bare.lake, [MAIN])
 
     says = "1 uncommitted writes on main block every merge: raw/stray.json"
     require_refused_in_extract(bare, says, "elt init --discard-stray removes them from main")

@@ -143,7 +143,10 @@ def add(file: Path, columns: list[Any]) -> None:
     [
         ({"key": ["Event ID", "Event ID"]}, "config.meta.key: 'Event ID' is named twice"),
         ({"key": ["Rating"]}, "config.meta.key: 'Rating' is nullable or optional, and a key is never null"),
-        ({"earliest": "At"}, "config.meta.earliest: 'At' is none of the fields under columns: ['Event ID', 'Rating']"),
+        (
+            {"earliest": "At"},
+            "config.meta.earliest: 'At' is not among the fields under columns: ['Event ID', 'Rating']",
+        ),
         ({"earliest": "Rating"}, "config.meta.earliest: 'Rating' is double, and only timestamptz can be the earliest"),
         (
             {"reject_limt": 0.5},

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from orchestration.eda import plots, scan
-from orchestration.eda.calendar import Gap, Month, calendar, sheets
+from orchestration.eda.calendar import Gap, Month, calendar, calendar_months
 from orchestration.eda.model import (
     Booleans,
     Column,
@@ -227,7 +227,7 @@ def test_the_calendar_shows_published_missing_and_failed_days() -> None:
 
 
 def test_months_with_nothing_are_one_line() -> None:
-    found = sheets(calendar(["2010-12-30", "2011-03-01", "2011-05-01"], ()))
+    found = calendar_months(calendar(["2010-12-30", "2011-03-01", "2011-05-01"], ()))
 
     assert [sheet.name if isinstance(sheet, Month) else sheet for sheet in found] == [
         "December 2010",

@@ -52,7 +52,10 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ({"key": ["Event ID"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "events"}}, "path: 'events' does not begin with '/'"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "envelope"}}, "records: missing"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "records": "data"}}, "records: 'data' goes with form envelope only"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "records": "data"}},
+            "records: 'data' applies to form envelope only",
+        ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "pages"}}}, "Invalid enum value 'pages'"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page"}}}, "paging.parameter: missing"),
         (
@@ -73,7 +76,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                     "paging": {"style": "cursor", "parameter": "c", "next": "n", "next_header": "X-N"},
                 },
             },
-            "one of them must go",
+            "conflicts with next; remove one of them",
         ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}}, "paging.style: missing"),
         (
@@ -83,7 +86,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "/e\n"}}, "cannot be sent; write it as '%0A'"),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?a=1&date=2025-01-01"}},
-            "path: its query gives 'date', and so does date_parameter; one of them must go",
+            "path: its query gives 'date', and so does date_parameter; remove one of them",
         ),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?b", "parameters": {"b": 1}}},
@@ -110,7 +113,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "total": "meta.total"}}, "form array takes only false"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "total": True}}, "total: names the field with the number"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "failure_signs": False}}, "failure_signs: goes with form envelope"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "failure_signs": False}}, "failure_signs: applies to form envelope"),
         (
             {
                 "key": ["Event ID"],
@@ -119,24 +122,36 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                     "paging": {"style": "cursor", "parameter": "c", "next_header": "N", "absent": "end"},
                 },
             },
-            "paging.absent: goes with paging.next only",
+            "paging.absent: applies to paging.next only",
         ),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "next_link", "end_status": [404]}}},
-            "paging.end_status: goes with style page",
+            "paging.end_status: applies only to style page",
         ),
         (
             {
                 "key": ["Event ID"],
                 "fetch": {**EVENTS, "paging": {"style": "page", "parameter": "p", "end_status": [404, 429]}},
             },
-            "paging.end_status: 429 never means that",
+            "paging.end_status: 429 cannot mean the end",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"a b": "x"}}}, "headers: 'a b' is no name of a header"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"": "x"}}}, "headers: '' is no name of a header"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "x\ny: z"}}}, "headers.A: 'x\\ny: z' is no value"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "é"}}}, "headers.A: 'é' is no value of a header"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": " x"}}}, "headers.A: ' x' is no value"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"a b": "x"}}},
+            "headers: 'a b' is not a valid header name",
+        ),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"": "x"}}}, "headers: '' is not a valid header name"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "x\ny: z"}}},
+            "headers.A: 'x\\ny: z' is not a valid header value",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "é"}}},
+            "headers.A: 'é' is not a valid header value",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": " x"}}},
+            "headers.A: ' x' is not a valid header value",
+        ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": 5}}}, "Expected `str`, got `int`"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"A": "x", "a": "y"}}}, "headers: 'A' is given twice"),
         (
@@ -145,9 +160,9 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"Accept-Encoding": "gzip"}}},
-            "headers: 'Accept-Encoding' is not to be set",
+            "headers: 'Accept-Encoding' cannot be set",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"If-None-Match": "x"}}}, "'If-None-Match' is not to be"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"If-None-Match": "x"}}}, "'If-None-Match' cannot be"),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page", "parameter": "date"}}},
             "paging.parameter: 'date' is the date_parameter too",
@@ -169,7 +184,7 @@ def test_an_incomplete_fetch_declaration_is_reported_with_file_and_field(
 
 @pytest.mark.parametrize(
     ("key", "problem"),
-    [(["Event Id"], "'Event Id' is none of the fields under columns: ['Event ID', 'Price']"), ([], "names no field")],
+    [(["Event Id"], "'Event Id' is not among the fields under columns: ['Event ID', 'Price']"), ([], "names no field")],
 )
 def test_a_key_that_is_not_declared_is_named(tmp_path: Path, key: list[str], problem: str) -> None:
     file = events_only(tmp_path)

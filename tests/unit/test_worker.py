@@ -19,7 +19,7 @@ from orchestration.flows.deploy import QUEUES, deploy
 from orchestration.log import SILENT, log_to
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
-from orchestration.servers.model import Launch
+from orchestration.servers.model import ServerCommand
 from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR
 from tests.support import settings_of
@@ -28,7 +28,7 @@ API = "http://127.0.0.1:4200/api"
 
 
 @pytest.fixture
-def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerCommand:
     """The worker of a project elsewhere, its health page on port 8123."""
     monkeypatch.setenv("SHOP_API_TOKEN", "sesam")
     monkeypatch.setenv("PREFECT_API_URL", "http://another.example/api")
@@ -39,31 +39,31 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
     # These settings may come from `.env`, and then the worker does not inherit them.
     monkeypatch.delenv("ELT_PROJECT_DIR")
     monkeypatch.delenv("ELT_STATE_DIR")
-    return worker.kind_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", SILENT)(8123)
+    return worker.spec_for(PrefectAccess(API)).prepare(settings, tmp_path / "data", SILENT)(8123)
 
 
-def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(launch: Launch) -> None:
+def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(launch: ServerCommand) -> None:
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", worker.POOL, "--with-healthcheck")
 
-    assert launch.command == command
+    assert launch.arguments == command
     deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
     assert {one["work_pool"]["name"] for one in deployed} == {worker.POOL}
 
 
-def test_the_workers_health_page_is_local_and_on_the_polled_port(launch: Launch) -> None:
+def test_the_workers_health_page_is_local_and_on_the_polled_port(launch: ServerCommand) -> None:
     assert launch.env["PREFECT_WORKER_WEBSERVER_HOST"] == "127.0.0.1"
     assert launch.env["PREFECT_WORKER_WEBSERVER_PORT"] == "8123"
-    kind = worker.kind_for(PrefectAccess(API))
-    assert (kind.path, kind.health) == ("", "/health")
+    spec = worker.spec_for(PrefectAccess(API))
+    assert (spec.path, spec.health) == ("", "/health")
 
 
-def test_the_worker_uses_the_given_api_and_its_own_home(launch: Launch, tmp_path: Path) -> None:
+def test_the_worker_uses_the_given_api_and_its_own_home(launch: ServerCommand, tmp_path: Path) -> None:
     assert launch.env["PREFECT_API_URL"] == API
     assert launch.env["PREFECT_HOME"] == str(tmp_path / "data")
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-def test_the_workers_temporary_files_are_in_its_own_folder(launch: Launch, tmp_path: Path) -> None:
+def test_the_workers_temporary_files_are_in_its_own_folder(launch: ServerCommand, tmp_path: Path) -> None:
     assert launch.env["TMPDIR"] == str(tmp_path / "data" / "tmp")
     assert stat.S_IMODE((tmp_path / "data" / "tmp").stat().st_mode) == 0o700
 
@@ -71,27 +71,27 @@ def test_the_workers_temporary_files_are_in_its_own_folder(launch: Launch, tmp_p
 def test_the_login_of_the_api_wins_over_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another-server")
     access = PrefectAccess(API, SecretStr("elt:sesam"))
-    launch = worker.kind_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", SILENT)(8123)
+    launch = worker.spec_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", SILENT)(8123)
     assert launch.env["PREFECT_API_AUTH_STRING"] == "elt:sesam"
-    assert not any("sesam" in part for part in launch.command)
+    assert not any("sesam" in part for part in launch.arguments)
 
 
-def test_the_workers_runs_find_the_project_and_the_state_from_any_folder(launch: Launch, tmp_path: Path) -> None:
+def test_the_workers_runs_find_the_project_and_the_state_from_any_folder(launch: ServerCommand, tmp_path: Path) -> None:
     assert launch.env["ELT_PROJECT_DIR"] == str(tmp_path / "project")
     assert launch.env["ELT_STATE_DIR"] == str(tmp_path / "project" / "state")
 
 
-def test_the_workers_runs_have_the_environment_and_no_secret_is_an_argument(launch: Launch) -> None:
+def test_the_workers_runs_have_the_environment_and_no_secret_is_an_argument(launch: ServerCommand) -> None:
     assert launch.env["SHOP_API_TOKEN"] == "sesam"
     assert launch.env["PATH"] == os.environ["PATH"]
-    assert not any("sesam" in part for part in launch.command)
+    assert not any("sesam" in part for part in launch.arguments)
     # The environment of this process is not touched.
     assert "PREFECT_WORKER_WEBSERVER_PORT" not in os.environ
     assert os.environ["PREFECT_API_URL"] == "http://another.example/api"
 
 
 def test_the_worker_has_its_own_pid_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = LocalServer(worker.kind_for(PrefectAccess(API)), settings_of(monkeypatch, tmp_path))
+    server = LocalServer(worker.spec_for(PrefectAccess(API)), settings_of(monkeypatch, tmp_path))
 
     assert server.pid_file == tmp_path / ".elt" / "run" / "worker.json"
     assert server.status().state == "stopped"
@@ -154,5 +154,5 @@ def test_an_invalid_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Pa
     assert refused.value.cause.startswith(f"{tmp_path / 'prefect.yaml'}: {cause}")
 
 
-def test_the_worker_has_the_users_key_for_the_api(launch: Launch) -> None:
+def test_the_worker_has_the_users_key_for_the_api(launch: ServerCommand) -> None:
     assert launch.env["PREFECT_API_KEY"] == "pnu_of-somebody"

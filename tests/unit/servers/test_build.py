@@ -120,7 +120,7 @@ def test_two_builds_at_once_are_one(tmp_path: Path, fake_go: Path) -> None:
 
 def test_a_long_build_logs_its_stage(tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(fake_go / "go", FAKE_BUILD % "echo go: downloading example.com/a v1.0.0 >&2; sleep 0.5")
-    monkeypatch.setattr(build, "_TELL_EVERY", 0.2)
+    monkeypatch.setattr(build, "_REPORT_EVERY", 0.2)
     logged: list[str] = []
     build.lakefs_binary(make_settings(tmp_path), log_to(logged.append))
     assert "building lakeFS: downloading modules, 1 so far, 0 s" in logged
@@ -161,7 +161,7 @@ def test_an_interrupted_build_stops_its_compiler_and_the_next_build_completes(
     tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(fake_go / "go", FAKE_BUILD % 'printf half > "$2"; sleep 62.75')
-    monkeypatch.setattr(build, "_TELL_EVERY", 0.1)
+    monkeypatch.setattr(build, "_REPORT_EVERY", 0.1)
 
     def interrupt(text: str) -> None:
         if "starting the Go toolchain" in text:

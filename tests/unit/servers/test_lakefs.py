@@ -44,7 +44,7 @@ def test_keys_are_passed_in_the_environment_only(tmp_path: Path, monkeypatch: py
     data = tmp_path / "lakefs"
     launch = lakefs.prepare(make_settings(tmp_path), data, SILENT)(8123)
     keys = lakefs.read_credentials(data)
-    visible = " ".join(launch.command) + (data / "config.json").read_text()
+    visible = " ".join(launch.arguments) + (data / "config.json").read_text()
     for key in (keys.access_key, keys.secret_key, keys.encrypt_key, keys.signing_key):
         assert key in launch.env.values()
         assert key not in visible

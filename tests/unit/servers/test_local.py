@@ -55,7 +55,7 @@ def test_down_succeeds_where_nothing_was_started(tmp_path: Path) -> None:
 def test_purge_removes_the_servers_and_nothing_else(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     state = settings.state_dir
-    for kept in ("spool/page.json", "lakefs.txt", "logs/lakefs-build.log", "logs/run.log"):
+    for kept in ("work/page.json", "lakefs.txt", "logs/lakefs-build.log", "logs/run.log"):
         (state / kept).parent.mkdir(parents=True, exist_ok=True)
         (state / kept).write_text("keep")
     for gone in ("lakefs/credentials.json", "lakefs/objects/x", "prefect/prefect.db", "logs/prefect.log.old"):
@@ -65,7 +65,7 @@ def test_purge_removes_the_servers_and_nothing_else(tmp_path: Path) -> None:
     assert (state / "lakefs" / "objects" / "x").exists()
     local.down(settings, SILENT, purge=True)
     assert {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()} == {
-        "spool/page.json",
+        "work/page.json",
         "lakefs.txt",
         "logs/lakefs-build.log",
         "logs/run.log",
@@ -86,7 +86,7 @@ def test_data_that_cannot_be_removed_is_a_server_failure(tmp_path: Path) -> None
 def test_a_server_without_an_answer_is_left_running_and_named(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     pretend_running(settings, "lakefs", "http://127.0.0.1:1")
-    slow = LocalServer(replace(lakefs.KIND, limit=0.2), settings)
+    slow = LocalServer(replace(lakefs.SPEC, limit=0.2), settings)
     assert slow.status().state == "unhealthy"
     with pytest.raises(ServerFailed, match="does not answer after") as failed:
         slow.wait(SILENT)

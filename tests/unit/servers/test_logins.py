@@ -51,7 +51,7 @@ def test_prefects_login_is_generated_once_and_readable_by_the_owner_only(tmp_pat
     assert {launch.env["PREFECT_SERVER_API_AUTH_STRING"] for launch in launches} == {login.get_secret_value()}
     assert (mode(data), mode(data / "login.json")) == (0o700, 0o600)
     assert len(login.get_secret_value()) > 40
-    assert not any(login.get_secret_value() in part for launch in launches for part in launch.command)
+    assert not any(login.get_secret_value() in part for launch in launches for part in launch.arguments)
     prefect.prepare(settings, tmp_path / "other", SILENT)
     assert prefect.read_login(tmp_path / "other") != login
 

@@ -22,8 +22,8 @@ def test_prefect_runs_on_loopback_without_the_users_settings(tmp_path: Path, mon
     launch = prefect.prepare(make_settings(tmp_path), data, SILENT)(4321)
     login = prefect.read_login(data)
     assert login
-    assert launch.command[0] == sys.executable
-    assert launch.command[-4:] == ("--host", "127.0.0.1", "--port", "4321")
+    assert launch.arguments[0] == sys.executable
+    assert launch.arguments[-4:] == ("--host", "127.0.0.1", "--port", "4321")
     assert {name: value for name, value in launch.env.items() if name.startswith("PREFECT_")} == {
         "PREFECT_HOME": str(data),
         "PREFECT_API_URL": "http://127.0.0.1:4321/api",
