@@ -298,7 +298,10 @@ def test_plots_are_xml_with_a_title_and_the_pages_colours(values: list[float]) -
     "bars", [Histogram(0, 1, (3,), whole=True), Histogram(-1e300, 1e298, (1, 2)), Histogram(1e-9, 1e-10, (0, 5))]
 )
 def test_any_histogram_can_be_drawn(bars: Histogram) -> None:
-    assert plots.histogram("bars", bars) == plots.histogram("bars", bars)
+    svg = plots.histogram("bars", bars)
+
+    assert ET.fromstring(svg)[0].text == "bars"
+    assert plots.histogram("bars", bars) == svg
 
 
 def test_numbers_are_written_for_people() -> None:

@@ -98,6 +98,7 @@ def test_stopping_a_stopped_process_succeeds(tmp_path: Path) -> None:
     started = start(["sleep", "60"], tmp_path)
     process.stop(started, 5)
     process.stop(started, 5)
+    assert process.running(tmp_path / "run" / "server.json") is None
 
 
 def test_the_log_of_the_previous_start_is_kept(tmp_path: Path) -> None:
