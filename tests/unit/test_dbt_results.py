@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.dbt_runner.results import FailedTest, NodeResult, Kind, TableAccounting, body_fault
+from orchestration.dbt_runner.results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
 from tests.support import built
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from orchestration.dbt_runner.results import NodeResult, Kind, TableAccounting
+from orchestration.dbt_runner.results import Kind, NodeResult, TableAccounting
 from orchestration.flows.artifacts import before_and_after, commit_url, dbt_table, summary
 from orchestration.lake import keys
 from orchestration.lake.receipt import Receipt
