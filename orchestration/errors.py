@@ -27,7 +27,8 @@ IngestCleanError
 ├── TimedOut                    exit 7
 └── Cancelled                   exit 130
 
-Exit codes and outcomes are defined in `docs/design.md`. A failure of the data is not one of the platform.
+docs/design.md#outcomes-and-exit-codes defines exit codes and outcomes. A failure of the data is not a
+failure of the platform.
 """
 
 from __future__ import annotations

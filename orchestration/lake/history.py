@@ -21,7 +21,7 @@ class Publication:
         commit: The id of the merge commit.
         published_at: The time of the merge in UTC.
         code_version: The project's git commit.
-        link: The URL of the Prefect flow run; empty if there was none.
+        link: The URL of the Prefect flow run; empty without a flow run.
     """
 
     execution_date: str | None

@@ -1,4 +1,4 @@
-"""The keys of all objects on the lake, defined in one place (see `docs/design.md`).
+"""The keys of all objects on the lake, defined in one place: docs/design.md#keys-on-the-lake.
 
 A key contains no space, `+` or `%`, because DuckDB decodes those in listings. Every key of a date contains
 `date=<date>`, so that merges of different dates do not conflict.

@@ -1,5 +1,5 @@
 """The dbt models of the source tables: plain SQL and contracts, generated from the dbt sources' YAML.
 
-`elt models` (`make models`) writes them, `elt models --check` compares them. `generate` says which files there are,
-`sql` makes their SQL, `contracts` keeps the YAML of a table up to date without touching what people wrote there.
+`elt models` (`make models`) writes them, `elt models --check` compares them. `generate` determines the files, `sql`
+generates their SQL, and `contracts` updates the YAML of a table without changing what people wrote there.
 """

@@ -1,7 +1,7 @@
-"""The YAML of a table's models: written once for a new table, then kept up to date in place.
+"""YAML of a table's models: written once for a new table, then kept up to date in place.
 
 Generated are each published column's `data_type`, `description` and `constraints`, in the order of the declaration.
-Everything else in the file belongs to people, comments and data tests above all, and stays as it is.
+Everything else in the file is written by people, such as comments and data tests, and is not changed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from orchestration.source.columns import Column
 from orchestration.source.config import Table
 
 _GENERATED = ("name", "data_type", "description", "constraints")
-"""The keys of a column that are written here, in their order."""
+"""The generated keys of a column, in their order."""
 
 
 @dataclass(frozen=True)
 class ContractColumn:
-    """A published column; `required` is None where people decide whether it may be null."""
+    """A published column; `required` is None if the YAML's authors decide whether it may be null."""
 
     name: str
     data_type: str
@@ -50,11 +50,11 @@ def contract_path(table: Table) -> str:
 
 
 def contract_of(table: Table, text: str | None, project_dir: Path) -> str:
-    """Return the YAML of a table's models, made from the `text` that is there, if there is any.
+    """Return the YAML of a table's models, made from the existing `text`, if there is any.
 
     Raises:
-        UsageError: The text is not YAML as dbt takes it, or describes a column that is not declared any more and has
-            data tests, or other keys that people wrote.
+        UsageError: The text is not YAML that dbt accepts, or describes a column that is no longer declared and has data
+            tests, or other keys that people wrote.
     """
     path = contract_path(table)
     begins = _begun(table, project_dir)
@@ -137,7 +137,7 @@ def _required(column: Column, in_key: bool) -> bool | None:
 
 
 def _follow(model: CommentedMap, begun: CommentedMap) -> None:
-    """Make the tests that every table begins with name the key and the instant that are declared now."""
+    """Update the key and the timestamp in the arguments of the generated tests to the current declaration."""
     arguments = {test["name"]: test.get("arguments", {}) for test in _tests(begun)}
     for test in _tests(model):
         for name, value in arguments.get(test.get("name"), {}).items():
@@ -146,14 +146,14 @@ def _follow(model: CommentedMap, begun: CommentedMap) -> None:
 
 
 def _tests(described: Mapping[str, Any]) -> Iterator[Any]:
-    """Give the settings of the data tests of a model or column that have some."""
+    """Yield the settings of the data tests of a model or column. Tests without settings are skipped."""
     for test in described.get("data_tests") or ():
         if isinstance(test, CommentedMap):
             yield from (settings for settings in test.values() if isinstance(settings, CommentedMap))
 
 
 def _describe(model: CommentedMap, wanted: Sequence[ContractColumn], begun: CommentedMap, path: str) -> None:
-    """Make the columns of a model those that are wanted, in their order; new ones have the tests they begin with."""
+    """Set the columns of a model to the wanted ones, in their order. New columns get the generated tests."""
     if not isinstance(model.get("columns"), CommentedSeq):
         model["columns"] = CommentedSeq()
     columns = model["columns"]
@@ -162,7 +162,7 @@ def _describe(model: CommentedMap, wanted: Sequence[ContractColumn], begun: Comm
     for name in sorted(there.keys() - {column.name for column in wanted}):
         _require_unowned(there[name], str(model["name"]), path)
     with _trailing_comment(model, "columns"):
-        # Written empty in a file's beginning, as [].
+        # The template writes an empty list as [].
         columns.fa.set_block_style()
         if list(there) != [column.name for column in wanted]:
             while columns:
@@ -237,9 +237,9 @@ def _set(column: CommentedMap, key: str, value: Any) -> None:
 
 @contextmanager
 def _trailing_comment(parent: CommentedMap, last: str) -> Iterator[None]:
-    """Keep comment and blank lines after a part of a file there, though its last line becomes another.
+    """Keep the comment and blank lines after a part of a file in place, even if the part gets another last line.
 
-    ruamel.yaml keeps them with the last value before them, however deep in `parent[last]` that stands.
+    ruamel.yaml attaches them to the last value before them, however deeply it is nested in `parent[last]`.
     """
     comment = _take_comment(parent, last)
     yield

@@ -1,6 +1,6 @@
-"""`elt models`: which files the declarations make, written or compared.
+"""`elt models`: write the files generated from the declarations, or compare them.
 
-Generated SQL begins with `MARK`. A file that begins so and that no table makes is reported, and so is one that differs.
+Generated SQL begins with `MARK`. A file with that beginning is reported if it differs or belongs to no table.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def generated_files(project_dir: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below the project.
 
     Raises:
-        UsageError: A declaration is not valid, two tables make one model, a YAML can't be kept up to date, or a file is
-            left of a table that is not declared any more.
+        UsageError: A declaration is invalid, two tables have a model of the same name, a YAML cannot be updated, or a
+            file remains of a table that is no longer declared.
     """
     tables = read_tables(project_dir)
     files: dict[str, str] = {}
@@ -84,7 +84,7 @@ def require_current(project_dir: Path) -> int:
     """Require that every generated file is up to date, and return how many there are.
 
     Raises:
-        UsageError: One is not; names them all. See also `generated_files`.
+        UsageError: A file is out of date; the message names all of them. See also `generated_files`.
     """
     files = generated_files(project_dir)
     outdated = outdated_files(project_dir, files)
@@ -94,10 +94,10 @@ def require_current(project_dir: Path) -> int:
 
 
 def require_declared(project_dir: Path, tables: Sequence[Table]) -> None:
-    """Require that the models were generated from the declarations as they are now; hand-made changes are not seen.
+    """Require that the models were generated from the current declarations. Changes by hand are not detected.
 
     Raises:
-        UsageError: A staging model was not, or is missing.
+        UsageError: A staging model is out of date or missing.
     """
     for table in tables:
         path = project_dir / staging_path(table)

@@ -1,7 +1,7 @@
-"""The SQL of a table's five models, from its declaration.
+"""SQL of a table's five models, generated from its declaration.
 
 A column's name is lower-case letters, digits and underscores, and begins with a letter. Helper columns begin with an
-underscore, so no field can have the name of one. Raw names have any characters: they are only ever text.
+underscore, so no field can have such a name. Raw names may contain any character and occur only as text.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from orchestration.source.config import Table
 from orchestration.sql import literal
 
 WIDTH = 80
-"""The longest line, as sqlfluff has it."""
+"""The maximum length of a line; sqlfluff has the same limit."""
 
 _FAULTS = {"timestamptz": "unparseable", "bigint": "not_integer", "double": "not_numeric"}
 _RANGE_TESTS = {"timestamptz": "is_outside_years", "double": "is_infinite"}
 _PRECISION_TESTS = {"timestamptz": "is_below_microseconds", "double": "is_beyond_digits"}
 
-# dbt's own Jinja stands in the templates as it is.
+# The templates contain dbt's own Jinja, so this environment uses other delimiters.
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     block_start_string="<%",
@@ -48,15 +48,15 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """A column as the templates need it.
+    """A column in the form that the templates use.
 
     Attributes:
         name: Its name.
         sql: Its name as an identifier, quoted only where DuckDB needs that.
-        data_type: What it is.
+        data_type: Its SQL type.
         nullable: Whether it may be null.
         in_key: Whether it is part of the key.
-        text: The helper column that keeps its text where a rule asks for it, else empty.
+        text: The helper column with its text if a rule needs it, else empty.
     """
 
     name: str
@@ -68,23 +68,23 @@ class ModelColumn:
 
     @property
     def fault(self) -> str:
-        """The end of the reject reason where its text is not of its type."""
+        """Return the suffix of the reject reason for a text that is not of its type."""
         return _FAULTS[self.data_type]
 
     @property
     def range_test(self) -> str:
-        """The macro that says whether a typed value is out of range, or nothing."""
+        """Return the macro that tests whether a typed value is out of range; empty without one."""
         return _RANGE_TESTS.get(self.data_type, "")
 
     @property
     def precision_test(self) -> str:
-        """The macro that says whether its text has more digits than its type keeps, or nothing."""
+        """Return the macro that tests whether the text has more digits than the type keeps; empty without one."""
         return _PRECISION_TESTS.get(self.data_type, "")
 
 
 @dataclass(frozen=True)
 class ModelTable:
-    """A table as the templates need it; `order` decides between rows of one key."""
+    """A table in the form that the templates use. `order` decides between rows of the same key."""
 
     source: str
     name: str
@@ -125,7 +125,7 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
 
 
 def _marked(text: str) -> str:
-    """Return SQL in which sqlfluff is told of lines that a long name makes too long; a line of text is in Jinja."""
+    """Return SQL with a `noqa` on lines that a long name makes too long. Lines of a Jinja list need none."""
     lines = (
         f"{line}  -- noqa: LT05" if len(line) > WIDTH and line.lstrip()[0] not in "'\"" else line
         for line in text.split("\n")
@@ -167,7 +167,7 @@ def _model_table(table: Table, project_dir: Path) -> ModelTable:
 
 
 def _model_column(column: Column, in_key: bool) -> ModelColumn:
-    # A varchar column is its own text; of the others only these rules need it.
+    # A varchar column is its own text; of the others, only these rules need it.
     needs_text = column.data_type != "varchar" and (in_key or column.nullable)
     return ModelColumn(
         name=column.name,
@@ -186,7 +186,7 @@ def _engine() -> duckdb.DuckDBPyConnection:
 
 @cache
 def _needs_quotes(column: str) -> bool:
-    """Ask DuckDB whether a name without quotes would mean something else than the column, or nothing."""
+    """Return whether DuckDB would read the name without quotes as something other than a column, or refuse it."""
     engine = _engine()
     keyword = engine.execute(
         "select keyword_category from duckdb_keywords() where keyword_name = ?", [column]
@@ -214,7 +214,7 @@ def aliased(value: str, column: str, indent: int) -> str:
 
 
 def struct_fields(fields: Sequence[str]) -> list[str]:
-    """Return the fields that a DuckDB struct can hold side by side.
+    """Return the fields that one DuckDB struct can contain.
 
     A struct's names are not empty and differ by more than case; other fields are read from the record one by one.
     """

@@ -1,14 +1,14 @@
-"""What a source table's YAML declares of its columns: what each field becomes, and how rows are told apart.
+"""Columns of a source table as its YAML declares them: the type and name of each field, and the key of a row.
 
-A column's `name` is the raw field, and its `data_type` is what the field becomes. The rest is under `config.meta`:
+A column's `name` is the raw field, and its `data_type` is the type of the column. The rest is under `config.meta`:
 
     columns:
       - name: _id
-        data_type: varchar           # varchar | bigint | double | timestamptz; varchar unless given
+        data_type: varchar           # varchar | bigint | double | timestamptz; default: varchar
         description: Names the order.
         config:
           meta:
-            as: document_id          # the column's name; the field's name in snake_case unless given
+            as: document_id          # the column's name; default: the field's name in snake_case
       - name: Rating
         data_type: double
         config: {meta: {nullable: true, optional: true}}
@@ -35,17 +35,17 @@ _NAME_REMEDY = "set another name for the column under config.meta.as"
 
 
 class InvalidColumns(ValueError):
-    """A table's columns are not declared as they have to be; callers make it a UsageError that names the file."""
+    """The declaration of a table's columns is invalid. Callers raise a UsageError that names the file."""
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One field of a table, and the column that it becomes.
+    """One field of a table, and its column.
 
     Attributes:
         field: Its raw name.
         name: The column's name.
-        data_type: What its text becomes, in DuckDB's words.
-        description: As the YAML has it, for dbt to render.
+        data_type: The column's type, named as in DuckDB.
+        description: The text in the YAML, not yet rendered by dbt.
         nullable: Whether a typed column may be null.
         optional: Whether the field may be in no record.
     """
@@ -59,7 +59,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class _ColumnMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"name": "as"}):
-    """What `config.meta` of a column may say."""
+    """The fields that `config.meta` of a column may have."""
 
     name: str | None = None
     nullable: bool = False
@@ -72,8 +72,8 @@ COLUMN_KEYS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
 def snake_case(name: str) -> str:
     """Return a raw field's name as a column's: `Event ID` and `eventId` are both `event_id`.
 
-    Words are split at every character that is not an ASCII letter or digit, and where a small letter or a digit meets a
-    capital letter. The result may be empty, or begin with a digit.
+    Words are split at every character that is not an ASCII letter or digit, and between a lower-case letter or a
+    digit and a capital letter. The result may be empty, or begin with a digit.
     """
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
     spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", spaced)
@@ -98,7 +98,7 @@ def read_columns(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
     """Read the `columns` of a source table, in their order.
 
     Raises:
-        InvalidColumns: A value is not allowed, or two fields become one column.
+        InvalidColumns: A value is not allowed, or two fields have the same column name.
     """
     columns = tuple(map(_column, described))
     by_name: dict[str, Column] = {}
@@ -143,7 +143,7 @@ def require_known_keys(where: str, given: Mapping[str, Any], allowed: Sequence[s
     """Require that a mapping has no other keys than `allowed`.
 
     Raises:
-        InvalidColumns: It has one; names it, and what is allowed.
+        InvalidColumns: It has another key; the message names it and the allowed keys.
     """
     for word in given:
         if word not in allowed:
@@ -151,7 +151,7 @@ def require_known_keys(where: str, given: Mapping[str, Any], allowed: Sequence[s
 
 
 def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | None) -> Iterator[str]:
-    """Give what is wrong with a table's `key` and `earliest`, which are raw fields, each as one line."""
+    """Yield one line for each problem of a table's `key` and `earliest`, which are raw fields."""
     by_field = {column.field: column for column in columns}
     if not key:
         yield "key: names no field"

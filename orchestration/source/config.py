@@ -1,32 +1,32 @@
-"""What to fetch: the dbt sources' YAML, read once and checked before anything is fetched.
+"""Declarations of what to fetch: the dbt sources' YAML, read once and checked before anything is fetched.
 
-A source table says it under `config.meta`: `key`, the declared fields that name a record, `earliest`, the field of the
-instant that decides between rows of one key, and `fetch`:
+A source table declares it under `config.meta`: `key`, the fields that identify a record; `earliest`, the timestamp
+field that decides between rows of the same key; and `fetch`:
 
     fetch:
       path: /events                # below <SOURCE>_API_URL; a query in it is sent with every request
       date_parameter: date         # carries the execution date as YYYY-MM-DD
       form: array                  # array | ndjson | envelope: an object with the records in a list
       records: data                # envelope: the field that holds the list
-      parameters: {per_page: 500}  # sent along with every request
-      headers: {User-Agent: us}    # the same as request headers; no secret belongs here
-      content_types: [text/plain]  # accepted beside JSON's own
+      parameters: {per_page: 500}  # sent with every request
+      headers: {User-Agent: us}    # the same as request headers; no secrets
+      content_types: [text/plain]  # accepted in addition to JSON's own
       paging:
         style: page                # none | page | next_link | cursor
         parameter: page            # page, cursor: the request parameter
         first: 1                   # page: the first page's number
         next: next_page            # envelope: the field with the next page, link or cursor; null or "" ends
         absent: end                # next: its absence ends as well; by default that is an error
-        next_header: X-Next-Cursor # the same in a response header; next_link reads `Link` unless told
+        next_header: X-Next-Cursor # the same in a response header; default of next_link: `Link`
         end_status: [404]          # page: a status that ends the pages, from the second page on
       total: meta.total            # envelope: the field with the number of all records; false: do not check
-      failure_signs: false         # envelope: take it even if it reports a failure
+      failure_signs: false         # envelope: accept it even if it reports a failure
 
-`loss_limit` beside them is the share of a table's published rows that a later run of the same date may lose, 0.5 unless
-given; see `orchestration.audit`.
+`loss_limit` is the share of a table's published rows that a later run of the same date may lose, by default 0.5; see
+`orchestration.audit`.
 
-Paging by page number without `next` and `next_header` ends at two pages in a row that hold no records: a single one may
-be a hole. After an empty page, 204, 400, 404, 410, 416 and 422 end as well.
+Numbered pages without `next` and `next_header` end at two empty pages in a row, because a single empty page may be a
+gap. After an empty page, 204, 400, 404, 410, 416 and 422 end them as well.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from orchestration.source.columns import (
 )
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml where it is there: tens of times as fast."""
+"""libyaml if it is installed: more than ten times faster."""
 _NAME = re.compile(r"[a-z0-9_]+")
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f#]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -63,13 +63,13 @@ _OWN_HEADERS = frozenset(
         *("keep-alive", "range", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-"""Headers that change how an answer is framed, which part of it comes, or whether it comes at all."""
+"""Headers that change the framing of a response, select a part of it, or may suppress it."""
 
 Form = Literal["array", "ndjson", "envelope"]
 
 
 class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an endpoint says that there is more."""
+    """How an endpoint divides a date into pages."""
 
     style: Literal["none", "page", "next_link", "cursor"] = "none"
     parameter: str | None = None
@@ -81,12 +81,12 @@ class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_counted(self) -> bool:
-        """Whether pages are numbered and nothing names the next one."""
+        """Return whether pages are numbered and no field or header names the next one."""
         return self.style == "page" and not (self.next or self.next_header)
 
 
 class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to ask one endpoint for one date."""
+    """How to request one date from one endpoint."""
 
     path: str
     date_parameter: str
@@ -101,7 +101,7 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Meta(msgspec.Struct, frozen=True):
-    """What `config.meta` of a table may say; the data tests read the last three."""
+    """The fields that `config.meta` of a table may have. The data tests read the last three."""
 
     fetch: Fetch
     key: tuple[str, ...]
@@ -113,18 +113,18 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """One table of a dbt source: an HTTP endpoint that is read a date at a time.
+    """One table of a dbt source: an HTTP endpoint that is read one date at a time.
 
     Attributes:
         source: The dbt source.
         name: The table.
-        description: What one record of it is.
-        fetch: How to ask for it.
+        description: The meaning of one record.
+        fetch: How to request it.
         loss_limit: The share of its published rows that a later run of the date may lose.
         file: The YAML that declares it.
-        columns: Its columns, in the order published.
-        key: The columns that tell its rows apart.
-        earliest: The column whose earliest instant wins between rows of one key; None where the table has none.
+        columns: Its columns, in published order.
+        key: The columns that identify a row.
+        earliest: The column whose earliest timestamp decides between rows of the same key; None without one.
     """
 
     source: str
@@ -139,15 +139,15 @@ class Table(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """`source.table`, as people and messages name it."""
+        """Return `source.table`, the name in messages."""
         return f"{self.source}.{self.name}"
 
 
 def read_tables(project_dir: Path) -> tuple[Table, ...]:
-    """All source tables of the dbt project, in the order of their names.
+    """Return all source tables of the dbt project, in the order of their names.
 
     Raises:
-        UsageError: A table lacks what fetching needs; names the file and the field.
+        UsageError: A declaration is incomplete or invalid; the message names the file and the field.
     """
     tables = [table for file in sorted((project_dir / "models").rglob("*.yml")) for table in _tables_in(file)]
     if not tables:
@@ -178,10 +178,10 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
     meta = (described.get("config") or {}).get("meta") or {}
     try:
         require_known_keys("config.meta", meta, _Meta.__struct_fields__)
-        told = msgspec.convert(meta, _Meta)
+        declared = msgspec.convert(meta, _Meta)
         columns = {column.field: column for column in read_columns(described.get("columns") or ())}
-        key = tuple(map(rendered, told.key))
-        earliest = rendered(told.earliest) if told.earliest is not None else None
+        key = tuple(map(rendered, declared.key))
+        earliest = rendered(declared.earliest) if declared.earliest is not None else None
     except msgspec.ValidationError as error:
         raise _wrong(file, label, f"config.meta: {error}") from None
     except InvalidColumns as error:
@@ -189,16 +189,16 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
     for problem in key_problems(tuple(columns.values()), key, earliest):
         raise _wrong(file, label, f"config.meta.{problem}")
     for name in ("loss_limit", "reject_limit", "other_dates_limit"):
-        if not 0 <= (limit := getattr(told, name)) <= 1:
+        if not 0 <= (limit := getattr(declared, name)) <= 1:
             raise _wrong(file, label, f"config.meta.{name}: {limit} is not a share from 0 to 1")
-    for problem in _problems(told.fetch):
+    for problem in _problems(declared.fetch):
         raise _wrong(file, label, f"config.meta.fetch.{problem}")
     return Table(
         source=source,
         name=str(described["name"]),
         description=str(described.get("description") or ""),
-        fetch=told.fetch,
-        loss_limit=told.loss_limit,
+        fetch=declared.fetch,
+        loss_limit=declared.loss_limit,
         file=file,
         columns=tuple(columns.values()),
         key=tuple(columns[field] for field in key),
@@ -207,7 +207,7 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
 
 
 def _problems(fetch: Fetch) -> Iterator[str]:
-    """What msgspec's types can't say: fields that need or exclude each other."""
+    """Yield the problems that msgspec's types cannot express: fields that need or exclude each other."""
     paging = fetch.paging
     if not fetch.path.startswith("/"):
         yield f"path: {fetch.path!r} does not begin with '/'"
@@ -245,12 +245,12 @@ def _problems(fetch: Fetch) -> Iterator[str]:
 
 
 def may_end_pages(status: int) -> bool:
-    """Whether a status may say that a page number is behind the last page: 204, or a 4xx that is about the request."""
+    """Return whether a status may mean that a page number is past the last page: 204, or a 4xx about the request."""
     return status == 204 or (400 <= status < 500 and status not in (401, 403, 407, 408, 425, 429))
 
 
 def _given_twice(fetch: Fetch) -> Iterator[str]:
-    """Request parameters that two fields give, of which only one would count."""
+    """Yield request parameters that two fields set, because only one of them would take effect."""
     paging = fetch.paging
     given = {"date_parameter": [fetch.date_parameter], "parameters": list(fetch.parameters)}
     if paging.style in ("page", "cursor") and paging.parameter:
@@ -262,7 +262,7 @@ def _given_twice(fetch: Fetch) -> Iterator[str]:
                 yield f"path: its query gives {name!r}, and so does {field}; remove one of them"
     if fetch.date_parameter in fetch.parameters:
         yield f"parameters: gives {fetch.date_parameter!r}, which is the date_parameter; remove one of them"
-    # The first request may need a cursor of its own, such as `*`.
+    # The first request may need its own cursor, such as `*`.
     if paging.style == "page" and paging.parameter in fetch.parameters:
         yield f"parameters: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first page"
     if paging.style in ("page", "cursor") and paging.parameter == fetch.date_parameter:
