@@ -37,7 +37,7 @@ models: ## Write the tables' dbt models from the sources' YAML
 
 check: ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models
 	$(UV) lock --check
-	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql' ':!tests/')
+	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql')
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync lint-imports

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a clean environment, and the real lakeFS, started and made ready once."""
+"""Fixtures for all tests: a clean environment, and one real lakeFS and Prefect server per process of the suite."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
-    """No test is left to watch."""
+    """Stop refusing the developer's files after the last test."""
     release()
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep what an earlier test left in the environment, and its umask, from every test."""
+    """Reset the environment and the umask before each test."""
     before = os.umask(0o022)
     for name in list(os.environ):
         if name.startswith(PERSONAL) and name not in ENVIRONMENT:
@@ -56,7 +56,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeAccess]:
-    """A real lakeFS for the whole session."""
+    """Start a real lakeFS for the whole session."""
     state = tmp_path_factory.mktemp("elt")
     settings = replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings())
     server = LocalServer(lakefs.SPEC, settings)
@@ -70,7 +70,7 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeAccess]:
 
 @pytest.fixture(scope="session")
 def open_repository(access: LakeAccess) -> Iterator[Callable[..., Lake]]:
-    """Opens a repository of the session's lakeFS by its name, through another endpoint if one is given."""
+    """Return a function that opens a repository of the session's lakeFS, optionally through another endpoint."""
     opened: list[Lake] = []
 
     def open_one(name: str, endpoint: str = access.endpoint) -> Lake:
@@ -85,7 +85,7 @@ def open_repository(access: LakeAccess) -> Iterator[Callable[..., Lake]]:
 
 @pytest.fixture(scope="session")
 def lake(open_repository: Callable[..., Lake]) -> Lake:
-    """The repository `project` with its gate and protection, shared by all tests: each takes dates of its own."""
+    """Return the repository `project` with gate and protection. All tests share it, each with its own dates."""
     shared = open_repository("project")
     init_lake(shared, "lakefs", PROJECT_DIR, SILENT)
     return shared
@@ -93,7 +93,7 @@ def lake(open_repository: Callable[..., Lake]) -> Lake:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """A real Prefect server for the whole session, started by the first test that wants it."""
+    """Start a real Prefect server for the whole session, with the first test that uses it."""
     state = tmp_path_factory.mktemp("prefect")
     settings = replace(read_settings(), elt=EltSettings(state_dir=state))
     server = LocalServer(prefect.SPEC, settings)
@@ -107,7 +107,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSe
 
 @pytest.fixture(scope="session")
 def benches(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, ...]]:
-    """Two pipelines that run dates of one repository side by side, each through a proxy of its own."""
+    """Return two pipelines that run dates of one repository at the same time, each through its own proxy."""
     project = fetched_in_pages(copy_project(tmp_path_factory.mktemp("benches")))
     api = create_app(Options(rows=200, form="envelope", paging="page", page_size=100))
     with repository_of(access, "faults") as lake, serving(api) as shop, ExitStack() as stack:
@@ -116,13 +116,13 @@ def benches(access: LakeAccess, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def execution_date() -> str:
-    """A date that no other test has."""
+    """Return a date that no other test uses."""
     return next(_dates)
 
 
 @pytest.fixture
 def retail_api() -> Iterator[Callable[[int], str]]:
-    """Runs the retail shop's own server with pages of a given size, 0 for whole days; gives its URL."""
+    """Return a function that starts the retail shop's server and returns its URL; page size 0 gives whole days."""
     with ExitStack() as stack:
 
         def start(page_size: int) -> str:

@@ -1,4 +1,4 @@
-"""`dbt` as an analyst types it, in a project folder."""
+"""Run `dbt` as an analyst does, in a project folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIMIT = 300.0
 
 @dataclass(frozen=True)
 class DbtEnded:
-    """How a dbt process ended; `out` is all that it printed."""
+    """The end of a dbt process; `out` is everything that it printed."""
 
     code: int
     out: str

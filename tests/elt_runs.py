@@ -21,19 +21,19 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
 
 CLOSED = "http://127.0.0.1:9"
-"""Nobody answers there."""
+"""An address without a server."""
 
 LIMIT = 180.0
 ELT = "from orchestration.cli.app import main; main()"
 REMOVING_NOTHING = f"import shutil; shutil.rmtree = lambda *a, **k: None; {ELT}"
-"""Leaves work and temporary files where they are, so that they can be read afterwards."""
+"""Keeps work directories and temporary files, so that a test can read them afterwards."""
 
 T = TypeVar("T")
 
 
 def eventually(ask: Callable[[], T], holds: Callable[[T], bool] = bool) -> T:
-    """Asks until the answer holds, at most 60 s, and gives the last one."""
-    end = time.monotonic() + 60
+    """Ask until the answer satisfies `holds`, for at most `LIMIT` seconds, and return the last answer."""
+    end = time.monotonic() + LIMIT
     while not holds(answer := ask()) and time.monotonic() < end:
         time.sleep(0.1)
     return answer
@@ -41,16 +41,16 @@ def eventually(ask: Callable[[], T], holds: Callable[[T], bool] = bool) -> T:
 
 @dataclass(frozen=True)
 class Case:
-    """One run to be made.
+    """One run to start.
 
     Attributes:
         date: Its date.
-        shop: The name of the sample API it asks.
+        shop: The name of its sample API.
         run_type: Its type.
-        environment: What it has besides.
-        code: What Python runs.
-        after: The cases that have to end first; they stand before it.
-        meanwhile: What happens to the lake while it runs.
+        environment: More variables.
+        code: The Python code that it runs.
+        after: The cases that must end first; they precede it in the mapping.
+        during: A function that changes the lake during the run.
     """
 
     date: str
@@ -59,12 +59,12 @@ class Case:
     environment: Mapping[str, str] = field(default_factory=dict)
     code: str = ELT
     after: tuple[str, ...] = ()
-    meanwhile: Callable[[Lake, str], None] | None = None
+    during: Callable[[Lake, str], None] | None = None
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run's process ended."""
+    """The end of a run's process: exit code and output."""
 
     date: str
     name: str
@@ -74,13 +74,13 @@ class Ended:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What it printed as JSON."""
+        """The JSON that it printed."""
         report: dict[str, Any] = json.loads(self.out)
         return report
 
 
 class Runs:
-    """Starts all cases at once, two at a time; `folder` takes everything that they write."""
+    """Runs all cases in the background, two at a time; they write to `folder` only."""
 
     def __init__(
         self,
@@ -101,23 +101,23 @@ class Runs:
         return self._futures[name].result()
 
     def all(self) -> dict[str, Ended]:
-        """All runs by the names of their cases."""
+        """Return all runs by the names of their cases."""
         return {name: future.result() for name, future in self._futures.items()}
 
     def elt(self, *arguments: str) -> Any:
-        """The JSON that another `elt` command prints."""
+        """Run another `elt` command and return the JSON that it prints."""
         command = [sys.executable, "-c", ELT, *arguments, "--json"]
         environment = {**self.environment, "ELT_STATE_DIR": str(self.folder / "state")}
         return json.loads(subprocess.check_output(command, env=environment, cwd=self.folder))
 
     def close(self) -> None:
-        """Begins no more cases, and waits for those under way."""
+        """Start no more cases, and wait for the running ones."""
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, case: Case) -> Ended:
         for name in case.after:
             self._futures[name].result()
-        # A run removes the work of dead ones, so those that leave theirs have a state folder to themselves.
+        # A run removes work directories of dead runs, so the runs that keep theirs have a separate state folder.
         state = self.folder / ("kept" if case.code == REMOVING_NOTHING else "state")
         with subprocess.Popen(
             [sys.executable, "-c", case.code, "run", case.date, "--run-type", case.run_type, "--json"],
@@ -134,8 +134,8 @@ class Runs:
             stderr=subprocess.PIPE,
         ) as process:
             try:
-                if case.meanwhile:
-                    case.meanwhile(self._lake, case.date)
+                if case.during:
+                    case.during(self._lake, case.date)
                 out, err = process.communicate(timeout=LIMIT)
             except BaseException:
                 process.kill()
@@ -144,7 +144,7 @@ class Runs:
 
 
 async def endless(scope: Scope, receive: Receive, send: Send) -> None:
-    """An API that sends a byte now and then, and never ends; fast enough for every time-out of a single read."""
+    """An API that sends a byte every 0.1 s and never ends; no timeout of a single read applies."""
     head = [(b"content-type", b"application/json")]
 
     async def drip() -> None:
@@ -160,27 +160,27 @@ async def endless(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def prefect_environment(server: LocalServer) -> dict[str, str]:
-    """What a client of this local Prefect server has in its environment."""
+    """Return the environment of a client of this local Prefect server."""
     login = read_login(server.data)
     assert login
     return {"PREFECT_API_URL": str(server.running_url), "PREFECT_API_AUTH_STRING": login.get_secret_value()}
 
 
 class Shown:
-    """What the API of a Prefect server shows."""
+    """A reader of a Prefect server's API."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """`environment` is what `prefect_environment` gives."""
+        """Connect; `environment` is the result of `prefect_environment`."""
         login = environment["PREFECT_API_AUTH_STRING"].partition(":")
         url = environment["PREFECT_API_URL"]
         self._api = httpx.Client(base_url=url, auth=(login[0], login[2]), trust_env=False)
 
     def close(self) -> None:
-        """Gives back the connections."""
+        """Close the connections."""
         self._api.close()
 
     def all(self, what: str, **asked: Any) -> list[dict[str, Any]]:
-        """Everything of a kind."""
+        """Return all objects of a kind."""
         found: list[dict[str, Any]] = []
         while True:
             page = self._api.post(f"/{what}/filter", json={"limit": 200, "offset": len(found), **asked})
@@ -190,7 +190,7 @@ class Shown:
                 return found
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event."""
+        """Return all events."""
         page = self._api.post("/events/filter", json={"limit": 50}).raise_for_status().json()
         found: list[dict[str, Any]] = page["events"]
         while page["next_page"]:
@@ -199,11 +199,14 @@ class Shown:
         return found
 
     def flow_runs(self, name: str) -> list[dict[str, Any]]:
-        """The flow runs of a name, oldest first."""
+        """Return the flow runs of a name, oldest first."""
         return self.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_ASC")
 
     def task_runs(self, flow_run: Mapping[str, Any]) -> dict[str, str]:
-        """The state of each task run of a flow run by its name, once all have a final one: the server is told later."""
+        """Return the state of each task run of a flow run by name, once all are final.
+
+        The client sends states with a delay.
+        """
 
         def ask() -> list[dict[str, Any]]:
             return self.all("task_runs", flow_runs={"id": {"any_": [flow_run["id"]]}})

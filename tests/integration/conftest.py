@@ -52,7 +52,7 @@ CASES = {
     "undecodable": Case("2015-03-04", "undecodable", code=REMOVING_NOTHING),
     "malformed": Case("2015-03-05", "malformed", "daily", {"ELT_DBT_TASK_RUNS": "false"}),
     # A refusal ends the run only if main has not moved in the meantime.
-    "stray object": Case("2015-03-06", after=("daily", "backfill"), meanwhile=write_a_stray_object),
+    "stray object": Case("2015-03-06", after=("daily", "backfill"), during=write_a_stray_object),
     "wrong key in DuckDB": Case("2015-03-07", code=WRONG_KEY_IN_DUCKDB),
     "dbt refuses": Case("2015-03-08", run_type="daily", environment={"ELT_DUCKDB_MEMORY": "nonsense"}),
     "shop down": Case("2015-03-09", environment={"SHOP_API_URL": CLOSED}),

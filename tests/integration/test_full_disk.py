@@ -220,7 +220,7 @@ def stored(store: tuple[StoreOnADisk, OwnLake], tmp_path_factory: pytest.TempPat
             "transform",
             "HTTP 500 for HTTP PUT",
             "untouched",
-            "see lakeFS's log: most often its disk",
+            "see lakeFS's log; most often its disk",
         ),
         ("POST", "/merge/main", "publish", "no space left on device", "untouched, unless", "free space where lakeFS"),
     ],

@@ -250,7 +250,7 @@ main()
     assert list(json.loads(done.stdout)) == KEYS
 
 
-@pytest.mark.parametrize("body", [b"ELT_BUCKET=caf\xe9\n", "ELT_BUCKET=x\n".encode("utf-16")])
+@pytest.mark.parametrize("body", [b"ELT_BUCKET=caf\xe9\n", "ELT_BUCKET=x\n".encode("utf-16")])  # codespell:ignore caf
 def test_an_env_file_that_is_not_utf8_is_named(
     elt: Callable[..., tuple[int, str, str]], tmp_path: Path, body: bytes
 ) -> None:

@@ -49,7 +49,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             "missing required field `date_parameter`",
         ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "xml"}}, "Invalid enum value 'xml'"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),  # codespell:ignore paht
         ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "events"}}, "path: 'events' does not begin with '/'"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "envelope"}}, "records: missing"),
         (
