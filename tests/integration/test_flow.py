@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from orchestration.context import code_version
 from orchestration.flows.marts import marts
 from orchestration.flows.report import eda_report
 from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.keys import LINK
@@ -23,6 +26,7 @@ from orchestration.settings import PROJECT_DIR
 from orchestration.text import indented
 from tests.elt_runs import CLOSED, Runs, Shown, prefect_environment
 from tests.pipeline import require_whole
+from tests.secret_search import files_below, forms, leaks, objects_and_commits
 from tests.support import keys_of
 
 STEPS = ("extract", "land", "transform", "audit", "publish")
@@ -274,3 +278,44 @@ def test_marts_and_report_have_their_own_flow_runs(runs: Runs, shown: Shown, lak
     assert page is not None
     assert made["commit"][:12].encode() in page
     assert shown.flow_runs("eda-report")[-1]["state"]["name"] == "Reported"
+
+
+def test_no_secret_is_left_anywhere(
+    runs: Runs,
+    shown: Shown,
+    lake: Lake,
+    access: LakeAccess,
+    prefect_server: LocalServer,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    ended = runs.all()
+    secret, token = access.secret_key.get_secret_value(), runs.environment["SHOP_API_TOKEN"]
+    sought = forms(secret, access.access_key.get_secret_value()) | forms(token)
+
+    on_disk = files_below(runs.folder, prefect_server.data, prefect_server.log.parent)
+    on_disk |= {str(log): log.read_bytes() for log in tmp_path_factory.getbasetemp().glob("elt*/logs/lakefs.log")}
+    on_lake = objects_and_commits(lake, {run.date for run in ended.values()})
+    printed = {
+        f"{name} {stream}": getattr(run, stream).encode() for name, run in ended.items() for stream in ("out", "err")
+    }
+    kinds = ("flows", "flow_runs", "task_runs", "logs", "artifacts", "variables", "block_documents")
+    shows = {kind: json.dumps(shown.all(kind)).encode() for kind in kinds}
+    shows["events"] = json.dumps(shown.events()).encode()
+
+    # Check that the search covered the places where a secret could be.
+    assert ended["undecodable"].code != 0
+    names = {Path(path).name for path in on_disk}
+    assert {
+        "run.json",
+        "profiles.yml",
+        "dbt.log",
+        "run_results.json",
+        "prefect.db",
+        "prefect.log",
+        "lakefs.log",
+    } <= names
+    assert any(name.startswith("manifest-run-") for name in names)
+    assert {Path(place).suffix for place in on_lake} >= {"", ".json", ".parquet"}
+    assert all(len(body) > 2 for kind, body in shows.items() if kind in ("flow_runs", "task_runs", "logs", "events"))
+    assert leaks({**on_disk, **on_lake, **printed, **shows}, sought, tmp_path) == []
