@@ -12,12 +12,16 @@ import duckdb
 import pytest
 import yaml
 
-from orchestration.errors import IngestCleanError
+from orchestration.errors import IngestCleanError, SourceFailed
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
+from orchestration.log import SILENT
 from orchestration.run import run_date
 from orchestration.settings import Settings
+from orchestration.source.config import read_tables
+from orchestration.source.fetch import fetch_date
+from tests.fetching import DATE
 from tests.malformed_responses import CASES
 from tests.malformed_responses.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
 from tests.malformed_responses.doc import FILE, text
@@ -27,6 +31,18 @@ from tests.malformed_responses.values import ROWS
 from tests.support import copy_project, request_for, settings_of
 
 ALL = [case for cases in CASES.values() for case in cases]
+FAILING_IN_FETCH = [
+    case
+    for case in ALL
+    if case.fails and issubclass(case.fails, SourceFailed) and not any("transform: " in part for part in case.says)
+]
+# A fetch that fails ends every run in the same way, so one case of each error goes through the run protocol.
+FAILING_IN_RUN = [
+    case
+    for case in ALL
+    if case.fails
+    and (case not in FAILING_IN_FETCH or case is next(other for other in FAILING_IN_FETCH if other.fails is case.fails))
+]
 MakeSettings = Callable[[Case], Settings]
 
 
@@ -124,7 +140,22 @@ def test_a_usable_response_is_published_and_accounted_for(
     require_written(lake, MAIN, execution_date, case.counts, tmp_path)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fails])
+@pytest.mark.parametrize("case", FAILING_IN_FETCH, ids=lambda case: case.name)
+def test_a_response_that_the_fetch_refuses_fails_it_with_the_reason(
+    case: Case, settings: MakeSettings, tmp_path: Path
+) -> None:
+    made = settings(case)
+
+    with pytest.raises(IngestCleanError) as error:
+        fetch_date(read_tables(made.project_dir), made, DATE, tmp_path / "work", SILENT)
+
+    message = error.value.describe()
+    assert type(error.value) is case.fails, message
+    assert [part for part in case.says if part not in message] == [], message
+    assert ("(tries: 2)" in message) == case.retried, message
+
+
+@pytest.mark.parametrize("case", FAILING_IN_RUN, ids=lambda case: case.name)
 def test_an_unusable_response_leaves_main_untouched_and_the_error_names_the_reason(
     case: Case, lake: Lake, settings: MakeSettings, execution_date: str, tmp_path: Path
 ) -> None:

@@ -77,7 +77,7 @@ ARRAYS = (
         "Latin-1, declared as charset",
         (answer(_with(A, "France", b"Fran\xe7a"), content_type="application/json; charset=iso-8859-1"),),
         SourceBodyInvalid,
-        ("Malformed JSON at byte ", "invalid UTF-8 encoding in string"),
+        ("transform: ", "Malformed JSON at byte ", "invalid UTF-8 encoding in string"),
     ),
     malformed("a surrogate in UTF-8", _with(A, "France", b"\xed\xa0\x80"), "invalid UTF-8 encoding in string"),
     malformed("a NUL byte in a string", _with(A, "France", b"Fr\x00nce"), "unexpected control character in string"),
@@ -89,7 +89,7 @@ ARRAYS = (
         "a record of 33 MiB",
         (lambda: answer(array(event(Description=f'"{"x" * 33 * MIB}"'))),),
         SourceBodyInvalid,
-        ('page-00001.json: "maximum_object_size" of 16777216 bytes exceeded', "next: "),
+        ("transform: ", 'page-00001.json: "maximum_object_size" of 16777216 bytes exceeded', "next: "),
     ),
 )
 
@@ -163,7 +163,7 @@ ENVELOPES = (
         "an envelope with its list twice",
         (answer(b'{"data":[],' + envelope(A, B)[1:]),),
         SourceBodyInvalid,
-        ("page-00001.json: Object", 'has duplicate key "data" in record/value 1'),
+        ("transform: ", "page-00001.json: Object", 'has duplicate key "data" in record/value 1'),
         source="envelope",
     ),
     Case(

@@ -106,7 +106,7 @@ PAGING = (
         "a second page with an error that only the full parse detects",
         (A, answer("[{]"), NONE),
         SourceBodyInvalid,
-        ("page-00002.json: Malformed JSON at byte 2",),
+        ("transform: ", "page-00002.json: Malformed JSON at byte 2"),
         source="paged",
     ),
     Case(
