@@ -28,7 +28,7 @@ from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import run_date
 from orchestration.settings import read_settings
-from tests.support import copy_project
+from tests.helpers.projects import copy_project
 
 
 def main() -> None:

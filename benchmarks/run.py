@@ -26,7 +26,7 @@ from statistics import median
 from benchmarks.day import DAY, fetched_as, serving, write_day
 from examples.events_api.forms import MEDIA_TYPES
 from orchestration.settings import read_settings
-from tests.support import copy_project
+from tests.helpers.projects import copy_project
 
 ELT = (sys.executable, "-m", "orchestration")
 _STEP = re.compile(r"\b(plan|extract|land|transform|audit|publish): ([0-9.]+) s$", re.MULTILINE)

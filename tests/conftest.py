@@ -13,7 +13,7 @@ from itertools import count
 
 import pytest
 
-from tests.isolation import ENVIRONMENT, PERSONAL, isolate, release
+from tests.helpers.isolation import ENVIRONMENT, PERSONAL, isolate, release
 
 isolate()
 
@@ -28,9 +28,9 @@ from orchestration.servers import lakefs, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
-from tests.matrix import Bench, open_bench
-from tests.own_lake import repository_of
-from tests.support import RETAIL, copy_project, fetched_in_pages
+from tests.helpers.matrix import Bench, open_bench
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages
 
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.invariant import require_sound
-from tests.matrix import Bench, CellResult, all_cells, run_cells
+from tests.helpers.invariant import require_sound
+from tests.helpers.matrix import Bench, CellResult, all_cells, run_cells
 
 
 def test_every_date_with_a_fault_succeeds_when_run_again(benches: tuple[Bench, ...]) -> None:

@@ -20,8 +20,18 @@ from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.servers.background import LocalServer
-from tests.elt_runs import CLOSED, ELT, REMOVING_NOTHING, Case, Runs, Shown, endless, eventually, prefect_environment
-from tests.isolation import ENVIRONMENT
+from tests.helpers.elt_runs import (
+    CLOSED,
+    ELT,
+    REMOVING_NOTHING,
+    Case,
+    Runs,
+    Shown,
+    endless,
+    eventually,
+    prefect_environment,
+)
+from tests.helpers.isolation import ENVIRONMENT
 
 TOKEN = f"shop+{secrets.token_hex(12)}/=="
 

@@ -14,7 +14,7 @@ from orchestration.cli.app import app
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.settings import PROJECT_DIR
-from tests.isolation import PROJECT
+from tests.helpers.isolation import PROJECT
 
 Elt = Callable[..., "subprocess.CompletedProcess[str]"]
 

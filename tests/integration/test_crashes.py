@@ -22,9 +22,9 @@ from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
 from orchestration.servers import prefect
 from orchestration.servers.background import LocalServer
-from tests.elt_runs import Ended, prefect_environment
-from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once, require_recovery
-from tests.own_lake import (
+from tests.helpers.elt_runs import Ended, prefect_environment
+from tests.helpers.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once, require_recovery
+from tests.helpers.own_lake import (
     OwnLake,
     elt,
     end_of,
@@ -33,8 +33,8 @@ from tests.own_lake import (
     own_server,
     repository_of,
 )
-from tests.pipeline import publications_of, require_whole
-from tests.support import copy_project, fetched_in_pages
+from tests.helpers.pipeline import publications_of, require_whole
+from tests.helpers.projects import copy_project, fetched_in_pages
 
 MOMENT = 0.003
 """Seconds after the start of a request; lakeFS takes 5 to 25 ms to put, commit or merge."""

@@ -16,7 +16,7 @@ import pytest
 from orchestration.dbt_runner import docs as dbt_docs
 from orchestration.dbt_runner.inputs import RunFile, variables
 from orchestration.dbt_runner.plugin import set_statement
-from tests.support import copy_project, type_named
+from tests.helpers.projects import copy_project, type_named
 
 LINEAGES = (
     "shop.events stg_shop__events events_checked events all_events daily_sales sales_dashboard",

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 import yaml
 
-from tests.dbt_runs import dbt
-from tests.support import copy_project, type_named
+from tests.helpers.dbt_runs import dbt
+from tests.helpers.projects import copy_project, type_named
 
 # dbt checks YAML against its JSON schemas for listed adapters only, and dbt-duckdb is not listed.
 CHECKING_SCHEMAS = """

@@ -44,11 +44,11 @@ from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
-from tests.elt_runs import Shown, endless, eventually, prefect_environment
-from tests.isolation import PROJECT
-from tests.own_lake import OwnLake, own_lake, repository_of
-from tests.pipeline import require_whole
-from tests.secret_search import files_below, forms, leaks
+from tests.helpers.elt_runs import Shown, endless, eventually, prefect_environment
+from tests.helpers.isolation import PROJECT
+from tests.helpers.own_lake import OwnLake, own_lake, repository_of
+from tests.helpers.pipeline import require_whole
+from tests.helpers.secret_search import files_below, forms, leaks
 
 TOKEN = "shop+of-the-deployments/=="
 GOOD, BAD, DOWN, SLOW, AGAIN, ENDLESS = (f"2016-02-0{day}" for day in range(1, 7))

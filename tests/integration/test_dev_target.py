@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from orchestration.servers.ports import free_port
-from tests.dbt_runs import DBT, dbt
-from tests.elt_runs import eventually
-from tests.support import copy_project
+from tests.helpers.dbt_runs import DBT, dbt
+from tests.helpers.elt_runs import eventually
+from tests.helpers.projects import copy_project
 
 
 @pytest.fixture(scope="module")

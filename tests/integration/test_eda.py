@@ -22,8 +22,8 @@ from orchestration.log import SILENT
 from orchestration.marts import run_marts
 from orchestration.run import run_date
 from orchestration.settings import Settings
-from tests.own_lake import repository_of
-from tests.support import copy_project, request_for, settings_of
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import copy_project, request_for, settings_of
 
 ROWS = 300
 DATES = ("2015-06-01", "2015-06-02", "2015-06-06")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.invariant import require_sound
-from tests.matrix import FAULTS, Bench, Cell, CellResult, Fault, Matrix, run_cells
+from tests.helpers.invariant import require_sound
+from tests.helpers.matrix import FAULTS, Bench, Cell, CellResult, Fault, Matrix, run_cells
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from orchestration.errors import (
 from orchestration.log import log_to
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import Page, fetch_date
-from tests.support import events_only, settings_of
+from tests.helpers.projects import events_only, settings_of
 
 DATE = "2025-05-20"
 ENVELOPE: dict[str, Any] = {"form": "envelope", "records": "data"}

@@ -24,10 +24,10 @@ from orchestration.lake.receipt import read_receipt
 from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR
 from orchestration.text import indented
-from tests.elt_runs import CLOSED, Runs, Shown, prefect_environment
-from tests.pipeline import require_whole
-from tests.secret_search import files_below, forms, leaks, objects_and_commits
-from tests.support import keys_of
+from tests.helpers.elt_runs import CLOSED, Runs, Shown, prefect_environment
+from tests.helpers.pipeline import require_whole
+from tests.helpers.projects import keys_of
+from tests.helpers.secret_search import files_below, forms, leaks, objects_and_commits
 
 STEPS = ("extract", "land", "transform", "audit", "publish")
 

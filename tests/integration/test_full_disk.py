@@ -23,11 +23,11 @@ from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import ServerCommand
 from orchestration.settings import Settings
-from tests.elt_runs import Ended, prefect_environment
-from tests.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once
-from tests.own_lake import OwnLake, elt, end_of, own_lake, repository_of
-from tests.pipeline import require_whole
-from tests.support import copy_project, fetched_in_pages
+from tests.helpers.elt_runs import Ended, prefect_environment
+from tests.helpers.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once
+from tests.helpers.own_lake import OwnLake, elt, end_of, own_lake, repository_of
+from tests.helpers.pipeline import require_whole
+from tests.helpers.projects import copy_project, fetched_in_pages
 
 
 def on_a_disk(folder: Path, size: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 from orchestration.errors import GateRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from tests.gate_branches import Writes, audited_pages, commit, md5, merge, page, receipt, require_refused
+from tests.helpers.gate_branches import Writes, audited_pages, commit, md5, merge, page, receipt, require_refused
 
 OTHER_ACTION = b"""
 name: other

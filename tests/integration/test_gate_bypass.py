@@ -12,8 +12,18 @@ from orchestration.lake.gate import gate_file, require_gate
 from orchestration.lake.setup import ensure_gate
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR
-from tests.gate_branches import Writes, audited_pages, commit, install_gate, md5, merge, page, receipt, require_refused
-from tests.mutations import OPEN_GATE
+from tests.helpers.gate_branches import (
+    Writes,
+    audited_pages,
+    commit,
+    install_gate,
+    md5,
+    merge,
+    page,
+    receipt,
+    require_refused,
+)
+from tests.helpers.mutations import OPEN_GATE
 
 DATE = "2025-05-20"
 OTHER = "2025-05-21"

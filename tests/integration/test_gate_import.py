@@ -17,7 +17,7 @@ from orchestration.servers import lakefs
 from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
 from orchestration.settings import EltSettings, LakeSettings, read_settings
-from tests.gate_branches import install_gate, page, receipt, require_refused
+from tests.helpers.gate_branches import install_gate, page, receipt, require_refused
 
 FIRST, SECOND = "2025-05-20", "2025-05-21"
 PAGE_OF_A_DIFF = 1000

@@ -10,8 +10,8 @@ import pytest
 from orchestration.errors import Conflict, GateRefused, LakeNoChanges
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from tests.gate_branches import audited_pages, commit, install_gate, md5, merge, page, receipt
-from tests.invariant import MARTS, Tree, violations
+from tests.helpers.gate_branches import audited_pages, commit, install_gate, md5, merge, page, receipt
+from tests.helpers.invariant import MARTS, Tree, violations
 
 SEED = 20250520
 SEQUENCES = 40

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.isolation import CHECKOUT
+from tests.helpers.isolation import CHECKOUT
 
 POISON = "poison-of-the-developer"
 UNREACHABLE = "http://127.0.0.1:9"

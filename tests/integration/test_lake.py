@@ -28,7 +28,7 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.errors import error_for
 from orchestration.log import SILENT
-from tests.proxy import FaultKind, Proxy, run_proxy
+from tests.helpers.proxy import FaultKind, Proxy, run_proxy
 
 JSON = keys.JSON_CONTENT_TYPE
 RAW = keys.RAW_CONTENT_TYPE

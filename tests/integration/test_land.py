@@ -23,7 +23,7 @@ from orchestration.settings import Settings
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import Page
 from orchestration.workdir import work_directory
-from tests.support import (
+from tests.helpers.projects import (
     RETAIL,
     copy_project,
     fetched_in_pages,

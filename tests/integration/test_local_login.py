@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from orchestration.servers.background import LocalServer
-from tests.elt_runs import Shown, prefect_environment
+from tests.helpers.elt_runs import Shown, prefect_environment
 
 ORIGIN = "http://127.0.0.1:9"
 ANOTHER_USER = """

@@ -21,14 +21,14 @@ from orchestration.run import run_date
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import fetch_date
-from tests.fetching import DATE
+from tests.helpers.fetching import DATE
+from tests.helpers.projects import copy_project, request_for, settings_of
 from tests.malformed_responses import CASES
 from tests.malformed_responses.case import SOURCES, Case, Counts, answer, array, counts_of, event, good, ndjson
 from tests.malformed_responses.doc import FILE, text
 from tests.malformed_responses.server import AnswerServer, answering
 from tests.malformed_responses.unusual_pages import PAGES
 from tests.malformed_responses.values import ROWS
-from tests.support import copy_project, request_for, settings_of
 
 ALL = [case for cases in CASES.values() for case in cases]
 FAILING_IN_FETCH = [

@@ -28,8 +28,8 @@ from orchestration.plan import Plan
 from orchestration.publish import RunResult, publish
 from orchestration.run import run_date
 from orchestration.settings import Settings
-from tests.own_lake import repository_of
-from tests.support import copy_project, request_for, settings_of
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import copy_project, request_for, settings_of
 
 MARTS = ("customer_features", "daily_sales", "product_sales")
 DATES = ("2015-06-01", "2015-06-02")

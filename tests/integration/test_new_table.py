@@ -18,9 +18,9 @@ from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
 from orchestration.run import run_date
-from tests.dbt_runs import dbt
-from tests.support import copy_project, keys_of, request_for, settings_of
-from tests.tables import begin_table
+from tests.helpers.dbt_runs import dbt
+from tests.helpers.projects import copy_project, keys_of, request_for, settings_of
+from tests.helpers.tables import begin_table
 
 GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None}
 

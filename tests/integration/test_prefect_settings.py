@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.isolation import PROJECT
+from tests.helpers.isolation import PROJECT
 
 
 def test_prefects_profile_is_read(tmp_path: Path) -> None:

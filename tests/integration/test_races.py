@@ -26,8 +26,8 @@ from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
-from tests.matrix import LONG_TIMEOUT, Bench
-from tests.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
+from tests.helpers.matrix import LONG_TIMEOUT, Bench
+from tests.helpers.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
 
 STALE, USUAL, NEWER = 400, 200, 300
 """Rows of a date: fetched by a slow run, in the shop of the benches, and in another shop."""

@@ -16,8 +16,8 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.s3 import open_duckdb
 from orchestration.run import run_date
 from orchestration.settings import Settings
-from tests.own_lake import repository_of
-from tests.support import copy_project, request_for, settings_of
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import copy_project, request_for, settings_of
 
 DATE = "2015-08-01"
 

@@ -22,8 +22,8 @@ from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
 from orchestration.marts import run_marts
 from orchestration.run import run_date
-from tests.own_lake import repository_of
-from tests.support import RETAIL, copy_project, fetched_in_pages, needs_retail, request_for, settings_of
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages, needs_retail, request_for, settings_of
 
 Row = tuple[Any, ...]
 

@@ -34,7 +34,7 @@ from orchestration.run import ATTEMPTS, DateSteps, run_date
 from orchestration.settings import Settings
 from orchestration.steps import UNTOUCHED
 from orchestration.transform import transform
-from tests.support import copy_project, fetched_in_pages, keys_of, request_for, settings_of
+from tests.helpers.projects import copy_project, fetched_in_pages, keys_of, request_for, settings_of
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from orchestration.errors import GateRefused, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.run import run_date
-from tests.dbt_runs import DbtEnded, dbt
-from tests.own_lake import repository_of
-from tests.support import copy_project, request_for, settings_of
+from tests.helpers.dbt_runs import DbtEnded, dbt
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import copy_project, request_for, settings_of
 
 DATES = ("2015-07-01", "2015-07-02")
 EVENTS = f"curated/events/date={DATES[1]}/data.parquet"

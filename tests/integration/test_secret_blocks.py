@@ -36,8 +36,8 @@ from orchestration.settings import (
     SourceSettings,
     read_settings,
 )
-from tests.elt_runs import CLOSED, eventually
-from tests.isolation import ENVIRONMENT, PROJECT
+from tests.helpers.elt_runs import CLOSED, eventually
+from tests.helpers.isolation import ENVIRONMENT, PROJECT
 
 ACCESS, SESAM = "ELTKEY", "sesam+of/the-blocks="
 TOKEN = "till-api-token"

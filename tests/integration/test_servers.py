@@ -25,9 +25,9 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.lakefs import SPEC as LAKEFS
 from orchestration.servers.worker import POOL
 from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
-from tests.elt_runs import eventually
-from tests.isolation import PROJECT
-from tests.own_lake import own_lake
+from tests.helpers.elt_runs import eventually
+from tests.helpers.isolation import PROJECT
+from tests.helpers.own_lake import own_lake
 
 
 @pytest.fixture

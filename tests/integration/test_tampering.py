@@ -13,10 +13,10 @@ from orchestration.lake.client import Lake
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import DateSteps
+from tests.helpers.matrix import LONG_TIMEOUT, Bench
+from tests.helpers.mutations import NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
+from tests.helpers.pipeline import Ended, objects_of, require_whole
 from tests.integration.test_races import newer, overtake_slow_run
-from tests.matrix import LONG_TIMEOUT, Bench
-from tests.mutations import NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
-from tests.pipeline import Ended, objects_of, require_whole
 
 __all__ = ["newer"]
 

@@ -35,10 +35,10 @@ from orchestration.log import SILENT
 from orchestration.plan import Plan
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR
-from tests.matrix import LONG_TIMEOUT, Bench, open_bench
-from tests.own_lake import repository_of
-from tests.pipeline import Ended, objects_of
-from tests.support import copy_project, keys_of
+from tests.helpers.matrix import LONG_TIMEOUT, Bench, open_bench
+from tests.helpers.own_lake import repository_of
+from tests.helpers.pipeline import Ended, objects_of
+from tests.helpers.projects import copy_project, keys_of
 
 ANY = "/{path:path}"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fetching import Api, certificate, serve_apis
+from tests.helpers.fetching import Api, certificate, serve_apis
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import yaml
 from orchestration.errors import UsageError
 from orchestration.source.columns import Column, InvalidColumns, read_columns, rendered, snake_case
 from orchestration.source.config import read_tables
-from tests.support import EVENTS, write_sources
+from tests.helpers.projects import EVENTS, write_sources
 
 
 @pytest.mark.parametrize(

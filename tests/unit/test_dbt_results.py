@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.dbt_runner.results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
-from tests.support import built
+from tests.helpers.projects import built
 
 MALFORMED = (
     "Runtime Error in model events_checked (models/intermediate/events_checked.sql)\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused
-from tests.fetching import ENVELOPE, PAGED, Api, linked, records
+from tests.helpers.fetching import ENVELOPE, PAGED, Api, linked, records
 from tests.malformed_responses.case import answer
 
 

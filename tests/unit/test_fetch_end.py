@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused
-from tests.fetching import CURSOR, ENVELOPE, PAGED, Api, records
+from tests.helpers.fetching import CURSOR, ENVELOPE, PAGED, Api, records
 from tests.malformed_responses.case import answer
 
 

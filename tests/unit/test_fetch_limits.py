@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused, SourceTimedOut
 from orchestration.source.deadline import Deadline
-from tests.fetching import Api, certificate, records, serve_apis
+from tests.helpers.fetching import Api, certificate, records, serve_apis
 from tests.malformed_responses.case import Wire, answer
 
 

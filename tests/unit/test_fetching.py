@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from orchestration.errors import SourceBodyInvalid, UsageError
 from orchestration.settings import SourceSettings
-from tests.fetching import ENVELOPE, Api, linked, records
+from tests.helpers.fetching import ENVELOPE, Api, linked, records
 from tests.malformed_responses.case import answer
 
 

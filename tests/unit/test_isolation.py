@@ -8,7 +8,7 @@ import pytest
 from prefect.settings import get_current_settings
 
 from orchestration.settings import read_settings
-from tests.isolation import CHECKOUT, ENVIRONMENT, PROJECT
+from tests.helpers.isolation import CHECKOUT, ENVIRONMENT, PROJECT
 
 
 @pytest.mark.parametrize("path", [CHECKOUT / ".env", CHECKOUT / ".elt" / "run" / "lakefs.json", CHECKOUT / ".elt"])

@@ -26,7 +26,7 @@ from orchestration.flows.hooks import notify
 from orchestration.flows.ingest import ingest_clean
 from orchestration.flows.marts import marts
 from orchestration.flows.notify import Notice, send
-from tests.elt_runs import CLOSED
+from tests.helpers.elt_runs import CLOSED
 
 SECRET = "T0SESAM/B0SESAM"
 NOTICE = Notice("2025-05-20", "DataFailed", "events_has_rows: 1 failing rows", "http://prefect/run")

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.secret_search import forms, leaks
+from tests.helpers.secret_search import forms, leaks
 
 
 @pytest.mark.parametrize("secret", ["sesam/sesam", "ELTKEY:sesam/sesam"])

@@ -16,8 +16,8 @@ from orchestration.log import log_to
 from orchestration.settings import read_settings, warn_of_readable_secrets
 from orchestration.source_names import source_names
 from orchestration.workdir import work_directory
-from tests.isolation import ENVIRONMENT
-from tests.support import events_only, settings_of, write_sources
+from tests.helpers.isolation import ENVIRONMENT
+from tests.helpers.projects import events_only, settings_of, write_sources
 
 
 def mode(path: Path) -> int:

@@ -7,7 +7,7 @@ import yaml
 from orchestration.errors import UsageError
 from orchestration.settings import PROJECT_DIR
 from orchestration.source.config import Paging, read_tables
-from tests.support import EVENTS, events_only, write_sources
+from tests.helpers.projects import EVENTS, events_only, write_sources
 
 
 def test_the_shop_has_two_tables() -> None:

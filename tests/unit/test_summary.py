@@ -12,7 +12,7 @@ from orchestration.dbt_runner.results import Kind, NodeResult, TableAccounting
 from orchestration.flows.artifacts import before_and_after, commit_url, dbt_table, summary
 from orchestration.lake import keys
 from orchestration.lake.receipt import Receipt
-from tests.support import built
+from tests.helpers.projects import built
 
 PARTS = TableAccounting(
     raw=1_200,

@@ -22,7 +22,7 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.model import ServerCommand
 from orchestration.servers.prefect import PrefectAccess
 from orchestration.settings import PROJECT_DIR
-from tests.support import settings_of
+from tests.helpers.projects import settings_of
 
 API = "http://127.0.0.1:4200/api"
 

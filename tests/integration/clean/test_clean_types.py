@@ -9,8 +9,8 @@ import pytest
 
 from orchestration.dbt_runner.build import Engine
 from orchestration.dbt_runner.inputs import RunFile
-from tests.support import copy_project
-from tests.tables import Field, write_table
+from tests.helpers.projects import copy_project
+from tests.helpers.tables import Field, write_table
 
 from .conftest import Bench, event, parsed, product
 

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from examples.events_api import Options, create_app, serving
-from tests.sample_api import Api
+from tests.helpers.sample_api import Api
 
 
 @pytest.fixture(scope="module")

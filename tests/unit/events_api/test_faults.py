@@ -11,7 +11,7 @@ import pytest
 
 from examples.events_api import accounting
 from examples.events_api.options import Form, Paging
-from tests.sample_api import DAY, Api, made
+from tests.helpers.sample_api import DAY, Api, made
 
 
 def test_429_sends_retry_after_and_then_succeeds(api: Callable[..., Api]) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from examples.events_api import accounting, dirt, records
 from orchestration.settings import PROJECT_DIR
-from tests.sample_api import DAY, FIELDS, cleaned, made
+from tests.helpers.sample_api import DAY, FIELDS, cleaned, made
 
 FIRST = (
     '{"Event ID":"20250520000000-1","Event Type":"sale","Timestamp":"2025-05-20T16:05:08+01:00",'

@@ -10,7 +10,7 @@ import pytest
 
 from examples.events_api import Options, create_app, records
 from examples.events_api.options import Form, Paging
-from tests.sample_api import DAY, Api, made, parsed
+from tests.helpers.sample_api import DAY, Api, made, parsed
 
 
 @pytest.mark.parametrize("form", get_args(Form))

@@ -9,7 +9,7 @@ import yaml
 
 from orchestration.errors import UsageError
 from orchestration.source.columns import Column
-from tests.model_tables import AT, ID, RATING, SIZE, contract, table_of
+from tests.helpers.model_tables import AT, ID, RATING, SIZE, contract, table_of
 
 
 def columns_of(text: str, model: int = 0) -> list[str]:

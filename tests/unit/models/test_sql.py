@@ -19,7 +19,7 @@ from orchestration.models.sql import (
 )
 from orchestration.source.columns import Column
 from orchestration.source.config import Table
-from tests.model_tables import AT, ID, RATING, SIZE, sql, table_of
+from tests.helpers.model_tables import AT, ID, RATING, SIZE, sql, table_of
 
 CHECKED = "models/intermediate/things_checked.sql"
 

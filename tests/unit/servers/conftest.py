@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.servers import build, prefect
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     script,
 )
 

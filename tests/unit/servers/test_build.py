@@ -15,7 +15,7 @@ import pytest
 from orchestration.errors import ServerFailed
 from orchestration.log import SILENT, log_to
 from orchestration.servers import build
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     GO_MOD,
     children,
     make_settings,

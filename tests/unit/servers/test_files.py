@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.servers import files
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     mode,
 )
 

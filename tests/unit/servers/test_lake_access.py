@@ -12,7 +12,7 @@ from orchestration.errors import ServerFailed, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.log import SILENT
 from orchestration.servers import lakefs, local
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     UNREACHABLE,
     make_settings,
     pretend_running,

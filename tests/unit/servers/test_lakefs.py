@@ -10,7 +10,7 @@ import pytest
 from orchestration.errors import ServerFailed
 from orchestration.log import SILENT
 from orchestration.servers import lakefs
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     make_settings,
     mode,
 )

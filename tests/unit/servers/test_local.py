@@ -13,8 +13,8 @@ from orchestration.errors import ServerFailed
 from orchestration.log import SILENT, log_to
 from orchestration.servers import lakefs, local
 from orchestration.servers.background import LocalServer
-from tests.isolation import PROJECT
-from tests.local_servers import (
+from tests.helpers.isolation import PROJECT
+from tests.helpers.local_servers import (
     make_settings,
     pretend_running,
     web_server,

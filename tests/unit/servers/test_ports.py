@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestration.servers import ports
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     listener,
 )
 

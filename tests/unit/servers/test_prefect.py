@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.log import SILENT
 from orchestration.servers import prefect
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     make_settings,
 )
 

@@ -11,7 +11,7 @@ from orchestration.errors import ServerFailed
 from orchestration.log import SILENT
 from orchestration.servers import local, prefect
 from orchestration.servers.prefect import PrefectAccess
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     UNREACHABLE,
     make_settings,
     pretend_running,

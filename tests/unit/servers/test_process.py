@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.errors import ServerFailed
 from orchestration.servers import files, process
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     children,
     listener,
     mode,

@@ -11,7 +11,7 @@ import pytest
 from orchestration.errors import ServerFailed
 from orchestration.servers import build, toolchain
 from orchestration.settings import PROJECT_DIR
-from tests.local_servers import (
+from tests.helpers.local_servers import (
     GO_MOD,
     script,
 )

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from threading import Event
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 PERSONAL = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_")
 """Prefixes of the variables that hold the developer's settings."""
 

@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from orchestration.lake.client import Lake
-from tests.pipeline import KILLED, Ended, Pipeline, publications_of, require_whole
-from tests.proxy import FaultKind, Proxy, normalize_request, run_proxy
+from tests.helpers.pipeline import KILLED, Ended, Pipeline, publications_of, require_whole
+from tests.helpers.proxy import FaultKind, Proxy, normalize_request, run_proxy
 
 LONG_TIMEOUT = {"ELT_LAKE_TIMEOUT": "60"}
 """For a run that is delayed on purpose: the timeout of the benches themselves is one second."""

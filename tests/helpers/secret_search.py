@@ -12,7 +12,7 @@ from urllib.parse import quote
 import duckdb
 
 from orchestration.lake.client import MAIN, Lake
-from tests.support import keys_of
+from tests.helpers.projects import keys_of
 
 
 def forms(secret: str, user: str = "") -> frozenset[bytes]:

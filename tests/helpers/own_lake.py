@@ -22,8 +22,8 @@ from orchestration.servers.background import LocalServer
 from orchestration.servers.local import lake_access
 from orchestration.servers.model import ServerSpec
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_settings
-from tests.elt_runs import ELT, LIMIT, Ended
-from tests.isolation import ENVIRONMENT
+from tests.helpers.elt_runs import ELT, LIMIT, Ended
+from tests.helpers.isolation import ENVIRONMENT
 
 INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {ELT}"
 """Enables SIGINT: a shell ignores it for background processes and their children, which this suite may be."""

@@ -21,9 +21,9 @@ from orchestration.log import log_to
 from orchestration.settings import SourceSettings
 from orchestration.source.config import read_tables
 from orchestration.source.fetch import Page, fetch_date
+from tests.helpers.projects import events_only, settings_of
 from tests.malformed_responses.case import Case, Wire, answer
 from tests.malformed_responses.server import AnswerServer, answering
-from tests.support import events_only, settings_of
 
 DATE = "2025-05-20"
 
