@@ -470,8 +470,15 @@ def test_a_backfill_sends_no_notification(nightly: Nightly) -> None:
     run = nightly.date(BAD, run_type="backfill")
 
     assert run.state_name == "DataFailed"
-    time.sleep(2)
+    # The hooks run in the flow run's process, after the state is set.
+    assert files_of_running_flows(nightly) == []
     assert len(nightly.received) == before
+
+
+def files_of_running_flows(nightly: Nightly) -> list[Path]:
+    """Waits until no flow run has a process; returns the files of those that still have one."""
+    attempts = (nightly.state / "worker" / "tmp").glob
+    return eventually(lambda: list(attempts("prefect-workspace-attempt-*")), lambda left: not left)
 
 
 def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServer, tmp_path: Path) -> None:
@@ -479,8 +486,7 @@ def test_no_secret_is_left_anywhere(nightly: Nightly, prefect_server: LocalServe
     secret = access.secret_key.get_secret_value()
     sought = forms(secret, access.access_key.get_secret_value()) | forms(TOKEN)
     # During a run, Prefect keeps its environment in a private file of the worker.
-    attempts = (nightly.state / "worker" / "tmp").glob
-    assert eventually(lambda: list(attempts("prefect-workspace-attempt-*")), lambda left: not left) == []
+    assert files_of_running_flows(nightly) == []
     places = files_below(nightly.state, prefect_server.data, prefect_server.log.parent)
     kinds = ("flows", "flow_runs", "task_runs", "logs", "artifacts", "variables", "block_documents", "deployments")
     places |= {kind: json.dumps(nightly.shown.all(kind)).encode() for kind in kinds}
