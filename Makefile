@@ -7,14 +7,16 @@ UV := tools/uv
 # Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
 PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-quick test-faults docs models check format
+.PHONY: help install setup demo test test-quick test-faults docs models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: ## Install the locked packages, and build lakeFS once per machine
+install: ## Install the locked packages in .venv
 	@echo "setting up the locked packages in .venv"
 	@$(UV) sync --locked --quiet
+
+setup: install ## Install the packages, and build lakeFS once per machine
 	@$(UV) run --no-sync python -m orchestration.servers.build
 
 demo: setup ## Run the pipeline on sample data, on real servers
@@ -23,19 +25,19 @@ demo: setup ## Run the pipeline on sample data, on real servers
 test: setup ## Run the whole test suite
 	@$(PYTEST)
 
-test-quick: setup ## Run the unit tests, without servers
+test-quick: install ## Run the unit tests, without servers
 	@$(PYTEST) tests/unit
 
 test-faults: setup ## Inject every fault into every request of a run, and print the matrix (about 20 minutes)
 	@$(UV) run --no-sync pytest tests/faults -s
 
-docs: setup ## Write the dbt docs as one static page, target/docs/index.html
+docs: install ## Write the dbt docs as one static page, target/docs/index.html
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
-models: ## Write the tables' dbt models from the sources' YAML
+models: install ## Write the tables' dbt models from the sources' YAML
 	@$(UV) run --no-sync elt models
 
-check: ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models
+check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models
 	$(UV) lock --check
 	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql')
 	$(UV) run --no-sync ruff check
