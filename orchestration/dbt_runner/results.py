@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
+from orchestration.dbt_runner.faults import MESSAGE_LIMIT, body_fault, platform_fault
+from orchestration.errors import DataFailed, IngestCleanError
 from orchestration.text import EXAMPLES, LINE_LIMIT, examples, one_line, quoted, shortened
 
 Kind = Literal["model", "test", "unit_test", "hook"]
 Row = Mapping[str, Any]
 
-MESSAGE_LIMIT = 1_000
-"""Characters shown of one node's message."""
-
-# DuckDB has no error codes for these, so its wording is matched. A test checks the wording.
-_BODY_FAULTS = (
-    re.compile(r'(?P<what>Malformed JSON) in file "(?P<uri>[^"]+)", (?P<where>at byte \d+ in \S+ \d+: [^.\n]*)'),
-    re.compile(r'(?P<what>No list ".+") in file "(?P<uri>[^"]+)"'),
-    re.compile(r'JSON transform error in file "(?P<uri>[^"]+)", (?P<where>in \S+ \d+): (?P<what>[^\n]{1,200})'),
-    re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
-    re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),
-)
-# The same for messages of DuckDB and lakeFS's gateway: a pattern, its meaning and the remedy.
-_PLATFORM_FAULTS = (
-    (
-        re.compile(r"RequestTimeTooSkewed[^\n]*|AccessDenied: Request is not valid yet"),
-        "the clocks of lakeFS and of this machine are more than 15 minutes apart",
-        "synchronise both clocks",
-    ),
-    (
-        re.compile(r"(SignatureDoesNotMatch|AccessDenied|MissingFields)[^\n]*"),
-        "lakeFS's S3 gateway refuses DuckDB's keys, LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY",
-        "",
-    ),
-    (
-        re.compile(r"failed to offload data block[^\n]*|No space left on device"),
-        "the disk of ELT_STATE_DIR, where DuckDB spills, is full",
-        "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY",
-    ),
-    (re.compile(r"Out of Memory Error[^\n]*"), "DuckDB needs more memory", "raise ELT_DUCKDB_MEMORY"),
-    (
-        re.compile(r"[^\n]*HTTP 5\d\d for HTTP[^\n]*"),
-        "lakeFS's S3 gateway failed",
-        "see lakeFS's log; most often its disk is full",
-    ),
-    (
-        re.compile(r"[^\n]*error for HTTP [A-Z]+ to[^\n]*"),
-        "lakeFS's S3 gateway does not answer",
-        "see elt status",
-    ),
-)
-_TOO_LARGE = "maximum_object_size"
 _REMEDY = "_remedy"
 """The column of a failing row with its remedy. No column of a table begins with an underscore."""
 _CONTRACT = "This model has an enforced contract"
@@ -185,7 +143,7 @@ class BuildResult:
         failed_data = [node for node in broken if _data_failed(node)]
         platform = [node for node in broken if node not in failed_data]
         if platform:
-            return platform_fault(platform)
+            return platform_fault([(node.name, node.message) for node in platform])
         if failed_data:
             rows = (row for test in self.failed_tests if test.status == "fail" for row in test.rows)
             remedies = dict.fromkeys(str(row[_REMEDY]) for row in rows if row.get(_REMEDY))
@@ -288,30 +246,3 @@ def _data_failed(node: NodeResult) -> bool:
     if node.kind == "test":
         return node.status == "fail"
     return node.kind == "model" and _CONTRACT in node.message
-
-
-def platform_fault(broken: Sequence[NodeResult]) -> PlatformFailed:
-    """Return the error for nodes that failed without the data being tested, as one line if the cause is known."""
-    for sign, meaning, remedy in _PLATFORM_FAULTS:
-        for node in broken:
-            if match := sign.search(node.message):
-                excerpt = html.unescape(match.group().strip())
-                return PlatformFailed(f"{node.name}: {meaning}: {excerpt}", remedy=remedy)
-    return PlatformFailed("\n".join(f"{node.name}: {shortened(node.message, MESSAGE_LIMIT)}" for node in broken))
-
-
-def body_fault(message: str, raw_root: str) -> SourceBodyInvalid | None:
-    """Return the error for a raw page that DuckDB could not read, parsed from `message`; None for any other message."""
-    for pattern in _BODY_FAULTS:
-        match = pattern.search(message)
-        if match:
-            parts = match.groupdict()
-            page = parts["uri"].removeprefix(raw_root.rstrip("/") + "/")
-            cause = f"{page}: {' '.join(filter(None, (parts['what'], parts.get('where'))))}".rstrip()
-            remedy = (
-                "request smaller records or envelope pages: set the page size under parameters in config.meta.fetch"
-                if _TOO_LARGE in cause
-                else "correct the API; the page is kept on the branch"
-            )
-            return SourceBodyInvalid(cause, remedy=remedy)
-    return None

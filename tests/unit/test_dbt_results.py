@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.dbt_runner.results import FailedTest, Kind, NodeResult, TableAccounting, body_fault
+from orchestration.dbt_runner.faults import body_fault
+from orchestration.dbt_runner.results import FailedTest, Kind, NodeResult, TableAccounting
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
 from tests.helpers.projects import built
 
