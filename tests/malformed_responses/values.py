@@ -22,20 +22,19 @@ def _of(field: str, column: str, reason: str, texts: dict[str, object]) -> Itera
             yield Row(name, record, becomes={"event_id": name, column: value})
 
 
+# The whole grammars of prices and timestamps are compared with Python in tests/integration/clean/test_clean_rows.py.
+# Here are values of other JSON types, and one text for each form.
 PRICES = tuple(
     _of(
         "Price",
         "price",
         "price_not_numeric",
         {
-            '"1,234.50"': 1234.5, '"1,234,567"': 1234567.0, '" \\t12\\u00a0\\n"': 12.0, '"-3"': -3.0, '"+3"': 3.0,
-            '"1e3"': 1000.0, '"1.5e-3"': 0.0015, '"-0"': 0.0, '"00012"': 12.0, '"1e308"': 1e308, '"1e-999"': 0.0,
+            '"1,234.50"': 1234.5, '" 12 "': 12.0, '"-3"': -3.0, '"1.5e-3"': 0.0015,
             "1.10": 1.1, "1E3": 1000.0, "-0.0": 0.0, "12345678901234567890": 12345678901234567890.0,
-            '"1e309"': None, '"1E3"': None, '""': None, '" "': None, '".5"': None, '"5."': None, '"--1"': None,
-            '"12,50"': None, '"0,500"': None, '"000,001"': None, '"-0,500.00"': None,
-            '"1,2345"': None, '",123"': None, '"1 234"': None, '"€5"': None, '"nan"': None,
-            '"Infinity"': None, '"0x10"': None, '"1_000"': None, '"١٢"': None, "null": None, "true": None, "{}": None,
-            "[5]": None, "NaN": None, "-Infinity": None, "1e400": None, "9" * 5_000: None,
+            '"12,50"': None, '"0,500"': None, '"€5"': None, '""': None, '"nan"': None, '"1e309"': None,
+            "null": None, "true": None, "{}": None, "[5]": None,
+            "NaN": None, "-Infinity": None, "1e400": None, "9" * 5_000: None,
         },
     )
 )  # fmt: skip
@@ -46,27 +45,15 @@ TIMESTAMPS = tuple(
         "timestamp",
         "timestamp_unparseable",
         {
-            '"2025-05-20 10:00:00"': AT, '"2025-05-20T10:00:00"': AT, '"2025-05-20T12:00:00+02:00"': AT,
-            '"2025-05-20T04:30:00-05:30"': AT, '"2025-05-21T09:59:00+23:59"': AT, '"2025-05-20T10:00:00-00:00"': AT,
+            '"2025-05-20 10:00:00"': AT, '"2025-05-20T12:00:00+02:00"': AT,
             '"2025-05-20T10:00:00.123456789Z"': AT.replace(microsecond=123456),
-            '"2024-02-29T00:00:00Z"': datetime(2024, 2, 29, tzinfo=UTC),
-            '"0001-01-01T00:00:00Z"': datetime(1, 1, 1, tzinfo=UTC),
-            '"9999-12-31T23:59:59.999999Z"': datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC),
             "1747735200": AT, '"1747735200"': AT, "1747735200000": AT,
-            '"999999999"': datetime(2001, 9, 9, 1, 46, 39, tzinfo=UTC),
-            '"9999999999"': datetime(2286, 11, 20, 17, 46, 39, tzinfo=UTC),
-            '"999999999999"': datetime(2001, 9, 9, 1, 46, 39, 999_000, UTC),
-            '"2016-12-31T23:59:60Z"': None, '"2025-05-20T24:00:00Z"': None, '"2025-05-20T10:60:00Z"': None,
-            '"2025-02-29T00:00:00Z"': None, '"1900-02-29T00:00:00Z"': None, '"2025-13-01T00:00:00Z"': None,
-            '"0000-12-31T23:59:59Z"': None, '"0001-01-01T00:00:00+00:01"': None, '"10000-01-01T00:00:00Z"': None,
-            '"9999-12-31T23:59:59-00:01"': None, '"2025-05-20T10:00:00+24:00"': None,
-            '"2025-05-20T10:00:00+0200"': None, '"2025-05-20T10:00:00z"': None, '"2025-05-20t10:00:00Z"': None,
-            '" 2025-05-20T10:00:00Z"': None, '"2025-05-20T10:00:00Z\\n"': None, '"2025-05-20T10:00:00.Z"': None,
-            '"2025-05-20T10:00:00.1234567890Z"': None, '"2025-05-20T10:00:00,5Z"': None,
+            '"2016-12-31T23:59:60Z"': None, '"2025-02-29T00:00:00Z"': None, '"9999-12-31T23:59:59-00:01"': None,
+            '"2025-05-20T10:00:00+0200"': None, '" 2025-05-20T10:00:00Z"': None,
             '"2025-05-20T10:00:00 Europe/London"': None, '"2025-05-20T10:00"': None,
-            '"2025-05-20"': None, '"20250520"': None, "17477352001": None, "-1747735200": None, "1747735200.5": None,
-            "1.7477352e9": None, '"20/05/2025 10:00:00"': None, '"epoch"': None, '"٢٠٢٥-05-20T10:00:00Z"': None,
-            '""': None, "null": None, "true": None, "[]": None,
+            '"2025-05-20"': None, '"20250520"': None, '"20/05/2025 10:00:00"': None, '""': None,
+            "17477352001": None, "-1747735200": None, "1747735200.5": None, "1.7477352e9": None,
+            "null": None, "true": None, "[]": None,
         },
     )
 )  # fmt: skip
