@@ -28,7 +28,7 @@ test: setup ## Run the whole test suite
 test-quick: install ## Run the unit tests, without servers
 	@$(PYTEST) tests/unit
 
-test-faults: setup ## Inject every fault into every request of a run, and print the matrix (about 20 minutes)
+test-faults: setup ## Inject every fault into every request of a run, and print the matrix (an hour or more)
 	@$(UV) run --no-sync pytest tests/faults -s
 
 docs: install ## Write the dbt docs as one static page, target/docs/index.html
