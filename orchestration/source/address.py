@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 if TYPE_CHECKING:
@@ -24,10 +25,18 @@ class Request:
     Attributes:
         url: An absolute URL. Its query is kept.
         parameters: Query parameters sent in addition to that query.
+        method: GET or POST.
+        headers: Request headers in addition to the client's.
+        body: The JSON that is sent; None sends no body.
+        at: The page number, offset or cursor, as `paging` counts it; None without one.
     """
 
     url: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    at: str | int | None = None
 
     @property
     def address(self) -> str:
@@ -39,6 +48,22 @@ class Request:
             return self.url
         joint = "?" if "?" not in self.url else "" if self.url.endswith(("?", "&")) else "&"
         return f"{self.url}{joint}{urlencode(self.parameters)}"
+
+    @property
+    def shown(self) -> str:
+        """Return the request as messages name it: its address, and the page it asks for in a header or body."""
+        beside = "" if self.at is None or (self.body is None and not self.headers) else f" at {self.at!r}"
+        return f"{self.address}{beside}"
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return a value that is equal for two equal requests.
+
+        Raises:
+            ValueError: The address is invalid.
+        """
+        body = json.dumps(self.body, sort_keys=True, default=str)
+        return (*identity(self.address), self.method, tuple(sorted(self.headers.items())), body)
 
 
 def identity(address: str) -> tuple[object, ...]:

@@ -11,10 +11,12 @@ import msgspec
 from orchestration.errors import SourceBodyInvalid
 from orchestration.log import Log
 from orchestration.source.address import Request
+from orchestration.source.body import Body, Fields, count_records, text_of
 from orchestration.source.config import Table
-from orchestration.source.envelope import Fields, count_records, text_of, value_at
-from orchestration.source.page import BLANK, Download
+from orchestration.source.page import Download
 from orchestration.source.paging import linked
+from orchestration.source.paths import BLANK
+from orchestration.source.schema import PageNumbers
 from orchestration.text import quoted
 
 _TOTALS = (
@@ -56,29 +58,32 @@ class Announced:
     more: str = ""
 
 
-def announced(table: Table, asked: Request, page: Download, fields: Fields) -> Announced:
-    """Return what a page announces; an empty result if the source declares `total: false`.
+def announced(table: Table, asked: Request, page: Download, body: Body) -> Announced:
+    """Return what a page announces; only what is declared if the source declares `total: false`.
 
     Raises:
-        SourceBodyInvalid: The field declared as the total is not a number.
+        SourceBodyInvalid: What is declared as the total or as the number of pages is not a number.
     """
-    fetch = table.fetch
-    if fetch.total is False:
+    fetch, paging = table.fetch, table.fetch.paging
+    if page.no_data:
         return Announced()
-    within = list(_within(fields))
+    pages: tuple[str, int] | None = None
+    if isinstance(paging, PageNumbers):
+        pages = _declared(table, page, body, "paging.pages", paging.pages, paging.pages_header)
+    if fetch.total is False:
+        return Announced(pages=pages)
+    within = list(_within(body.fields))
     more = [f"{name}: true" for name in _TRUE_MEANS_MORE if _any(within, name) == b"true"]
     more += [f"{name}: false" for name in _FALSE_MEANS_MORE if _any(within, name) == b"false"]
-    if not fetch.paging.is_counted:
+    if not fetch.counts_pages:
         # Only meaningful on the last page: there, the declared field or header named no next page.
         named = ((name, _any(within, name)) for name in _NEXT)
         more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
     if target := linked(asked, page):
         more.append(f"a Link header with the next page {quoted(target)}")
-    if isinstance(fetch.total, str):
-        total: tuple[str, int] | None = _declared(table, page, fields)
-    else:
-        total = _number(within, _TOTALS) or _in_header(page, _TOTAL_HEADERS)
-    pages = _number(within, _PAGES) or _in_header(page, _PAGES_HEADERS)
+    total = _declared(table, page, body, "total", fetch.total or None, fetch.total_header)
+    total = total or _number(within, _TOTALS) or _in_header(page, _TOTAL_HEADERS)
+    pages = pages or _number(within, _PAGES) or _in_header(page, _PAGES_HEADERS)
     return Announced(total, pages, more[0] if more else "")
 
 
@@ -102,7 +107,7 @@ def require_complete(table: Table, pages: Sequence[Download], announcements: Seq
             remedy=remedy,
         )
     paging = table.fetch.paging
-    asked = len(announcements) + (max(0, paging.first - 1) if paging.style == "page" else 0)
+    asked = len(announcements) + (max(0, paging.first - 1) if isinstance(paging, PageNumbers) else 0)
     if last.pages and last.pages[1] > asked:
         name, number = last.pages
         raise SourceBodyInvalid(
@@ -153,28 +158,27 @@ def _in_header(page: Download, names: Sequence[str]) -> tuple[str, int] | None:
     return None
 
 
-def _declared(table: Table, page: Download, fields: Fields) -> tuple[str, int]:
-    path = str(table.fetch.total)
-    try:
-        value = value_at(fields, path)
-    except ValueError as error:
-        raise _no_total(table, page, f"{error}") from error
-    if value is None:
-        raise _no_total(table, page, f"it has no field {path!r}")
-    text = bytes(value).strip(BLANK)
+def _declared(
+    table: Table, page: Download, body: Body, field: str, path: str | bool | None, header: str | None
+) -> tuple[str, int] | None:
+    """Return the number at a declared path or in a declared header, with its name; None if none is declared."""
+    if header:
+        kind, name, text = "header", header, page.headers.get(header, "").strip().encode()
+    elif isinstance(path, str):
+        remedy = f"correct the API, or {field} of {table.label} in the source's YAML"
+        kind, name, text = "field", path, (body.value(path, remedy) or b"").strip(BLANK)
+    else:
+        return None
     found = _WHOLE.fullmatch(text)
     if found is None:
-        raise _no_total(table, page, f"{path} is {text[:80]!r}, not a whole number")
-    return path, int(found[1])
-
-
-def _no_total(table: Table, page: Download, problem: str) -> SourceBodyInvalid:
-    return SourceBodyInvalid(
-        f"{page.path.name} of {table.label} does not announce its total: {problem}",
-        remedy=f"correct the API, or total of {table.label} in the source's YAML",
-    )
+        raise SourceBodyInvalid(
+            f"{body.where} does not announce its {field.removeprefix('paging.')}: "
+            + (f"{name} is {text[:80]!r}, not a whole number" if text else f"it has no {kind} {name!r}"),
+            remedy=f"correct the API, or {field} of {table.label} in the source's YAML",
+        )
+    return name, int(found[1])
 
 
 def _names_something(text: bytes) -> bool:
     """Return whether a field for the next page holds a non-empty text or a number other than 0."""
-    return bool(re.fullmatch(rb'"[^"].*"|[1-9]\d*', text, re.DOTALL))
+    return bool(re.fullmatch(rb'"(?!0?").*"|[1-9]\d*', text, re.DOTALL))

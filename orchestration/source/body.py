@@ -1,15 +1,18 @@
-"""Read envelopes: pages that are an object with a list of records and further fields."""
+"""Read the JSON of a page as far as the fetch needs it: its records, and what it says beside them."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source.config import Table
-from orchestration.source.page import BLANK, ENVELOPE_LIMIT, Download
+from orchestration.source.page import ENVELOPE_LIMIT, Download
+from orchestration.source.paths import BLANK, is_json, value_at
 from orchestration.text import FOREIGN_LIMIT, examples, quoted
 
 Fields = Mapping[str, msgspec.Raw]
@@ -24,34 +27,110 @@ _NO_ERROR = ("", "0", "false", "no", "no error", "none", "null", "ok", "success"
 _WORDS = (*_ERRORS, "error_description", "error_message", "errorMessage", "message", "msg", "detail", "reason", "code")
 
 
-def envelope_fields(page: Download, table: Table) -> Fields:
-    """Return the top-level fields of an envelope page after checking them.
+@dataclass(frozen=True)
+class Body:
+    """The JSON of a page.
 
-    The envelope must report no failure, and its records must be a list.
+    Attributes:
+        where: What messages call the page.
+        text: The whole JSON; empty if the fetch need not read it. NDJSON is a list of its lines.
+        fields: envelope: the fields of the object, or of the first object in the list that the page is.
+        records: The list of records as JSON text; empty if there is none.
+        no_data: What the page has in place of records, if that is declared to mean none; else empty.
+    """
+
+    where: str
+    text: bytes = b""
+    fields: Fields = field(default_factory=dict)
+    records: bytes = b""
+    no_data: str = ""
+
+    @property
+    def count(self) -> int:
+        """Return the number of records of a page that is read.
+
+        Raises:
+            SourceBodyInvalid: The records are not a list of JSON values.
+        """
+        if is_empty_list(self.records):
+            return 0
+        try:
+            return len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise SourceBodyInvalid(f"{self.where} is not JSON: {error}", remedy="correct the API") from error
+
+    def value(self, path: str, remedy: str) -> bytes | None:
+        """Return the JSON text at a path; None if it is absent.
+
+        Raises:
+            SourceBodyInvalid: A value on the way is of another kind.
+        """
+        try:
+            return value_at(self.text, path)
+        except ValueError as error:
+            raise SourceBodyInvalid(f"{self.where}: {error}, on the way to {path!r}", remedy=remedy) from None
+
+
+def read_body(page: Download, table: Table) -> Body:
+    """Return the JSON of a page after checking what an envelope says about itself.
 
     Raises:
-        SourceBodyInvalid: The page is not JSON, or has no such list.
+        SourceBodyInvalid: The page is not JSON, or has no list of records.
         SourceRefused: The envelope reports that the request failed, or that records are missing.
     """
-    records = table.fetch.records or ""
     where = f"{page.path.name} of {table.label}"
+    if page.no_data or not table.fetch.reads_bodies:
+        return Body(where)
+    text = page.path.read_bytes().strip(BLANK)
+    if table.fetch.form == "ndjson":
+        text = b"[" + b",".join(filter(None, (line.strip(BLANK) for line in text.split(b"\n")))) + b"]"
+    if table.fetch.form != "envelope":
+        return Body(where, text, records=text)
+    return _read_envelope(where, text, table)
+
+
+def _read_envelope(where: str, text: bytes, table: Table) -> Body:
+    fetch, path = table.fetch, table.fetch.records or ""
     try:
-        fields = msgspec.json.decode(page.path.read_bytes(), type=dict[str, msgspec.Raw])
+        fields = _fields_of(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceBodyInvalid(f"{where} is not JSON: {error}", remedy="correct the API") from error
     except RecursionError as error:
         raise SourceBodyInvalid(f"{where} is nested too deeply: {error}", remedy="correct the API") from error
-    found = text_of(fields, records)
-    if table.fetch.failure_signs:
-        _require_success(where, table, fields, empty=is_empty_list(found))
-    if not found.startswith(b"["):
-        named = examples(map(quoted, sorted(fields)), len(fields)) or "nothing"
-        instead = f"it is {found[:80]!r}" if found else f"only {named}"
-        raise SourceBodyInvalid(
-            f"{where} has no list {records!r}, {instead}",
-            remedy=f"correct the API, or records of {table.label} in the source's YAML",
-        )
-    return fields
+    body = Body(where, text, fields)
+    remedy = f"correct the API, or records of {table.label} in the source's YAML"
+    _require_expected(body, table)
+    found = body.value(path, remedy)
+    if fetch.failure_signs:
+        _require_success(where, table, fields, empty=is_empty_list(found or b""))
+    if found is not None and found.startswith(b"["):
+        return Body(where, text, fields, found)
+    if no_data := _no_data(found, fetch.empty.records):
+        return Body(where, text, fields, no_data=f"{path}: {no_data}")
+    named = examples(map(quoted, sorted(fields)), len(fields)) or "nothing"
+    instead = f"it is {found[:80]!r}" if found else f"only {named}"
+    hint = "null" if found == b"null" else "absent" if found is None else ""
+    raise SourceBodyInvalid(
+        f"{where} has no list {path!r}, {instead}",
+        remedy=f"{remedy}; if that means no data, set empty: {{records: [{hint}]}}" if hint else remedy,
+    )
+
+
+def _fields_of(text: bytes) -> Fields:
+    if text.startswith(b"{"):
+        return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    listed = msgspec.json.decode(text, type=list[msgspec.Raw])
+    first = next((text for value in listed if (text := bytes(value).strip(BLANK)).startswith(b"{")), b"{}")
+    return msgspec.json.decode(first, type=dict[str, msgspec.Raw])
+
+
+def _no_data(found: bytes | None, declared: tuple[object, ...]) -> str:
+    """Return what stands for no data, as it was sent; empty if it is not declared to."""
+    if found is None:
+        return "absent" if "absent" in declared else ""
+    return (
+        found.decode(errors="replace") if any(is_json(found, value) for value in declared if value != "absent") else ""
+    )
 
 
 def text_of(fields: Fields, name: str) -> bytes:
@@ -64,42 +143,20 @@ def is_empty_list(text: bytes) -> bool:
     return text in (b"", b"null") or (text.startswith(b"[") and not text[1:-1].strip(BLANK))
 
 
-def value_at(fields: Fields, path: str) -> msgspec.Raw | None:
-    """Return the value at a path; None if the field or an object on the way to it is absent.
-
-    A field name may contain a dot. The whole path is looked up first, then it is split at each dot in turn.
-
-    Raises:
-        ValueError: A value on the way is not an object; the message names it.
-    """
-    if path in fields:
-        return fields[path]
-    for dot in (at for at, sign in enumerate(path) if sign == "."):
-        # Some languages write an empty object as an empty list.
-        if (text := text_of(fields, path[:dot])) in (b"", b"null", b"[]"):
-            continue
-        try:
-            inner = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise ValueError(f"{path[:dot]} is {text[:80]!r}, not an object") from None
-        if (found := value_at(inner, path[dot + 1 :])) is not None:
-            return found
-    return None
-
-
 def count_records(page: Download, table: Table) -> int | None:
     """Return the number of records in a page; None if the page is too large to count here or is not JSON."""
+    if page.no_data:
+        return 0
     if table.fetch.form == "ndjson":
         return _count_lines(page)
-    if table.fetch.form == "envelope":
-        text = text_of(envelope_fields(page, table), table.fetch.records or "")
-    elif page.bytes <= ENVELOPE_LIMIT:
-        text = page.path.read_bytes()
-    else:
+    if page.bytes > ENVELOPE_LIMIT:
         return None
+    text = page.path.read_bytes()
+    if table.fetch.form == "envelope":
+        text = value_at(text, table.fetch.records or "") or b""
     try:
-        return len(msgspec.json.decode(text, type=list[msgspec.Raw]))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Body("", records=text).count
+    except SourceBodyInvalid:
         return None
 
 
@@ -113,15 +170,34 @@ def _count_lines(page: Download) -> int | None:
     return count
 
 
-def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -> None:
-    signs = list(_failures(fields, empty=empty))
-    if not signs:
-        return
-    words = [
+def _require_expected(body: Body, table: Table) -> None:
+    """Require that a page's fields have the values that `expect` declares."""
+    for path, wanted in table.fetch.expect.items():
+        found = body.value(path, f"correct the API, or expect of {table.label} in the source's YAML")
+        if found is None or not is_json(found, wanted):
+            shown = "absent" if found is None else quoted(found.decode(errors="replace"), FOREIGN_LIMIT)
+            words = _words(body.fields)
+            raise SourceRefused(
+                f"{body.where}: {path} is {shown}, and expect declares {json.dumps(wanted)}"
+                + (f": {', '.join(words)}" if words else ""),
+                remedy=f"correct what the API reports and run again, or expect of {table.label} in the source's YAML",
+            )
+
+
+def _words(fields: Fields) -> list[str]:
+    """Return what an envelope says about a failure."""
+    return [
         f"{name} {quoted(text.decode(errors='replace'), FOREIGN_LIMIT)}"
         for name in _WORDS
         if (text := text_of(fields, name)) not in (b"", b"null")
     ]
+
+
+def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -> None:
+    signs = list(_failures(fields, empty=empty))
+    if not signs:
+        return
+    words = _words(fields)
     raise SourceRefused(
         f"{where} reports a failure by {' and '.join(signs)}" + (f": {', '.join(words)}" if words else ""),
         remedy=f"correct what the API reports and run again; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from ipaddress import ip_address
@@ -15,15 +16,18 @@ from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceRefu
 from orchestration.lake import keys
 from orchestration.log import Log
 from orchestration.settings import EltSettings, Settings, SourceSettings
-from orchestration.source.address import Request, identity
+from orchestration.source.address import Request
 from orchestration.source.announced import Announced, announced, require_complete
-from orchestration.source.config import Table, may_end_pages
+from orchestration.source.body import Body, is_empty_list, read_body
+from orchestration.source.config import Table
+from orchestration.source.day import day_of, today_in
 from orchestration.source.deadline import deadline_after
-from orchestration.source.envelope import Fields, envelope_fields, is_empty_list, text_of
-from orchestration.source.page import BLANK, EDGE, ENVELOPE_LIMIT, Download, Limit, download
-from orchestration.source.paging import first_request, next_request
+from orchestration.source.page import EDGE, ENVELOPE_LIMIT, Download, Limit, download
+from orchestration.source.paging import Position, first_request, next_request
+from orchestration.source.paths import BLANK
 from orchestration.source.retry import RetryPolicy, RunType, call_with_retry, retry_policy
-from orchestration.text import FOREIGN_LIMIT, quoted
+from orchestration.source.rules import is_snapshot, may_end_pages
+from orchestration.text import FOREIGN_LIMIT, one_line, quoted
 
 if TYPE_CHECKING:
     import ssl
@@ -67,12 +71,15 @@ def fetch_date(
     """Fetch all pages of all tables of a date, with the retry policy of the run type.
 
     Raises:
-        UsageError: A source's address is not set.
+        UsageError: A source's address is not set, or a table has no past dates and this is one.
         SourceFailed: The API gave no usable response; the message names the page and the reason.
         DiskFailed: A page could not be written to disk.
     """
     import httpx
 
+    for table in tables:
+        if problem := not_on(table, execution_date, datetime.now(UTC)):
+            raise UsageError(problem, remedy=f"elt run {today_in(table.fetch.day.zone, datetime.now(UTC))}")
     sources = {table.source: _configured(settings, table.source) for table in tables}
     for name, source in sources.items():
         _warn_of_open_token(name, source, log)
@@ -81,13 +88,31 @@ def fetch_date(
     pages: list[Page] = []
     for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
         source = sources[table.source]
-        first = first_request(table, source.url or "", execution_date)
+        day = day_of(execution_date, table.fetch.day.zone, table.fetch.day.end)
+        first = first_request(table, source.url or "", day)
         # One client per table: each connection is bound to its table's deadline.
         with _client(table.source, source, settings.elt.source_timeout, context) as client:
             found = list(_fetch_table(client, table, first, run, sum(page.bytes for page in pages)))
         log.info(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
         pages += found
     return tuple(pages)
+
+
+def not_on(table: Table, execution_date: str, now: datetime) -> str:
+    """Return why a table cannot be fetched for a date; an empty text if it can.
+
+    A table whose requests have no placeholder is a snapshot: the API answers with what is current, whatever the date.
+    """
+    if not is_snapshot(table.fetch):
+        return ""
+    zone, age = table.fetch.day.zone, table.fetch.day.snapshot_age
+    today = today_in(zone, now)
+    if 0 <= (today - date.fromisoformat(execution_date)).days <= age:
+        return ""
+    return (
+        f"{table.label} cannot be fetched for {execution_date}: its requests have no placeholder such as {{date}}, so "
+        f"the API answers with what is current, and today is {today} in {zone}"
+    )
 
 
 def _configured(settings: Settings, name: str) -> SourceSettings:
@@ -161,20 +186,21 @@ class _Run:
                 "check what the API sends, or raise ELT_MAX_DATE_BYTES",
             ),
         ]
-        if table.fetch.form == "envelope":
-            limits.append(Limit(ENVELOPE_LIMIT, f"an envelope page over {ENVELOPE_LIMIT:,} bytes", smaller))
+        if table.fetch.reads_bodies:
+            kind = "an envelope" if table.fetch.form == "envelope" else "a counted"
+            limits.append(Limit(ENVELOPE_LIMIT, f"{kind} page over {ENVELOPE_LIMIT:,} bytes", smaller))
         return min(limits, key=lambda limit: limit.bytes)
 
 
 def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, used: int) -> Iterator[Page]:
-    elt, counted = run.elt, table.fetch.paging.is_counted
+    elt, fetch = run.elt, table.fetch
     deadline = deadline_after(table.label, elt.fetch_timeout)
     request: Request | None = first
     seen: dict[bytes, int] = {}
     asked: dict[object, int] = {}
     found: list[Download] = []
     announcements: list[Announced] = []
-    full, after_empty = 1, False
+    full, received, after_empty = 1, 0, False
     held: list[Page] = []
     while request is not None:
         number = len(found) + 1
@@ -185,66 +211,95 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
             )
         same = _identity(table, request)
         if same in asked:
-            raise _circle(table, number, asked[same], f"{quoted(request.address, FOREIGN_LIMIT)} was requested before")
+            raise _circle(table, number, asked[same], f"{quoted(request.shown, FOREIGN_LIMIT)} was requested before")
         asked[same] = number
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
-        wanted = (client, table, request.address, run.folder / key, run.limit(table, used), deadline)
+        wanted = (client, table, request, run.folder / key, run.limit(table, used), deadline)
         try:
             page = call_with_retry(run.retries, run.log, download, *wanted, deadline=deadline)
         except SourceRefused as error:
             if _is_end(table, number, error.status, after_empty=after_empty):
                 break
             raise _on_a_later_page(table, number, error) from error
+        if page.no_data:
+            run.log.info(f"{table.label}: page {number} has no data: {one_line(page.no_data, FOREIGN_LIMIT)}")
+            if number > 1:
+                break
         used += page.bytes
+        body = read_body(page, table)
+        announcements.append(announced(table, request, page, body))
+        position = _position(table, announcements[-1], body, number, received)
+        received = position.received
+        following = None if page.no_data else next_request(table, request, page, body, position)
+        digest = _digest_of_records(table, page, body)
+        if body.no_data:
+            page = page.emptied(body.no_data)
         found.append(page)
-        fields = envelope_fields(page, table) if table.fetch.form == "envelope" else {}
-        announcements.append(announced(table, request, page, fields))
-        following = next_request(table, request, page, fields)
         raw = Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
-        digest = _digest_of_records(table, page, fields)
         if digest:
             if digest in seen:
                 raise _circle(
-                    table, number, seen[digest], f"{quoted(request.address, FOREIGN_LIMIT)} returned the same response"
+                    table, number, seen[digest], f"{quoted(request.shown, FOREIGN_LIMIT)} returned the same response"
                 )
             seen[digest] = full = number
             # More numbered pages followed, so the empty page before them belongs to the date.
             yield from (*held, raw)
             held = []
-        elif number == 1 or (not counted and following is not None):
+        elif number == 1 or (not fetch.ends_empty and following is not None):
             # A day without records keeps one page.
             yield raw
-        elif counted and not after_empty:
+        elif fetch.ends_empty and not after_empty:
             held.append(raw)
-        if counted and after_empty and not digest:
+        if fetch.ends_empty and not digest and (after_empty or following is None):
+            _report_empty_end(table, number, announcements, run.log)
             break
-        after_empty = counted and not digest
+        after_empty = fetch.ends_empty and not digest
         request = following
     require_complete(table, found[:full], announcements, run.log)
 
 
-def _digest_of_records(table: Table, page: Download, fields: Fields) -> bytes:
+def _position(table: Table, announcement: Announced, body: Body, number: int, received: int) -> Position:
+    """Return how far the pages have come with this one, counting its records only if the paging needs their number."""
+    paging, fetch = table.fetch.paging, table.fetch
+    count = body.count if fetch.counts_records else 0
+    total = announcement.total if isinstance(fetch.total, str) or fetch.total_header else None
+    has_pages = getattr(paging, "pages", None) or getattr(paging, "pages_header", None)
+    pages = announcement.pages if has_pages else None
+    return Position(number, received + count, count, total and total[1], pages and pages[1])
+
+
+def _report_empty_end(table: Table, number: int, announcements: Sequence[Announced], log: Log) -> None:
+    """Log that an empty page ended the pages, if the API announced nothing that confirms it."""
+    if number > 1 and not any(found.total or found.pages for found in announcements):
+        log.info(
+            f"{table.label}: the pages end at page {number}, which is empty; the API announces neither their number "
+            "nor that of the records"
+        )
+
+
+def _digest_of_records(table: Table, page: Download, body: Body) -> bytes:
     """Return a digest that two pages with the same records share; empty for a page without records."""
+    if page.no_data or body.no_data:
+        return b""
     if table.fetch.form == "envelope":
         # Other fields may contain a clock or a request id.
-        text = text_of(fields, table.fetch.records or "")
-        return b"" if is_empty_list(text) else sha256(text).digest()
+        return b"" if is_empty_list(body.records) else sha256(body.records).digest()
     empty = page.bytes <= EDGE and is_empty_list(page.path.read_bytes().strip(BLANK))
     return b"" if empty else bytes.fromhex(page.sha256)
 
 
 def _is_end(table: Table, number: int, status: int | None, *, after_empty: bool) -> bool:
     """Return whether an error status in place of a numbered page means that the page before was the last."""
-    return number > 1 and (status in table.fetch.paging.end_status or (after_empty and status in _PAST_THE_END))
+    declared = getattr(table.fetch.paging, "end_status", ())
+    return number > 1 and (status in declared or (after_empty and status in _PAST_THE_END))
 
 
 def _on_a_later_page(table: Table, number: int, error: SourceRefused) -> IngestCleanError:
     """Return the error for a refused page, with what the pages before it imply."""
-    paging = table.fetch.paging
     if number == 1 or error.status is None:
         return error
     came = f"; {number - 1} pages were fetched before it"
-    if paging.is_counted and may_end_pages(error.status):
+    if table.fetch.counts_pages and may_end_pages(error.status):
         return error.extended(
             f"{came}, and an API may end its pages this way",
             remedy=f"if that is the end, set paging.end_status: [{error.status}] of {table.label} in the source's YAML",
@@ -263,7 +318,7 @@ def _circle(table: Table, number: int, before: int, how: str) -> SourceBodyInval
 
 def _identity(table: Table, request: Request) -> object:
     try:
-        return identity(request.address)
+        return request.identity
     except ValueError as error:
         raise SourceBodyInvalid(
             f"{table.label}: {quoted(request.url, FOREIGN_LIMIT)} cannot be requested: {error}",

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
+from orchestration.source.address import Request
 from orchestration.source.deadline import Deadline
+from orchestration.source.paths import BLANK, is_json
 from orchestration.text import FOREIGN_LIMIT, one_line, quoted
 from orchestration.workdir import translate_disk_errors
 
@@ -25,10 +27,11 @@ ENVELOPE_LIMIT = 16 * 1024 * 1024
 
 _TRANSIENT = frozenset({408, 425, 500, 502, 503, 504})
 _JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl")
-_BRACKETS = {"array": (b"[", b"]"), "ndjson": (b"{", b"}"), "envelope": (b"{", b"}")}
-BLANK = b" \t\r\n"
+_ARRAY, _OBJECT = (b"[", b"]"), (b"{", b"}")
 EDGE = 4096
 _ADDRESS = 500
+_NOTHING_SHA256 = hashlib.sha256().hexdigest()
+_NOTHING_MD5 = hashlib.md5(usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Download:
         sha256: Its SHA-256 in hex, which the receipt records.
         md5: Its MD5 in hex, which lakeFS calls the checksum.
         headers: The response's headers.
+        no_data: What the API sent to say that there is no data, such as `status 404`; the file is then empty.
     """
 
     path: Path
@@ -48,6 +52,18 @@ class Download:
     sha256: str
     md5: str
     headers: httpx.Headers
+    no_data: str = ""
+
+    def emptied(self, no_data: str) -> Download:
+        """Return the page without its bytes. A file without a byte has no record in any form.
+
+        Raises:
+            DiskFailed: The file could not be written.
+        """
+        with translate_disk_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_bytes(b"")
+        return Download(self.path, 0, _NOTHING_SHA256, _NOTHING_MD5, self.headers, no_data)
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ class Limit:
 
 
 def download(
-    client: httpx.Client, table: Table, address: str, path: Path, limit: Limit, deadline: Deadline
+    client: httpx.Client, table: Table, wanted: Request, path: Path, limit: Limit, deadline: Deadline
 ) -> Download:
     """Stream one page to `path`, with constant memory whatever its size.
 
@@ -81,16 +97,19 @@ def download(
     import httpx
 
     request = client.build_request(
-        "GET",
-        address,
-        headers=dict(table.fetch.headers),
+        wanted.method,
+        wanted.address,
+        headers=dict(wanted.headers),
+        json=wanted.body,
         timeout=deadline.limited(client.timeout),
         extensions={"trace": deadline.watch},
     )
-    asked = f"GET {str(request.url)[:_ADDRESS]}"
+    asked = f"{wanted.method} {str(request.url)[:_ADDRESS]}"
     try:
         response = client.send(request, stream=True)
         try:
+            if response.status_code in table.fetch.empty.status:
+                return Download(path, 0, "", "", response.headers).emptied(f"status {response.status_code}")
             _check_status(asked, response, table)
             _check_headers(asked, response, table)
             found = _write_body(asked, response, table, path, limit)
@@ -107,8 +126,21 @@ def download(
         ) from error
     except httpx.TransportError as error:
         raise SourceUnreachable(f"{asked}: {error}") from error
+    if no_data := _no_data(found, table):
+        return found.emptied(no_data)
     _check_edges(asked, found, table)
     return found
+
+
+def _no_data(page: Download, table: Table) -> str:
+    """Return the body if it is declared to mean no data; else an empty text."""
+    declared = table.fetch.empty.body
+    if not declared or page.bytes > EDGE:
+        return ""
+    text = page.path.read_bytes().strip(BLANK)
+    if not text:
+        return "an empty body" if "" in declared else ""
+    return f"the body {text.decode(errors='replace')}" if any(is_json(text, value) for value in declared) else ""
 
 
 def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
@@ -175,6 +207,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
     given = response.headers.get("Content-Type", "")
     kind = given.split(";")[0].strip().lower()
+    if not kind and response.headers.get("Content-Length") == "0" and "" in table.fetch.empty.body:
+        return
     declared = (name.lower() for name in table.fetch.content_types)
     if kind not in (*_JSON_TYPES, *declared) and not kind.endswith("+json"):
         raise SourceBodyInvalid(
@@ -222,7 +256,9 @@ def _check_edges(asked: str, page: Download, table: Table) -> None:
         end = file.read().rstrip(BLANK)
     if form == "ndjson" and not begin and page.bytes <= EDGE:
         return
-    first, last = _BRACKETS[form]
+    # The list of an envelope may be an element of an array.
+    is_array = form == "array" or (form == "envelope" and (table.fetch.records or "").startswith("["))
+    first, last = _ARRAY if is_array else _OBJECT
     if not (begin.startswith(first) and end.endswith(last)):
         raise SourceBodyInvalid(
             f"{asked}: a body of {page.bytes:,} bytes that begins {begin[:40]!r} and ends {end[-40:]!r} is not "

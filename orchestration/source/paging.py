@@ -1,53 +1,127 @@
-"""Derive the request for the next page from a page: by page number, next link or cursor."""
+"""Derive the request for the next page from a page: by page number, offset, next link or cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from orchestration.errors import SourceBodyInvalid
 from orchestration.source.address import Request, identity, resolve, same_origin, same_resource
+from orchestration.source.body import Body
 from orchestration.source.config import Table
-from orchestration.source.envelope import Fields, value_at
+from orchestration.source.day import Day, filled, filled_json
 from orchestration.source.link_header import Link, parse_links
 from orchestration.source.page import Download
+from orchestration.source.paths import with_value
+from orchestration.source.schema import Counted, Cursors, NextLinks, NoPaging, Offsets, PageNumbers
 from orchestration.text import FOREIGN_LIMIT, quoted
 
 
-def first_request(table: Table, base_url: str, execution_date: str) -> Request:
-    """Return the request for the first page of a table and date."""
+@dataclass(frozen=True)
+class Position:
+    """How far the pages of a date have come.
+
+    Attributes:
+        number: The pages that were requested.
+        received: The records on them, as far as the paging needs to count them.
+        last: The records on the last of them.
+        total: The number of all records that the last page announces in the declared place; None without one.
+        pages: The same for the number of pages.
+    """
+
+    number: int
+    received: int = 0
+    last: int = 0
+    total: int | None = None
+    pages: int | None = None
+
+
+def first_request(table: Table, base_url: str, day: Day) -> Request:
+    """Return the request for the first page of a table and day."""
     fetch, paging = table.fetch, table.fetch.paging
-    parameters = {name: str(value) for name, value in fetch.parameters.items()}
-    parameters[fetch.date_parameter] = execution_date
-    if paging.style == "page" and paging.parameter:
-        parameters[paging.parameter] = str(paging.first)
-    return Request(base_url.rstrip("/") + fetch.path, parameters)
+    path = filled(fetch.path, day, lambda value: quote(value, safe="/:"))
+    request = Request(
+        url=base_url.rstrip("/") + path,
+        parameters={name: filled(_text(value), day) for name, value in fetch.parameters.items()},
+        method=fetch.method,
+        headers={name: filled(value, day) for name, value in fetch.headers.items()},
+        body=filled_json(fetch.body, day),
+    )
+    return _at(request, paging, paging.first) if isinstance(paging, Counted) else request
 
 
-def next_request(table: Table, asked: Request, page: Download, fields: Fields) -> Request | None:
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def next_request(table: Table, asked: Request, page: Download, body: Body, position: Position) -> Request | None:
     """Return the request for the page after `page`; None if the API says that `page` was the last.
 
-    Numbered pages are counted without limit. The caller detects where they end.
+    Without a declared end, counted pages have none here. The caller ends them at empty pages.
 
     Raises:
         SourceBodyInvalid: The next page that the API names cannot be requested.
     """
     paging = table.fetch.paging
-    if paging.style == "none":
+    if isinstance(paging, NoPaging) or _is_last(table, body):
         return None
-    if paging.is_counted:
-        return _with(asked, paging.parameter, str(int(asked.parameters[paging.parameter or ""]) + 1))
-    named = _named(table, asked, page, fields)
+    if isinstance(paging, Offsets) or (isinstance(paging, PageNumbers) and table.fetch.counts_pages):
+        return _counted(paging, asked, position)
+    named = _named(table, paging, asked, page, body)
     if named is None:
+        if (paging.more or paging.done) and paging.absent == "error" and not _is_last(table, body):
+            raise SourceBodyInvalid(
+                f"{body.where} has {paging.more or paging.done} for a further page, and names none",
+                remedy=f"correct the API, or paging of {table.label} in the source's YAML",
+            )
         return None
-    if paging.style == "next_link":
-        return Request(_same_origin(table, asked.address, named))
-    return _with(asked, paging.parameter, named)
+    if isinstance(paging, NextLinks):
+        # The link has all parameters.
+        return replace(asked, url=_same_origin(table, asked.address, str(named)), parameters={})
+    if isinstance(paging, Cursors):
+        return _at(_without_first(asked, paging.first_only), paging, named)
+    return _at(asked, paging, named)
 
 
-def _with(asked: Request, parameter: str | None, value: str) -> Request:
-    return Request(asked.url, {**asked.parameters, parameter or "": value})
+def _counted(paging: Counted, asked: Request, position: Position) -> Request | None:
+    """Return the request for the next counted page; None after the declared number of pages or records."""
+    at = int(asked.at or 0)
+    if isinstance(paging, PageNumbers):
+        if position.pages is not None and position.number >= position.pages:
+            return None
+        following = at + 1
+    else:
+        step = paging.size or position.last
+        following = at + step
+        if not step or (position.total is not None and following - paging.first >= position.total):
+            return None
+    if position.total is not None and position.received >= position.total:
+        return None
+    return _at(asked, paging, following)
+
+
+def _at(asked: Request, paging: PageNumbers | Offsets | Cursors, value: str | int) -> Request:
+    """Return a request for another page."""
+    match paging.in_:
+        case "query":
+            return replace(asked, parameters={**asked.parameters, paging.parameter: str(value)}, at=value)
+        case "header":
+            return replace(asked, headers={**asked.headers, paging.parameter: str(value)}, at=value)
+        case "body":
+            return replace(asked, body=with_value(asked.body, paging.parameter, value), at=value)
+
+
+def _without_first(asked: Request, first_only: Sequence[str]) -> Request:
+    def kept(values: Any) -> Any:
+        if first_only == "all":
+            return {} if values else values
+        return {name: value for name, value in values.items() if name not in first_only} if values else values
+
+    return replace(asked, parameters=kept(asked.parameters), body=kept(asked.body))
 
 
 def linked(asked: Request, page: Download) -> str | None:
@@ -58,43 +132,68 @@ def linked(asked: Request, page: Download) -> str | None:
         return None
 
 
-def _named(table: Table, asked: Request, page: Download, fields: Fields) -> str | None:
-    """Return the next page, link or cursor that the page names; None if it names none."""
+def _is_last(table: Table, body: Body) -> bool:
+    """Return whether the flag `more` or `done` says that the page is the last."""
     paging = table.fetch.paging
+    if isinstance(paging, NoPaging) or not (path := paging.more or paging.done):
+        return False
+    name, remedy = (
+        "more" if paging.more else "done",
+        f"correct the API, or paging of {table.label} in the source's YAML",
+    )
+    found = body.value(path, remedy)
+    if found in (None, b"null") and paging.absent == "end":
+        return True
+    flag = {b"true": True, b"false": False, b'"true"': True, b'"false"': False, b"1": True, b"0": False}.get(
+        found or b""
+    )
+    if flag is None:
+        instead = "is absent" if found is None else f"is {found[:80]!r}"
+        raise SourceBodyInvalid(
+            f"{body.where}: {path}, which is paging.{name}, {instead}, not true or false",
+            remedy=f"{remedy}; if the API leaves it out of the last page, set paging.absent: end",
+        )
+    return flag is (name == "done")
+
+
+def _named(
+    table: Table, paging: PageNumbers | NextLinks | Cursors, asked: Request, page: Download, body: Body
+) -> str | int | None:
+    """Return the next page, link or cursor that the page names; None if it names none."""
     if paging.next:
-        return _text(table, page, paging.next, fields) or None
-    header = paging.next_header or ("Link" if paging.style == "next_link" else "")
-    lines = page.headers.get_list(header)
-    if paging.style == "next_link" and header.lower() == "link":
-        return _link(table, asked, lines)
-    return _only(table, f"values of {header}", {line.strip() for line in lines} - {""})
+        named = _value(table, body, paging.next)
+    else:
+        header = paging.next_header or ("Link" if isinstance(paging, NextLinks) else "")
+        lines = page.headers.get_list(header)
+        if isinstance(paging, NextLinks) and header.lower() == "link":
+            return _link(table, asked, lines)
+        named = _only(table, f"values of {header}", {line.strip() for line in lines} - {""})
+    if named in ("", "0", 0) or (isinstance(paging, Cursors) and str(named) in map(str, paging.end_values)):
+        return None
+    return named
 
 
-def _text(table: Table, page: Download, path: str, fields: Fields) -> str | None:
-    """Return the field that names the next page, as text.
+def _value(table: Table, body: Body, path: str) -> str | int | None:
+    """Return the field that names the next page.
 
-    Return None if it is null, or if it is absent and `paging.absent` is `end`.
+    Return None if it is null or false, or if it is absent and `paging.absent` is `end`.
     """
-    where = f"{page.path.name} of {table.label}"
     remedy = f"correct the API, or paging.next of {table.label} in the source's YAML"
-    try:
-        raw = value_at(fields, path)
-    except ValueError as error:
-        raise SourceBodyInvalid(f"{where}: {error}, on the way to {path!r}", remedy=remedy) from None
-    if raw is None and table.fetch.paging.absent == "end":
+    raw = body.value(path, remedy)
+    if raw is None and getattr(table.fetch.paging, "absent", "") == "end":
         return None
     if raw is None:
         raise SourceBodyInvalid(
-            f"{where} has no field {path!r}, which announces the next page",
+            f"{body.where} has no field {path!r}, which announces the next page",
             remedy=f"{remedy}; if the API leaves it out of the last page, set paging.absent: end",
         )
+    if raw in (b"null", b"false"):
+        return None
     try:
-        value = msgspec.json.decode(raw, type=str | int | None)
+        value: str | int = msgspec.json.decode(raw, type=str | int)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceBodyInvalid(
-            f"{where}: {path} is {bytes(raw)[:80]!r}, not a text or number", remedy=remedy
-        ) from None
-    return None if value is None else str(value)
+        raise SourceBodyInvalid(f"{body.where}: {path} is {raw[:80]!r}, not a text or number", remedy=remedy) from None
+    return value
 
 
 def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:

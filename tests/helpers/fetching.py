@@ -47,6 +47,7 @@ class Api:
         *answers: Wire,
         environment: dict[str, object] | None = None,
         source: SourceSettings | None = None,
+        date: str = DATE,
         **fetch: Any,
     ) -> tuple[Page, ...]:
         """Fetch the pages of a date; `fetch` changes the source's declaration."""
@@ -56,7 +57,7 @@ class Api:
         settings = settings_of(self.monkeypatch, self.folder, **environment)
         if source is not None:
             settings = replace(settings, sources={"shop": source})
-        return fetch_date(read_tables(self.folder), settings, DATE, self.folder / "work", log_to(self.logged.append))
+        return fetch_date(read_tables(self.folder), settings, date, self.folder / "work", log_to(self.logged.append))
 
     @property
     def targets(self) -> list[str]:
@@ -78,7 +79,7 @@ def serve_apis() -> Iterator[Callable[[Path, pytest.MonkeyPatch], Api]]:
 
 def records(pages: tuple[Page, ...]) -> list[Any]:
     """Return the records of pages that are arrays, or envelopes with a list `data`."""
-    bodies = [json.loads(page.path.read_bytes()) for page in pages]
+    bodies = [json.loads(page.path.read_bytes() or b"[]") for page in pages]
     return [record for body in bodies for record in (body["data"] if isinstance(body, dict) else body)]
 
 

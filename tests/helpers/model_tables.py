@@ -10,7 +10,8 @@ from orchestration.models.sql import (
     sql_of,
 )
 from orchestration.source.columns import Column
-from orchestration.source.config import Fetch, Table
+from orchestration.source.config import Table
+from orchestration.source.schema import Fetch
 
 
 def table_of(*columns: Column, key: Sequence[str] = ("id",), earliest: str | None = None) -> Table:
@@ -19,7 +20,7 @@ def table_of(*columns: Column, key: Sequence[str] = ("id",), earliest: str | Non
         source="shop",
         name="things",
         description="One record per thing.",
-        fetch=Fetch("/things", "date", "array"),
+        fetch=Fetch(path="/things", form="array"),
         loss_limit=0.5,
         file=Path("/project/models/staging/shop/_shop__sources.yml"),
         columns=columns,

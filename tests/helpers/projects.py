@@ -20,13 +20,13 @@ from orchestration.settings import PROJECT_DIR, Settings, read_settings
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
 needs_retail = pytest.mark.skipif(not RETAIL.exists(), reason="no folder ../shared/retail beside this checkout")
 
-EVENTS = {"path": "/events", "date_parameter": "date", "form": "array"}
+EVENTS = {"path": "/events", "parameters": {"date": "{date}"}, "form": "array"}
 PAGED = {
     "form": "envelope",
     "records": "data",
     "paging": {"style": "page", "parameter": "page", "next": "next_page"},
 }
-PRODUCTS = {"path": "/products", "date_parameter": "date", "form": "array"}
+PRODUCTS = {"path": "/products", "parameters": {"date": "{date}"}, "form": "array"}
 
 
 def write_sources(project: Path, tables: dict[str, Any], *, source: str = "shop") -> Path:

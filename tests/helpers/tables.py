@@ -76,7 +76,7 @@ def write_table(
     declared = {
         "key": [in_yaml(raw_of[column]) for column in key],
         **({"earliest": in_yaml(raw_of[earliest])} if earliest else {}),
-        "fetch": {"path": f"/{name}", "date_parameter": "date", "form": "array"},
+        "fetch": {"path": f"/{name}", "parameters": {"date": "{date}"}, "form": "array"},
         **meta,
     }
     table = {

@@ -165,7 +165,7 @@ def test_a_wrong_source_description_is_found_before_anything_is_fetched(
     wrong = copy_project(tmp_path)
     file = write_sources(wrong, {"events": {"key": ["Event ID"], "fetch": {"path": "/events"}}})
 
-    with pytest.raises(UsageError, match="missing required field `date_parameter`") as error:
+    with pytest.raises(UsageError, match="missing required field `form`") as error:
         land_date(lake, settings_of(monkeypatch, wrong, SHOP_API_URL=CLOSED), execution_date)
 
     assert str(file) in error.value.cause

@@ -16,7 +16,7 @@ PRODUCTS = answer('[{"Stock Code": "22423", "Description": "REGENCY CAKESTAND 3 
 
 
 class AnswerServer(ThreadingTCPServer):
-    """Sends the responses of each path in order; `asked` has the heads of all requests so far."""
+    """Sends the responses of each path in order; `asked` and `bodies` have the heads and bodies of all requests."""
 
     daemon_threads = True
 
@@ -24,13 +24,14 @@ class AnswerServer(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, Iterator[Wire]] = {}
         self.asked: list[bytes] = []
+        self.bodies: list[bytes] = []
         self.stalls = False
         self.scheme = "http"
 
     def play(self, case: Case) -> str:
         """Prepares the responses of a case, and returns the URL of the API."""
         self.stalls = case.stalls
-        self.asked = []
+        self.asked, self.bodies = [], []
         self.answers = {
             "/events": chain(case.answers, repeat(case.answers[-1])),
             "/products": repeat(case.products or PRODUCTS),
@@ -48,6 +49,8 @@ class _Handler(StreamRequestHandler):
 
     def handle(self) -> None:
         head = b"".join(iter(self.rfile.readline, b"\r\n"))
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        self.server.bodies.append(self.rfile.read(int(length[1])) if length else b"")
         self.server.asked.append(head)
         path = re.split(rb"[?;]", head.split()[1])[0].decode()
         sent = next(self.server.answers[path])

@@ -152,9 +152,9 @@ def add(file: Path, columns: list[Any]) -> None:
             {"reject_limt": 0.5},
             "config.meta: 'reject_limt' is not one of fetch, key, earliest, loss_limit, reject_limit",
         ),
-        ({"may_be_empty": "no"}, "config.meta: Expected `bool`, got `str` - at `$.may_be_empty`"),
+        ({"may_be_empty": "no"}, "config.meta.may_be_empty: Expected `bool`, got `str`"),
         ({"reject_limit": 2}, "config.meta.reject_limit: 2.0 is not a share from 0 to 1"),
-        ({"other_dates_limit": True}, "config.meta: Expected `float`, got `bool` - at `$.other_dates_limit`"),
+        ({"other_dates_limit": True}, "config.meta.other_dates_limit: Expected `float`, got `bool`"),
     ],
 )
 def test_a_wrong_table_is_reported_with_what_is_allowed(tmp_path: Path, meta: Any, problem: str) -> None:

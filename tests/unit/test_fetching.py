@@ -18,13 +18,13 @@ def test_a_query_in_the_path_is_sent_with_every_page(api: Api) -> None:
         answer('{"data": [1], "next": "b&c"}'),
         answer('{"data": [2], "next": null}'),
         path="/events?type=sale;old&q=%2F",
-        parameters={"size": 5},
+        parameters={"size": 5, "date": "{date}"},
         **ENVELOPE,
         paging={"style": "cursor", "parameter": "cursor", "next": "next"},
     )
 
     assert records(pages) == [1, 2]
-    first = "/events?type=sale;old&q=%2F&size=5&date=2025-05-20"
+    first = "/events?type=sale;old&q=%2F&date=2025-05-20&size=5"
     assert api.targets == [first, f"{first}&cursor=b%26c"]
 
 

@@ -6,7 +6,8 @@ import yaml
 
 from orchestration.errors import UsageError
 from orchestration.settings import PROJECT_DIR
-from orchestration.source.config import Paging, read_tables
+from orchestration.source.config import read_tables
+from orchestration.source.schema import NoPaging, PageNumbers
 from tests.helpers.projects import EVENTS, events_only, write_sources
 
 
@@ -16,7 +17,7 @@ def test_the_shop_has_two_tables() -> None:
     assert [table.label for table in tables] == ["shop.events", "shop.products"]
     assert tables[0].fetch.path == "/events"
     assert tables[0].fetch.form == "array"
-    assert tables[0].fetch.paging == Paging()
+    assert tables[0].fetch.paging == NoPaging()
 
 
 def test_every_field_is_read(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert fetch.parameters == {"per_page": 500}
     assert fetch.content_types == ("text/plain",)
     assert fetch.headers == {"User-Agent": "me (me@example.org)", "X-Version": "2"}
-    assert fetch.paging == Paging("page", "page", 0, "meta.next")
+    assert fetch.paging == PageNumbers(parameter="page", first=0, next="meta.next")
 
 
 @pytest.mark.parametrize(
@@ -45,19 +46,31 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ({}, "missing required field `fetch`"),
         ({"fetch": EVENTS}, "missing required field `key`"),
         (
-            {"key": ["Event ID"], "fetch": {"path": "/events", "form": "array"}},
-            "missing required field `date_parameter`",
+            {"key": ["Event ID"], "fetch": {"path": "/events"}},
+            "config.meta.fetch: Object missing required field `form`",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "xml"}}, "Invalid enum value 'xml'"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "paht": "/x"}}, "unknown field `paht`"),  # codespell:ignore paht
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "form": "xml"}},
+            "config.meta.fetch.form: Invalid enum value 'xml'; allowed: array, envelope, ndjson",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paht": "/x"}},  # codespell:ignore paht
+            "config.meta.fetch: Object contains unknown field `paht`; allowed: path, ",  # codespell:ignore paht
+        ),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "events"}}, "path: 'events' does not begin with '/'"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "form": "envelope"}}, "records: missing"),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "records": "data"}},
             "records: 'data' applies to form envelope only",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "pages"}}}, "Invalid enum value 'pages'"),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page"}}}, "paging.parameter: missing"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "pages"}}},
+            "config.meta.fetch.paging.style: Invalid value 'pages'; allowed: none, page, offset, next_link, cursor",
+        ),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page"}}},
+            "config.meta.fetch.paging: Object missing required field `parameter`",
+        ),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "cursor", "parameter": "cursor"}}},
             "paging.next: missing",
@@ -78,7 +91,10 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             },
             "conflicts with next; remove one of them",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}}, "paging.style: missing"),
+        (
+            {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"parameter": "page"}}},
+            "config.meta.fetch.paging: Object missing required field `style`; allowed: none, page, offset, next_link",
+        ),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events#all"}},
             "path: '/events#all' contains '#', which cannot be sent; write it as '%23'",
@@ -86,10 +102,10 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ({"key": ["Event ID"], "fetch": {**EVENTS, "path": "/e\n"}}, "cannot be sent; write it as '%0A'"),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?a=1&date=2025-01-01"}},
-            "path: its query gives 'date', and so does date_parameter; remove one of them",
+            "path: its query gives 'date', and so does parameters; remove one of them",
         ),
         (
-            {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?b", "parameters": {"b": 1}}},
+            {"key": ["Event ID"], "fetch": {**EVENTS, "path": "/events?b", "parameters": {"b": 1, "c": "{date}"}}},
             "path: its query gives 'b', and so does parameters",
         ),
         (
@@ -103,7 +119,6 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             },
             "path: its query gives 'c', and so does paging.parameter",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "parameters": {"date": "today"}}}, "parameters: gives 'date'"),
         (
             {
                 "key": ["Event ID"],
@@ -111,7 +126,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
             },
             "parameters: gives 'p', which is paging.parameter",
         ),
-        ({"key": ["Event ID"], "fetch": {**EVENTS, "total": "meta.total"}}, "form array takes only false"),
+        ({"key": ["Event ID"], "fetch": {**EVENTS, "total": "meta.total"}}, "form array takes false, or total_header"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "total": True}}, "total: names the field with the number"),
         ({"key": ["Event ID"], "fetch": {**EVENTS, "failure_signs": False}}, "failure_signs: applies to form envelope"),
         (
@@ -122,11 +137,11 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                     "paging": {"style": "cursor", "parameter": "c", "next_header": "N", "absent": "end"},
                 },
             },
-            "paging.absent: applies to paging.next only",
+            "paging.absent: applies to paging.next, more and done only",
         ),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "next_link", "end_status": [404]}}},
-            "paging.end_status: applies only to style page",
+            "config.meta.fetch.paging: Object contains unknown field `end_status`; allowed: style, next, next_header",
         ),
         (
             {
@@ -165,7 +180,78 @@ def test_every_field_is_read(tmp_path: Path) -> None:
         ({"key": ["Event ID"], "fetch": {**EVENTS, "headers": {"If-None-Match": "x"}}}, "'If-None-Match' cannot be"),
         (
             {"key": ["Event ID"], "fetch": {**EVENTS, "paging": {"style": "page", "parameter": "date"}}},
-            "paging.parameter: 'date' is the date_parameter too",
+            "parameters: gives 'date', which is paging.parameter",
+        ),
+        *(
+            ({"key": ["Event ID"], "fetch": {**EVENTS, **fetch}}, problem)
+            for fetch, problem in (
+                ({"path": "/e/{dat}"}, "path: {dat} is not a placeholder: allowed are {date}, {start} and {end}"),
+                ({"parameters": {"a": "{start:now}"}}, "parameters: {start:now}: 'now' is not a format: allowed are"),
+                ({"headers": {"A": "{date:%H}"}}, "headers: {date:%H}: %H is not a directive that may be used here"),
+                ({"method": "POST", "body": {"a": ["{x}"]}}, "body: {x} is not a placeholder"),
+                ({"method": "PUT"}, "fetch.method: Invalid enum value 'PUT'; allowed: GET, POST"),
+                ({"body": {"a": 1}}, "body: applies to method POST only"),
+                ({"day": {"zone": "Mars"}}, "day.zone: 'Mars' is not a time zone"),
+                ({"day": {"end": "open"}}, "fetch.day.end: Invalid enum value 'open'; allowed: exclusive, inclusive"),
+                ({"parameters": {}, "day": {"end": "inclusive"}}, "day.end: applies to the placeholder {end} only"),
+                ({"day": {"snapshot_age": 1}}, "day.snapshot_age: applies to a table without placeholders only"),
+                ({"form": "envelope", "records": "a["}, "records: 'a[' is not a path: expected an index"),
+                ({"form": "envelope", "records": "a", "expect": {"b.": 1}}, "expect.b.: 'b.' is not a path"),
+                ({"expect": {"ok": True}}, "expect: applies to form envelope only"),
+                ({"total_header": "X", "total": False}, "total_header: conflicts with total"),
+                ({"empty": {"status": [500]}}, "empty.status: 500 cannot mean no data; allowed are 204 and a 4xx"),
+                ({"empty": {"records": [None]}}, "empty.records: applies to form envelope only"),
+                (
+                    {"form": "envelope", "records": "a", "empty": {"records": ["none"]}},
+                    "empty.records: 'none' is not absent, null, an empty text or object, a number or false",
+                ),
+                ({"empty": {"body": [[]]}}, "empty.body: [] needs no declaration"),
+                (
+                    {"empty": {"statuses": [204]}},
+                    "fetch.empty: Object contains unknown field `statuses`; allowed: stat",
+                ),
+                (
+                    {"paging": {"style": "offset", "parameter": "o", "in": "body"}},
+                    "paging.in: body needs a body",
+                ),
+                ({"paging": {"style": "offset", "parameter": "o", "size": 0}}, "Expected `int` >= 1"),
+                (
+                    {"paging": {"style": "page", "parameter": "a b", "in": "header"}},
+                    "paging.parameter: 'a b' is not a valid header name",
+                ),
+                (
+                    {"paging": {"style": "page", "parameter": "p", "more": "x"}},
+                    "paging.more: 'x' is a field of an envelope; form array needs form envelope",
+                ),
+                (
+                    {
+                        "paging": {
+                            "style": "cursor",
+                            "parameter": "p",
+                            "next": "[-1].id",
+                            "more": "[0].a",
+                            "done": "[0]",
+                        }
+                    },
+                    "paging.done: conflicts with more",
+                ),
+                (
+                    {"paging": {"style": "page", "parameter": "p", "pages": "[0]", "pages_header": "X"}},
+                    "paging.pages_header: conflicts with pages",
+                ),
+                (
+                    {"paging": {"style": "cursor", "parameter": "p", "next_header": "X", "first_only": ["b"]}},
+                    "paging.first_only: 'b' is neither under parameters nor at the top of the body",
+                ),
+                (
+                    {
+                        "method": "POST",
+                        "body": {"d": "{date}"},
+                        "paging": {"style": "page", "parameter": "a[0]", "in": "body"},
+                    },
+                    "paging.parameter: 'a[0]' has an index, and only names are allowed",
+                ),
+            )
         ),
     ],
 )

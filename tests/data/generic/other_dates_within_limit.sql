@@ -48,7 +48,7 @@ validation_errors as (
         earliest,
         latest,
         {{ literal(
-            "see whether the API of " ~ source ~ " takes the date under the name in fetch.date_parameter; where rows of "
+            "see whether the API of " ~ source ~ " takes the date as fetch asks for it; where rows of "
             ~ "other dates are right, set other_dates_limit in config.meta of the source's YAML"
         ) }} as _remedy
     from totals

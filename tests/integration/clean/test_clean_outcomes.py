@@ -82,10 +82,7 @@ def test_a_response_for_other_dates_is_data_failed_and_names_the_parameter(bench
         result.require_passed()
     for part in ("instants=5, of_other_dates=3, share=0.6, other_dates_limit=0.5, earliest=2025-05-01 10:00:00+00:00",):
         assert part in failed.value.cause
-    assert (
-        "see whether the API of shop.events takes the date under the name in fetch.date_parameter"
-        in failed.value.remedy
-    )
+    assert "see whether the API of shop.events takes the date as fetch asks for it" in failed.value.remedy
     assert "set other_dates_limit in config.meta" in failed.value.remedy
 
 
