@@ -14,7 +14,7 @@
     {%- for column, field in fields.items() -%}
         {%- set text = quoted(column) -%}
         {%- set suspect = "(" ~ begins.replace('{text}', text) ~ " and " ~ full_match(text, number) ~ ")" -%}
-        {%- set type = "json_type(_record, " ~ json_pointer(field) ~ ")" -%}
+        {%- set type = json_at('json_type', field) -%}
         {#- An integer keeps all digits, except for the sign of -0. -#}
         {%- set inexact = type ~ " = case when " ~ text ~ " = '0' then 'BIGINT' else 'DOUBLE' end" -%}
         {%- if column in key -%}

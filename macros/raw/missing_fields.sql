@@ -5,6 +5,9 @@
 
 {#- The noqa is for sqlfluff, which does not know DuckDB's lambda. -#}
 {% macro duckdb__missing_fields(fields) -%}
+    {%- if not fields -%}
+        {{- return('cast(null as varchar[])') -}}
+    {%- endif -%}
     case -- noqa: PRS
             when _is_object and _names <> {{ literals(fields) }}
                 then list_filter(

@@ -3,7 +3,7 @@
     {%- set declaration = source_declaration(*source.split('.')) -%}
     {%- for column in (declaration.columns if declaration else {}).values() -%}
         {%- if column.config.meta.get('optional') -%}
-            {%- do names.append(column.name) -%}
+            {%- do names.append(column.config.meta.get('field') or column.name) -%}
         {%- endif -%}
     {%- endfor -%}
     {{- return(names) -}}

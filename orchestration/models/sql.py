@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestration.source.columns import Column
+from orchestration.source.columns import Column, Place
 from orchestration.source.config import Table
 from orchestration.sql import literal
 
@@ -107,17 +108,25 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
     }
     names = [column.name for column in table.columns]
     key = [column.name for column in table.key]
-    fields = [column.field for column in table.columns]
-    in_struct = struct_fields(fields)
+    at_top = top_names(table.columns)
+    plain = [column.field for column in table.columns if not column.path]
+    by_path = [column for column in table.columns if column.path]
+    structure = structure_of(column.place for column in table.columns)
     context = {
         "table": shown,
         "aliased": aliased,
         "listed": lambda columns: ", ".join(column.sql for column in columns),
         "ordered": _ordered(shown.key),
-        "fields": jinja_list(fields, indent=0),
-        "struct_fields": "fields" if in_struct == fields else jinja_list(in_struct, indent=8),
-        "values": {column.name: _value(column.field, in_struct) for column in table.columns},
-        "texts": _jinja_map({column.name: column.field for column in table.columns if column.data_type == "varchar"}),
+        "fields": jinja_list(at_top, indent=0),
+        "plain_fields": "fields" if plain == at_top else jinja_list(plain, indent=8),
+        "by_path": by_path,
+        "places": {column.name: _jinja_place(column) for column in by_path},
+        "label": lambda column: jinja_text(column.label),
+        "structure": _shown_structure(structure, plain if not by_path else [], at_top),
+        "values": {column.name: _value(column, structure) for column in table.columns},
+        "texts": jinja_map(
+            {column.name: _jinja_place(column) for column in table.columns if column.data_type == "varchar"}, indent=8
+        ),
         "names": jinja_list(names, indent=8),
         "key": jinja_list(key, indent=8),
     }
@@ -140,13 +149,15 @@ def staging_path(table: Table) -> str:
 
 def digest(table: Table) -> str:
     """Return a short digest of what the SQL of a table depends on."""
-    declared = (
+    declared = [
         table.source,
         table.name,
         [(column.field, column.name, column.data_type, column.nullable) for column in table.columns],
         [column.name for column in table.key],
         table.earliest.name if table.earliest else None,
-    )
+        # What few tables declare is left out where it is absent, so that the others keep their digests.
+        *({column.name: column.path} for column in table.columns if column.path),
+    ]
     return hashlib.sha256(msgspec.json.encode(declared)).hexdigest()[:12]
 
 
@@ -213,23 +224,108 @@ def aliased(value: str, column: str, indent: int) -> str:
     return line if indent + len(line) < WIDTH else f"{value}\n{' ' * (indent + 4)}as {identifier(column)}"
 
 
-def struct_fields(fields: Sequence[str]) -> list[str]:
-    """Return the fields that one DuckDB struct can contain.
+def top_names(columns: Sequence[Column]) -> list[str]:
+    """Return the names, or the positions, at the top of a record that the columns read, in their order."""
+    return list(dict.fromkeys(_top_name(column.place[0]) for column in columns))
 
-    A struct's names are not empty and differ by more than case; other fields are read from the record one by one.
+
+def _top_name(step: str | int) -> str:
+    return step if isinstance(step, str) else f"[{step}]"
+
+
+Structure = str | list[Any] | dict[str, Any]
+"""What one `from_json` reads: `VARCHAR` for a value, a list of one structure, or a structure by name."""
+
+
+def structure_of(places: Iterable[Place]) -> Structure:
+    """Return the structure that has as many of these places as one DuckDB type can have.
+
+    A struct's names are not empty and differ by more than case, and a value read as text has no fields. Other places
+    are read from the record one by one.
     """
-    found: dict[str, str] = {}
-    for field in fields:
-        if field:
-            found.setdefault(field.lower(), field)
-    return list(found.values())
+    top: list[Structure] = []
+    for place in places:
+        if top:
+            _grow(top[0], place)
+        elif new := _sprout(place):
+            top.append(new)
+    return top[0] if top else {}
 
 
-def _value(field: str, in_struct: Sequence[str]) -> str:
-    if field in in_struct:
-        return f"_fields[{sql_literal(field)}]"
-    pointer = "/" + field.replace("~", "~0").replace("/", "~1")
-    return f"json_extract_string(_record, {sql_literal(pointer)})"
+def _sprout(place: Place) -> Structure | None:
+    """Return the structure of one place; None if no type has it."""
+    if not place:
+        return "VARCHAR"
+    inner = _sprout(place[1:])
+    if inner is None or place[0] == "":
+        return None
+    return [inner] if isinstance(place[0], int) else {place[0]: inner}
+
+
+def _grow(structure: Structure, place: Place) -> None:
+    """Add a place, if the structure can have it."""
+    if not place:
+        return
+    step, rest = place[0], place[1:]
+    if isinstance(structure, list) and isinstance(step, int):
+        _grow(structure[0], rest)
+    elif isinstance(structure, dict) and isinstance(step, str):
+        if step in structure:
+            _grow(structure[step], rest)
+        elif step.lower() not in (name.lower() for name in structure) and (inner := _sprout(place)):
+            structure |= inner  # type: ignore[arg-type]
+
+
+def _has(structure: Structure, place: Place) -> bool:
+    for step in place:
+        if isinstance(structure, list) and isinstance(step, int):
+            structure = structure[0]
+        elif isinstance(structure, dict) and step in structure:
+            structure = structure[step]
+        else:
+            return False
+    return structure == "VARCHAR"
+
+
+def _value(column: Column, structure: Structure) -> str:
+    """Return the SQL of a column's raw text."""
+    place = column.place
+    if _has(structure, place):
+        return "_fields" + "".join(f"[{_subscript(step)}]" for step in place)
+    if len(place) == 1 and isinstance(place[0], str):
+        pointer = "/" + place[0].replace("~", "~0").replace("/", "~1")
+        return f"json_extract_string(_record, {sql_literal(pointer)})"
+    return f"{{{{ json_at('json_extract_string', {_jinja_place(column)}) }}}}"
+
+
+def _subscript(step: str | int) -> str:
+    if isinstance(step, str):
+        return sql_literal(step)
+    # SQL counts from 1, and from -1 at the end.
+    return str(step + 1 if step >= 0 else step)
+
+
+def _shown_structure(structure: Structure, plain: Sequence[str], at_top: Sequence[str]) -> str:
+    """Return the structure as an argument of `parse_fields`, which takes a list of names too."""
+    if isinstance(structure, dict) and set(structure) <= set(plain):
+        return "fields" if list(structure) == list(at_top) else jinja_list(structure, indent=8)
+    return f"structure={_jinja_structure(structure, 8)}"
+
+
+def _jinja_structure(structure: Structure, indent: int) -> str:
+    if isinstance(structure, str):
+        return jinja_text(structure)
+    if isinstance(structure, list):
+        return f"[{_jinja_structure(structure[0], indent)}]"
+    return jinja_map({name: _jinja_structure(inner, indent + 4) for name, inner in structure.items()}, indent)
+
+
+def _jinja_place(column: Column) -> str:
+    """Return the place of a column's value: the name of a field at the top, else a list of names and positions."""
+    if not column.path:
+        return jinja_text(column.field)
+    steps = (jinja_text(step) if isinstance(step, str) else str(step) for step in column.place)
+    return f"[{', '.join(steps)}]"
 
 
 def sql_literal(text: str) -> str:
@@ -252,8 +348,9 @@ def jinja_list(texts: Iterable[str], indent: int) -> str:
     return line if indent + len(line) < WIDTH - 20 else _broken("[", shown, "]", indent)
 
 
-def _jinja_map(texts: Mapping[str, str]) -> str:
-    return _broken("{", [f"{jinja_text(name)}: {jinja_text(text)}" for name, text in texts.items()], "}", 8)
+def jinja_map(values: Mapping[str, str], indent: int) -> str:
+    """Return a dictionary of Jinja, with a line for each value, which is Jinja already."""
+    return _broken("{", [f"{jinja_text(name)}: {value}" for name, value in values.items()], "}", indent)
 
 
 def _broken(start: str, items: Sequence[str], end: str, indent: int) -> str:

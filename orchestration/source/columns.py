@@ -12,6 +12,9 @@ A column's `name` is the raw field, and its `data_type` is the type of the colum
       - name: Rating
         data_type: double
         config: {meta: {nullable: true, optional: true}}
+      - name: Magnitude
+        data_type: double
+        config: {meta: {field: properties.mag}}   # a path to a nested field; default: the field called `name`
 
 `nullable` allows a typed column to be null. `optional` allows the field to be in no record, and implies `nullable`.
 The models are generated from this: see `orchestration.models`.
@@ -25,6 +28,11 @@ from typing import Any, Literal, get_args
 
 import msgspec
 from jinja2 import Environment, TemplateError
+
+from orchestration.source.paths import Name, parse_path
+
+Place = tuple[str | int, ...]
+"""Names and positions that lead to a value in a record."""
 
 DataType = Literal["varchar", "bigint", "double", "timestamptz"]
 TYPES: tuple[DataType, ...] = get_args(DataType)
@@ -42,12 +50,13 @@ class Column(msgspec.Struct, frozen=True):
     """One field of a table, and its column.
 
     Attributes:
-        field: Its raw name.
+        field: Its `name` in the YAML: the field's raw name, unless there is a path.
         name: The column's name.
         data_type: The column's type, named as in DuckDB.
         description: The text in the YAML, not yet rendered by dbt.
         nullable: Whether a typed column may be null.
         optional: Whether the field may be in no record.
+        path: The path of a field that is declared by one, such as `properties.time`; else empty.
     """
 
     field: str
@@ -56,12 +65,26 @@ class Column(msgspec.Struct, frozen=True):
     description: str = ""
     nullable: bool = False
     optional: bool = False
+    path: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Return the names and positions that lead to the value in a record."""
+        if not self.path:
+            return (self.field,)
+        return tuple(step.text if isinstance(step, Name) else step for step in parse_path(self.path))
+
+    @property
+    def label(self) -> str:
+        """Return what messages and the accounting call the field."""
+        return self.path or self.field
 
 
 class _ColumnMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"name": "as"}):
     """The fields that `config.meta` of a column may have."""
 
     name: str | None = None
+    field: str | None = None
     nullable: bool = False
     optional: bool = False
 
@@ -110,7 +133,25 @@ def read_columns(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
                 f"fields {other.field!r} and {column.field!r} both become the column name {column.name}: {_NAME_REMEDY}"
             )
         by_name[column.name] = column
+    for problem in _place_problems(columns):
+        raise InvalidColumns(problem)
     return columns
+
+
+def _place_problems(columns: Sequence[Column]) -> Iterator[str]:
+    places: dict[Place, Column] = {}
+    for column in columns:
+        if other := places.get(column.place):
+            yield f"columns {other.field!r} and {column.field!r} are both the field {column.label!r}"
+        places[column.place] = column
+        first = column.place[0]
+        if isinstance(first, int) and first < 0:
+            yield f"column {column.field!r}: config.meta.field: a record's own list is counted from its beginning"
+    if len({isinstance(column.place[0], int) for column in columns}) > 1:
+        yield (
+            "columns: a field that begins with a position, such as '[0]', means that a record is a list, "
+            "and a name means that it is an object; a table has records of one kind"
+        )
 
 
 def _column(described: Mapping[str, Any]) -> Column:
@@ -127,8 +168,26 @@ def _column(described: Mapping[str, Any]) -> Column:
             f"field {field!r} gives no column name: found {name!r}, expected a lower-case letter, then lower-case "
             f"letters, digits and underscores: {_NAME_REMEDY}"
         )
-    description = str(described.get("description") or "").strip()
-    return Column(field, name, data_type, description, meta.nullable or meta.optional, meta.optional)
+    return Column(
+        field,
+        name,
+        data_type,
+        description=str(described.get("description") or "").strip(),
+        nullable=meta.nullable or meta.optional,
+        optional=meta.optional,
+        path=_path(where, meta.field),
+    )
+
+
+def _path(where: str, declared: str | None) -> str:
+    if declared is None:
+        return ""
+    path = rendered(declared)
+    try:
+        parse_path(path)
+    except ValueError as error:
+        raise InvalidColumns(f"{where}: config.meta.field: {error}") from None
+    return path
 
 
 def _column_meta(where: str, meta: Mapping[str, Any]) -> _ColumnMeta:

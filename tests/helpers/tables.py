@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,26 @@ SOURCES = "models/staging/shop/_shop__sources.yml"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a table: its raw name, and its column's name and type; `own` declares the name with `as`."""
+    """A field of a table: its raw name, and its column's name and type; `own` declares the name with `as`.
+
+    `meta` is further `config.meta`, such as its `field`.
+    """
 
     raw: str
     column: str
     type: str = "varchar"
     own: bool = False
     nullable: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def declared(self) -> dict[str, Any]:
         """Returns the field as the source's YAML declares it."""
-        meta = {**({"as": self.column} if self.own else {}), **({"nullable": True} if self.nullable else {})}
+        meta = {
+            **({"as": self.column} if self.own else {}),
+            **({"nullable": True} if self.nullable else {}),
+            **self.meta,
+        }
         return {
             "name": in_yaml(self.raw),
             "data_type": self.type,

@@ -77,6 +77,14 @@ def test_everything_declared_of_a_column_is_read() -> None:
     )
 
 
+def test_a_column_may_be_a_field_at_a_path() -> None:
+    time, dotted, literal = read_columns([at("Time", "properties.time[0]"), at("x", '"a.b"'), {"name": "c.d[0]"}])
+
+    assert (time.name, time.place, time.label) == ("time", ("properties", "time", 0), "properties.time[0]")
+    assert (dotted.place, dotted.label) == (("a.b",), '"a.b"')
+    assert (literal.name, literal.place, literal.label) == ("c_d_0", ("c.d[0]",), "c.d[0]")
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [("Event ID", "Event ID"), ("a }} b", None), ("{{ 'a' }}\n", "a\n"), ("{{ 'a' ~ 'b' }}", "ab"), ("{ a", "{ a")],
@@ -88,6 +96,10 @@ def test_names_are_read_as_dbt_reads_them(text: str, name: str | None) -> None:
 def test_a_name_that_is_not_jinja_is_reported() -> None:
     with pytest.raises(InvalidColumns, match=r"'a {{ b' is not valid Jinja"):
         rendered("a {{ b")
+
+
+def at(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "config": {"meta": {"field": path}}}
 
 
 def own(name: str | None, field: str) -> dict[str, Any]:
@@ -115,10 +127,18 @@ def own(name: str | None, field: str) -> dict[str, Any]:
         ([{"name": "Price", "data_type": ["double"]}], "data_type: ['double'] is not one of varchar, bigint"),
         (
             [{"name": "Price", "config": {"meta": {"nulable": True}}}],
-            "column 'Price': config.meta: 'nulable' is not one of as, nullable, optional",
+            "column 'Price': config.meta: 'nulable' is not one of as, field, nullable, optional",
         ),
         ([{"name": "Price", "config": {"meta": {"nullable": "yes"}}}], "column 'Price': config.meta: Expected `bool`"),
         ([{"name": "Price", "config": {"meta": {"as": 5}}}], "column 'Price': config.meta: Expected `str | null`"),
+        ([at("x", "a..b")], "column 'x': config.meta.field: 'a..b' is not a path: expected a name at character 3"),
+        ([at("x", "a.b"), at("y", "a['b']")], "columns 'x' and 'y' are both the field \"a['b']\""),
+        ([at("x", "Event ID")], "columns 'Event ID' and 'x' are both the field 'Event ID'"),
+        ([at("x", "[-1]")], "column 'x': config.meta.field: a record's own list is counted from its beginning"),
+        (
+            [at("x", "[0]")],
+            "columns: a field that begins with a position, such as '[0]', means that a record is a list",
+        ),
     ],
 )
 def test_a_wrong_column_is_reported_with_what_is_allowed(tmp_path: Path, columns: list[Any], problem: str) -> None:

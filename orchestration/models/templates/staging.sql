@@ -16,7 +16,7 @@ parsed as (
         *,
         starts_with(_record, '{') as _is_object,
         json_keys(_record) as _names,
-        {{ parse_fields(<< struct_fields >>) }} as _fields
+        {{ parse_fields(<< structure >>) }} as _fields
     from records
 
 ),
@@ -33,7 +33,7 @@ renamed as (
         _record,
         _is_object,
         {{ undeclared_fields(fields) }} as _undeclared_fields,
-        {{ missing_fields(fields) }} as _missing_fields
+        {{ missing_fields(<< plain_fields >>) }} as _missing_fields
     from parsed
 
 ),
@@ -41,7 +41,17 @@ renamed as (
 compared as (
 
     select
+<% if by_path %>
+        * replace (
+            {{ add_missing_paths({
+<% for column in by_path %>
+                << label(column) >>: ('<< column.name >>', << places[column.name] >>),
+<% endfor %>
+            }) }} as _missing_fields
+        ),
+<% else %>
         *,
+<% endif %>
         {{ inexact_columns(<< texts >>, key=<< key >>) }} as _inexact_columns
     from renamed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,13 @@ class Bench:
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(query).fetchall()
+
+
+def build_tables(bench: Bench, tables: Mapping[str, list[Any] | str]) -> BuildResult:
+    """Builds a good day of the shop with further tables, each from one page: its records, or the text of its body."""
+    run = bench.run([[event()]], [[product()]])
+    raw = {f"shop.{table}": bench.write(table, [body]) for table, body in tables.items()}
+    return bench.build_run(replace(run, raw={**run.raw, **raw}))
 
 
 @pytest.fixture(scope="session")

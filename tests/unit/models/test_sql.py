@@ -9,15 +9,16 @@ import pytest
 from jinja2 import Environment
 
 from orchestration.models.sql import (
+    Structure,
     aliased,
     digest,
     identifier,
     jinja_list,
     jinja_text,
     sql_literal,
-    struct_fields,
+    structure_of,
 )
-from orchestration.source.columns import Column
+from orchestration.source.columns import Column, Place
 from orchestration.source.config import Table
 from tests.helpers.model_tables import AT, ID, RATING, SIZE, sql, table_of
 
@@ -161,7 +162,7 @@ def test_a_line_that_a_long_name_makes_too_long_is_marked_for_sqlfluff() -> None
 
 
 def test_fields_that_a_struct_cannot_hold_are_read_from_the_record() -> None:
-    assert struct_fields(["id", "ID", "", "Id", "x"]) == ["id", "x"]
+    assert structure_of([("id",), ("ID",), ("",), ("Id",), ("x",)]) == {"id": "VARCHAR", "x": "VARCHAR"}
     table = table_of(
         Column("id", "id"), Column("ID", "other"), Column("", "empty"), Column("a/b~c", "a_b_c"), Column("A/B~C", "x")
     )
@@ -175,6 +176,43 @@ def test_fields_that_a_struct_cannot_hold_are_read_from_the_record() -> None:
 
 
 @pytest.mark.parametrize(
+    ("places", "structure"),
+    [
+        ([("a", "b"), ("a", "c"), ("d",)], {"a": {"b": "VARCHAR", "c": "VARCHAR"}, "d": "VARCHAR"}),
+        ([("a", 0), ("a", -1)], {"a": ["VARCHAR"]}),
+        ([("a", 0, "x"), ("a", 1, "y")], {"a": [{"x": "VARCHAR", "y": "VARCHAR"}]}),
+        ([(0,), (2, "x")], ["VARCHAR"]),
+        # The first of two places that one type cannot have both of.
+        ([("a",), ("a", "b")], {"a": "VARCHAR"}),
+        ([("a", "b"), ("a",)], {"a": {"b": "VARCHAR"}}),
+        ([("a", 0), ("a", "b")], {"a": ["VARCHAR"]}),
+        ([("a", "b"), ("a", "B"), ("A", "c"), ("a", ""), ("", "x")], {"a": {"b": "VARCHAR"}}),
+        ([], {}),
+    ],
+)
+def test_places_are_read_together_as_far_as_one_type_allows(places: list[Place], structure: Structure) -> None:
+    assert structure_of(places) == structure
+
+
+def test_nested_fields_are_read_by_their_paths() -> None:
+    table = table_of(
+        ID,
+        Column("At", "at", "timestamptz", path="meta.at"),
+        Column("Last", "last", path='list[-1]."a.b"'),
+        Column("First", "first", path="list[0]"),
+    )
+    text = sql(table)["models/staging/shop/stg_shop__things.sql"]
+
+    assert "{% set fields = ['ID', 'meta', 'list'] %}" in text
+    assert "        _fields['meta']['at'] as at,\n".replace("as at", f"as {identifier('at')}") in text
+    assert "        _fields['list'][-1]['a.b'] as last,\n" in text
+    assert "        {{ json_at('json_extract_string', ['list', 0]) }} as first,\n" in text
+    assert "{{ missing_fields(['ID']) }} as _missing_fields" in text
+    assert "                'meta.at': ('at', ['meta', 'at']),\n" in text
+    assert "            'last': ['list', -1, 'a.b'],\n" in text
+
+
+@pytest.mark.parametrize(
     "other",
     [
         table_of(ID, AT, SIZE),
@@ -184,6 +222,7 @@ def test_fields_that_a_struct_cannot_hold_are_read_from_the_record() -> None:
         table_of(Column("Id", "id"), AT),
         table_of(Column("ID", "id"), Column("At", "at", "timestamptz", nullable=True)),
         table_of(ID, Column("At", "at")),
+        table_of(ID, Column("At", "at", "timestamptz", path="meta.at")),
     ],
 )
 def test_the_digest_covers_what_the_sql_depends_on(other: Table) -> None:

@@ -1,0 +1,28 @@
+{#- A null value is not missing. Only the records where a value is null are read again. -#}
+{% macro add_missing_paths(places) %}
+    {{- return(adapter.dispatch('add_missing_paths', 'ingest_clean')(places)) -}}
+{% endmacro %}
+
+
+{#- The noqa is for sqlfluff, which does not know DuckDB's lambda. -#}
+{% macro duckdb__add_missing_paths(places) -%}
+    {%- set nulls = [] -%}
+    {%- set found = [] -%}
+    {%- for path, (column, place) in places.items() -%}
+        {%- set is_null = quoted(column) ~ " is null" -%}
+        {%- do nulls.append(is_null) -%}
+        {%- do found.append(
+            "case when " ~ is_null ~ " and " ~ json_at('json_type', place) ~ " is null then " ~ literal(path) ~ " end"
+        ) -%}
+    {%- endfor -%}
+    case -- noqa: PRS
+                when _is_object and ({{ nulls | join(' or ') }})
+                    then list_concat(_missing_fields, list_filter(
+                        [
+                            {{ found | join(',\n                            ') }}
+                        ],
+                        lambda path: path is not null
+                    ))
+                else _missing_fields
+            end
+{%- endmacro %}
