@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from orchestration.source.columns import Column, Place
 from orchestration.source.config import Table
+from orchestration.source.formats import EPOCHS, grammar_of
 from orchestration.sql import literal
 
 WIDTH = 80
@@ -28,7 +29,6 @@ WIDTH = 80
 
 _FAULTS = {"timestamptz": "unparseable", "bigint": "not_integer", "double": "not_numeric"}
 _RANGE_TESTS = {"timestamptz": "is_outside_years", "double": "is_infinite"}
-_PRECISION_TESTS = {"timestamptz": "is_below_microseconds", "double": "is_beyond_digits"}
 
 # The templates contain dbt's own Jinja, so this environment uses other delimiters.
 TEMPLATES = Environment(
@@ -58,6 +58,10 @@ class ModelColumn:
         nullable: Whether it may be null.
         in_key: Whether it is part of the key.
         text: The helper column with its text if a rule needs it, else empty.
+        typed: The SQL of its typed value.
+        local: The SQL of its local time, of which another step makes an instant; else empty.
+        decimal: The sign before its decimals.
+        precision_test: The macro that tests whether the text has more digits than the type keeps; empty without one.
     """
 
     name: str
@@ -66,6 +70,10 @@ class ModelColumn:
     nullable: bool
     in_key: bool
     text: str
+    typed: str
+    local: str
+    decimal: str
+    precision_test: str
 
     @property
     def fault(self) -> str:
@@ -76,11 +84,6 @@ class ModelColumn:
     def range_test(self) -> str:
         """Return the macro that tests whether a typed value is out of range; empty without one."""
         return _RANGE_TESTS.get(self.data_type, "")
-
-    @property
-    def precision_test(self) -> str:
-        """Return the macro that tests whether the text has more digits than the type keeps; empty without one."""
-        return _PRECISION_TESTS.get(self.data_type, "")
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
         "structure": _shown_structure(structure, plain if not by_path else [], at_top),
         "values": {column.name: _value(column, structure) for column in table.columns},
         "texts": jinja_map(
-            {column.name: _jinja_place(column) for column in table.columns if column.data_type == "varchar"}, indent=8
+            {column.name: _jinja_place(column) for column in table.columns if _is_compared(column)}, indent=8
         ),
         "names": jinja_list(names, indent=8),
         "key": jinja_list(key, indent=8),
@@ -156,9 +159,16 @@ def digest(table: Table) -> str:
         [column.name for column in table.key],
         table.earliest.name if table.earliest else None,
         # What few tables declare is left out where it is absent, so that the others keep their digests.
-        *({column.name: column.path} for column in table.columns if column.path),
+        *({column.name: form} for column in table.columns if (form := _form(column))),
     ]
     return hashlib.sha256(msgspec.json.encode(declared)).hexdigest()[:12]
+
+
+def _form(column: Column) -> list[str]:
+    """Return what a column declares of its place and its text, if it declares any."""
+    defaults = Column(column.field, column.name)
+    names = ("path", "format", "zone", "clock_change", "decimal")
+    return [f"{name} {value}" for name in names if (value := getattr(column, name)) != getattr(defaults, name)]
 
 
 def _model_table(table: Table, project_dir: Path) -> ModelTable:
@@ -180,14 +190,62 @@ def _model_table(table: Table, project_dir: Path) -> ModelTable:
 def _model_column(column: Column, in_key: bool) -> ModelColumn:
     # A varchar column is its own text; of the others, only these rules need it.
     needs_text = column.data_type != "varchar" and (in_key or column.nullable)
+    sql, text = identifier(column.name), f"_{column.name}_text"
+    local = _local(column, sql) if column.zone else ""
     return ModelColumn(
         name=column.name,
-        sql=identifier(column.name),
+        sql=sql,
         data_type=column.data_type,
         nullable=column.nullable,
         in_key=in_key,
-        text=f"_{column.name}_text" if needs_text else "",
+        text=text if needs_text else "",
+        typed=_typed(column, sql),
+        local=local,
+        decimal=column.decimal,
+        precision_test=_precision_test(column, text),
     )
+
+
+def _typed(column: Column, sql: str) -> str:
+    quoted, declared = jinja_text(sql), column.format
+    if column.data_type == "varchar":
+        return sql
+    if column.data_type != "timestamptz":
+        decimal = ", decimal='comma'" if column.decimal == "comma" else ""
+        return f"{{{{ to_{column.data_type}({quoted}{decimal}) }}}}"
+    if column.zone:
+        change = f", clock_change='{column.clock_change}'" if column.clock_change != "reject" else ""
+        in_zone = f"{{{{ in_zone('_{column.name}_local', {jinja_text(column.zone)}{change}) }}}}"
+        if declared:
+            return in_zone
+        inner = f"{{{{ to_timestamptz({quoted}, local_is_utc=false) }}}}"
+        return f"coalesce(\n            {inner},\n            {in_zone}\n        )"
+    if declared in EPOCHS:
+        return f"{{{{ from_epoch({quoted}, '{declared}') }}}}"
+    if declared:
+        return f"{{{{ to_formatted({_format_arguments(column, sql)}) }}}}"
+    return f"{{{{ to_timestamptz({quoted}) }}}}"
+
+
+def _local(column: Column, sql: str) -> str:
+    arguments = _format_arguments(column, sql) if column.format else jinja_text(sql)
+    return f"{{{{ to_local({arguments}) }}}}"
+
+
+def _format_arguments(column: Column, sql: str) -> str:
+    parts = (jinja_text(sql), jinja_text(column.format), jinja_text(grammar_of(column.format)))
+    return _broken("", parts, "", 8).rstrip(" ") + " " * 8
+
+
+def _precision_test(column: Column, text: str) -> str:
+    """Return the test of whether a key has more digits than its type keeps; empty where it cannot."""
+    if column.data_type == "double":
+        return f"is_beyond_digits('{text}')"
+    if column.data_type != "timestamptz":
+        return ""
+    if column.format == "epoch_ms":
+        return f"is_below_microseconds('{text}', decimals=3)"
+    return f"is_below_microseconds('{text}')" if column.format in ("", "epoch") else ""
 
 
 @cache
@@ -318,6 +376,14 @@ def _jinja_structure(structure: Structure, indent: int) -> str:
     if isinstance(structure, list):
         return f"[{_jinja_structure(structure[0], indent)}]"
     return jinja_map({name: _jinja_structure(inner, indent + 4) for name, inner in structure.items()}, indent)
+
+
+def _is_compared(column: Column) -> bool:
+    """Return whether a column's text is compared with the kind of JSON value that it was sent as.
+
+    The engine writes a JSON number with a point, which a decimal comma takes for a sign between thousands.
+    """
+    return column.data_type == "varchar" or column.decimal == "comma"
 
 
 def _jinja_place(column: Column) -> str:

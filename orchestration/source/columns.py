@@ -15,8 +15,15 @@ A column's `name` is the raw field, and its `data_type` is the type of the colum
       - name: Magnitude
         data_type: double
         config: {meta: {field: properties.mag}}   # a path to a nested field; default: the field called `name`
+      - name: Bezahlt am
+        data_type: timestamptz
+        config: {meta: {format: "%d.%m.%Y %H:%M", zone: Europe/Berlin, clock_change: later}}
+      - name: Betrag
+        data_type: double
+        config: {meta: {decimal: comma}}          # 1.234,50
 
 `nullable` allows a typed column to be null. `optional` allows the field to be in no record, and implies `nullable`.
+`orchestration.source.formats` has what a `format` may be.
 The models are generated from this: see `orchestration.models`.
 """
 
@@ -24,11 +31,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from jinja2 import Environment, TemplateError
+from msgspec import Meta as Says
 
+from orchestration.source.formats import ClockChange, Decimal, problems
 from orchestration.source.paths import Name, parse_path
 
 Place = tuple[str | int, ...]
@@ -57,6 +66,10 @@ class Column(msgspec.Struct, frozen=True):
         nullable: Whether a typed column may be null.
         optional: Whether the field may be in no record.
         path: The path of a field that is declared by one, such as `properties.time`; else empty.
+        format: The declared format of an instant; empty for the forms that every timestamptz may have.
+        zone: The time zone of an instant without an offset; empty for UTC.
+        clock_change: What becomes of a local time that the zone's clocks show twice or skip.
+        decimal: The sign before a number's decimals.
     """
 
     field: str
@@ -66,6 +79,10 @@ class Column(msgspec.Struct, frozen=True):
     nullable: bool = False
     optional: bool = False
     path: str = ""
+    format: str = ""
+    zone: str = ""
+    clock_change: ClockChange = "reject"
+    decimal: Decimal = "point"
 
     @property
     def place(self) -> Place:
@@ -83,10 +100,43 @@ class Column(msgspec.Struct, frozen=True):
 class _ColumnMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"name": "as"}):
     """The fields that `config.meta` of a column may have."""
 
-    name: str | None = None
-    field: str | None = None
-    nullable: bool = False
-    optional: bool = False
+    name: Annotated[str | None, Says(description="The column's name; the field's name in snake_case unless given.")] = (
+        None
+    )
+    field: Annotated[
+        str | None,
+        Says(
+            description="The path of the field in a record, such as `properties.time`, `a[0].b` or, in a record that "
+            "is a list, `[0]`; a name with dots is quoted. Without it, `name` is the field."
+        ),
+    ] = None
+    nullable: Annotated[bool, Says(description="`true`: a typed column may be null.")] = False
+    optional: Annotated[
+        bool, Says(description="`true`: the field may be in no record of a date; implies `nullable`.")
+    ] = False
+    format: Annotated[
+        str | None,
+        Says(
+            description='timestamptz: the only form of its texts, such as `"%d.%m.%Y %H:%M:%S"`, or a number: `epoch`, '
+            "`epoch_ms`, `epoch_us` or `epoch_ns`."
+        ),
+    ] = None
+    zone: Annotated[
+        str | None, Says(description="timestamptz: the time zone of texts without an offset; UTC unless given.")
+    ] = None
+    clock_change: Annotated[
+        ClockChange | None,
+        Says(
+            description="What becomes of a local time that the zone's clocks show twice or skip: `reject` unless "
+            "given, or the `earlier` or `later` of the two instants that it may mean."
+        ),
+    ] = None
+    decimal: Annotated[
+        Decimal | None,
+        Says(
+            description="double, bigint: `comma` for `1.234,50`, with points between thousands; `point` unless given."
+        ),
+    ] = None
 
 
 COLUMN_KEYS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
@@ -168,6 +218,8 @@ def _column(described: Mapping[str, Any]) -> Column:
             f"field {field!r} gives no column name: found {name!r}, expected a lower-case letter, then lower-case "
             f"letters, digits and underscores: {_NAME_REMEDY}"
         )
+    for problem in problems(data_type, meta.format, meta.zone, meta.clock_change, meta.decimal):
+        raise InvalidColumns(f"{where}: config.meta.{problem}")
     return Column(
         field,
         name,
@@ -176,6 +228,10 @@ def _column(described: Mapping[str, Any]) -> Column:
         nullable=meta.nullable or meta.optional,
         optional=meta.optional,
         path=_path(where, meta.field),
+        format=meta.format or "",
+        zone=meta.zone or "",
+        clock_change=meta.clock_change or "reject",
+        decimal=meta.decimal or "point",
     )
 
 
@@ -221,6 +277,8 @@ def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | 
             yield f"key: {field!r} is named twice"
         elif by_field[field].nullable:
             yield f"key: {field!r} is nullable or optional, and a key is never null"
+        elif by_field[field].format == "epoch_ns":
+            yield f"key: {field!r} has nanoseconds, of which a timestamptz keeps none: declare it as bigint"
     if earliest is None:
         return
     if earliest not in by_field:

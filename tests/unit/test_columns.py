@@ -77,6 +77,52 @@ def test_everything_declared_of_a_column_is_read() -> None:
     )
 
 
+def typed(data_type: str, **meta: Any) -> dict[str, Any]:
+    return {"name": "x", "data_type": data_type, "config": {"meta": meta}}
+
+
+def test_the_form_of_a_text_is_read() -> None:
+    local = typed("timestamptz", format="%d.%m.%Y", zone="Europe/Berlin", clock_change="later")
+
+    (column,) = read_columns([local])
+    assert (column.format, column.zone, column.clock_change) == ("%d.%m.%Y", "Europe/Berlin", "later")
+    assert read_columns([typed("double", decimal="comma")])[0].decimal == "comma"
+    assert read_columns([typed("timestamptz", format="epoch_us")])[0].format == "epoch_us"
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        (typed("varchar", format="%Y"), "format: applies to timestamptz only, and the column is varchar"),
+        (typed("double", zone="UTC"), "zone: applies to timestamptz only, and the column is double"),
+        (typed("timestamptz", decimal="comma"), "decimal: applies to bigint and double only, and the column is timest"),
+        (typed("timestamptz", format="%d.%m.%Y %Q"), "format: %Q may not be used: allowed are %Y %y %m"),
+        (typed("timestamptz", format="%d.%m.%Y %"), "format: % may not be used: allowed are"),
+        (typed("timestamptz", format="%H:%M"), "format: '%H:%M' does not give a date once: expected one of %Y %y"),
+        (typed("timestamptz", format="%d.%m.%Y %y"), "format: '%d.%m.%Y %y' does not give a date once"),
+        (typed("timestamptz", format="iso"), "format: 'iso' does not give a date once"),
+        (typed("timestamptz", format="%d.%m.%Y %I:%M"), "format: '%d.%m.%Y %I:%M': %I and %p need each other"),
+        (typed("timestamptz", format="%d.%m.%Y %M:%M"), "format: '%d.%m.%Y %M:%M' has %M twice"),
+        (typed("timestamptz", format="%d.%m.%Y\n"), "has a character that cannot be printed"),
+        (typed("timestamptz", zone="Berlin"), "zone: 'Berlin' is not a time zone of the IANA database"),
+        (
+            typed("timestamptz", format="%d.%m.%Y %z", zone="UTC"),
+            "zone: has no effect, since format '%d.%m.%Y %z' says",
+        ),
+        (typed("timestamptz", format="epoch", zone="UTC"), "zone: has no effect, since format 'epoch' says"),
+        (typed("timestamptz", clock_change="later"), "clock_change: applies to local times, which need a zone"),
+        (typed("timestamptz", zone="UTC", clock_change="both"), "Invalid enum value 'both'"),
+        (typed("double", decimal=","), "Invalid enum value ','"),
+    ],
+)
+def test_a_wrong_form_is_reported_with_what_is_allowed(column: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidColumns) as error:
+        read_columns([column])
+
+    assert "column 'x': config.meta" in str(error.value)
+    assert problem in str(error.value)
+
+
 def test_a_column_may_be_a_field_at_a_path() -> None:
     time, dotted, literal = read_columns([at("Time", "properties.time[0]"), at("x", '"a.b"'), {"name": "c.d[0]"}])
 
@@ -127,7 +173,7 @@ def own(name: str | None, field: str) -> dict[str, Any]:
         ([{"name": "Price", "data_type": ["double"]}], "data_type: ['double'] is not one of varchar, bigint"),
         (
             [{"name": "Price", "config": {"meta": {"nulable": True}}}],
-            "column 'Price': config.meta: 'nulable' is not one of as, field, nullable, optional",
+            "column 'Price': config.meta: 'nulable' is not one of as, field, nullable, optional, format",
         ),
         ([{"name": "Price", "config": {"meta": {"nullable": "yes"}}}], "column 'Price': config.meta: Expected `bool`"),
         ([{"name": "Price", "config": {"meta": {"as": 5}}}], "column 'Price': config.meta: Expected `str | null`"),
@@ -162,10 +208,11 @@ def add(file: Path, columns: list[Any]) -> None:
     ("meta", "problem"),
     [
         ({"key": ["Event ID", "Event ID"]}, "config.meta.key: 'Event ID' is named twice"),
+        ({"key": ["Sent"]}, "config.meta.key: 'Sent' has nanoseconds, of which a timestamptz keeps none"),
         ({"key": ["Rating"]}, "config.meta.key: 'Rating' is nullable or optional, and a key is never null"),
         (
             {"earliest": "At"},
-            "config.meta.earliest: 'At' is not among the fields under columns: ['Event ID', 'Rating']",
+            "config.meta.earliest: 'At' is not among the fields under columns: ['Event ID', 'Rating', 'Sent']",
         ),
         ({"earliest": "Rating"}, "config.meta.earliest: 'Rating' is double, and only timestamptz can be the earliest"),
         (
@@ -183,6 +230,7 @@ def test_a_wrong_table_is_reported_with_what_is_allowed(tmp_path: Path, meta: An
     content["sources"][0]["tables"][0]["columns"] = [
         {"name": "Event ID"},
         {"name": "Rating", "data_type": "double", "config": {"meta": {"optional": True}}},
+        {"name": "Sent", "data_type": "timestamptz", "config": {"meta": {"format": "epoch_ns"}}},
     ]
     file.write_text(yaml.safe_dump(content))
 

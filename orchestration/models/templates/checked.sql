@@ -8,6 +8,20 @@ fields as (
 
 ),
 
+<% if table.columns | selectattr('local') | list %>
+-- Times that their column's zone makes instants of.
+local_times as (
+
+    select
+<% for column in table.columns if column.local %>
+        << aliased(column.local, "_" ~ column.name ~ "_local", 8) >>,
+<% endfor %>
+        *
+    from fields
+
+),
+
+<% endif %>
 typed as (
 
     select
@@ -18,7 +32,7 @@ typed as (
 <% if column.data_type == 'varchar' %>
         << column.sql >>,
 <% else %>
-        << aliased("{{ to_" ~ column.data_type ~ "('" ~ column.sql ~ "') }}", column.name, 8) >>,
+        << aliased(column.typed, column.name, 8) >>,
 <% endif %>
 <% endfor %>
         _page,
@@ -27,7 +41,7 @@ typed as (
         _undeclared_fields,
         _missing_fields,
         _inexact_columns
-    from fields
+    from << 'local_times' if table.columns | selectattr('local') | list else 'fields' >>
 
 ),
 
@@ -48,6 +62,10 @@ judged as (
             when list_contains(_inexact_columns, '<< column.name >>')
                 then '<< column.name >>_not_exact'
 <% else %>
+<% if column.decimal == 'comma' %>
+            when list_contains(_inexact_columns, '<< column.name >>')
+                then '<< column.name >>_<< column.fault >>'
+<% endif %>
 <% if column.nullable %>
             when
                 << column.text >> is not null
@@ -66,7 +84,7 @@ judged as (
 <% endif %>
                 then '<< column.name >>_<< column.fault >>'
 <% if column.in_key and column.precision_test %>
-            when {{ << column.precision_test >>('<< column.text >>') }}
+            when {{ << column.precision_test >> }}
                 then '<< column.name >>_not_exact'
 <% endif %>
 <% endif %>

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -42,6 +43,20 @@ TIMESTAMPS = [
     "2025-05-20T10:00:00 UTC", "2025-05-20T10:00:00 Europe/London", "20/05/2025 10:00:00", "٢٠٢٥-05-20T10:00:00Z",
     "2025-W21-2T10:00:00Z", "2025-05-20T04:30:00-05:30", "2025-05-21T09:59:00+23:59", "2025-05-20T10:00:00.123456789Z",
     "0000-12-31T23:59:59Z", "10000-01-01T00:00:00Z",
+    "2025-05-20T10:05Z", "2025-05-20 10:05", "2025-05-20T10:05+02:00", "2025-05-20 10:05-0530", "2025-05-20T10:05+00",
+    "2025-05-20T24:00", "2025-05-20T10:60Z", "2025-05-20T10", "2025-05-20T10Z", "2025-05-20T1005Z", "2025-02-30T10:05Z",
+    "2025-05-20T10:05.5Z", "2025-05-20T10:05 +00", "0001-01-01T00:00", "2025-05-20T10:00:00.5+0000",
+    "2025-05-20T10:00:00-00", "2025-05-20T10:00:00+2400", "2025-05-20T10:00:00+0260", "2025-05-20T10:00:00+020",
+    "2025-05-20T10:00:00+02000", "2025-05-20T10:00:00+02:0", "2025-05-20 10:00:00+0000", "2025-05-20T10:00:00Z+00",
+    "Tue, 20 May 2025 10:05:00 +0000", "Tue, 20 May 2025 10:05:00 GMT", "20 May 2025 10:05 +0200",
+    "Sun, 1 Jun 2025 00:00:00 -0530", "01 Jun 2025 00:00:00 UT", "Thu, 29 Feb 2024 23:59:59 UTC",
+    "Wed, 20 May 2025 10:05:00 +0000", "Tue 20 May 2025 10:05:00 +0000", "Tue,20 May 2025 10:05:00 +0000",
+    "tue, 20 may 2025 10:05:00 +0000", "Tuesday, 20 May 2025 10:05:00 +0000", "Tue, 20 May 25 10:05:00 +0000",
+    "Tue, 20 May 2025 10:05:00", "Tue, 20 May 2025 10:05:00 EST", "Tue, 20 May 2025 10:05:00 Z",
+    "Tue, 20 May 2025 10:05:00 +00:00", "Tue, 20 May 2025 10:05:00 +2400", "Tue, 20 May 2025 24:05:00 +0000",
+    "Tue, 20 May 2025 10:05:60 +0000", "Sun, 30 Feb 2025 10:05:00 +0000", "Tue, 20 May 2025 10:05:00  +0000",
+    "Tue May 20 10:05:00 2025", "Fri, 31 Dec 9999 23:59:59 -0001", "Mon, 01 Jan 1900 00:00:00 +0000",
+    "Tue, 20 Mai 2025 10:05:00 +0000", "Tue, 20 May 2025 10:05:00.5 +0000", "20250520T100500Z", "/Date(1747735200000)/",
 ]  # fmt: skip
 
 
@@ -65,20 +80,37 @@ def instant_of(text: str | None) -> datetime | None:
     if re.fullmatch(r"[0-9]{12,13}", text):
         return epoch + timedelta(milliseconds=int(text))
     parts = re.fullmatch(
-        r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
-        r"(?:Z|([+-])([0-9]{2}):([0-9]{2}))?",
+        r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
+        r"(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)?",
         text,
     )
     if not parts:
-        return None
+        return mail_instant_of(text)
     fraction, sign, hours, minutes = parts.groups()[6:]
-    if sign and (int(hours) > 23 or int(minutes) > 59):
+    if sign and (int(hours) > 23 or int(minutes or 0) > 59):
         return None
     ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
     try:
-        year, month, day, hour, minute, second = map(int, parts.groups()[:6])
+        year, month, day, hour, minute, second = (int(part or 0) for part in parts.groups()[:6])
         micros = int((fraction or "").ljust(6, "0")[:6])
         return datetime(year, month, day, hour, minute, second, micros, UTC) - ahead
+    except (ValueError, OverflowError):
+        return None
+
+
+def mail_instant_of(text: str) -> datetime | None:
+    """Reads an instant of RFC 2822 with Python's parser of mail headers, which is more lenient than the rule."""
+    grammar = (
+        r"(?:([A-Z][a-z]{2}), )?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}(?::[0-5][0-9])? "
+        r"(?:[+-](?:[01][0-9]|2[0-3])[0-5][0-9]|GMT|UTC|UT)"
+    )
+    if not (parts := re.fullmatch(grammar, text)):
+        return None
+    try:
+        sent = parsedate_to_datetime(text)
+        # Python gives GMT no time zone.
+        sent = sent if sent.tzinfo else sent.replace(tzinfo=UTC)
+        return sent.astimezone(UTC) if parts[1] in (None, sent.strftime("%a")) else None
     except (ValueError, OverflowError):
         return None
 

@@ -223,6 +223,8 @@ def test_nested_fields_are_read_by_their_paths() -> None:
         table_of(Column("ID", "id"), Column("At", "at", "timestamptz", nullable=True)),
         table_of(ID, Column("At", "at")),
         table_of(ID, Column("At", "at", "timestamptz", path="meta.at")),
+        table_of(ID, Column("At", "at", "timestamptz", format="epoch")),
+        table_of(ID, Column("At", "at", "timestamptz", zone="UTC")),
     ],
 )
 def test_the_digest_covers_what_the_sql_depends_on(other: Table) -> None:
