@@ -1,11 +1,11 @@
 {#- A null value is not missing. Only the records where a value is null are read again. -#}
-{% macro add_missing_paths(places) %}
-    {{- return(adapter.dispatch('add_missing_paths', 'ingest_clean')(places)) -}}
+{% macro add_missing_paths(places, is_record='_is_object') %}
+    {{- return(adapter.dispatch('add_missing_paths', 'ingest_clean')(places, is_record)) -}}
 {% endmacro %}
 
 
 {#- The noqa is for sqlfluff, which does not know DuckDB's lambda. -#}
-{% macro duckdb__add_missing_paths(places) -%}
+{% macro duckdb__add_missing_paths(places, is_record) -%}
     {%- set nulls = [] -%}
     {%- set found = [] -%}
     {%- for path, (column, place) in places.items() -%}
@@ -16,7 +16,7 @@
         ) -%}
     {%- endfor -%}
     case -- noqa: PRS
-                when _is_object and ({{ nulls | join(' or ') }})
+                when {{ is_record }} and ({{ nulls | join(' or ') }})
                     then list_concat(_missing_fields, list_filter(
                         [
                             {{ found | join(',\n                            ') }}

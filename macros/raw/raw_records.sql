@@ -1,18 +1,19 @@
 {#- Without a declaration, this is either parsing, where the graph is empty, or a unit test, whose rows are records
     already. -#}
-{% macro raw_records(relation, declaration=none) %}
+{% macro raw_records(relation, declaration=none, records=none, shape='list') %}
     {%- set declaration = declaration or source_declaration(relation.schema, relation.identifier) -%}
     {%- if declaration -%}
-        {{- return(adapter.dispatch('raw_records', 'ingest_clean')(relation, declaration)) -}}
+        {{- return(adapter.dispatch('raw_records', 'ingest_clean')(relation, declaration, records, shape)) -}}
     {%- endif -%}
     select
         _record,
+        {{- '\n        _record_name,' if shape == 'values' }}
         _page
     from {{ relation }}
 {% endmacro %}
 
 
-{% macro duckdb__raw_records(relation, declaration) %}
+{% macro duckdb__raw_records(relation, declaration, records, shape) %}
     {%- set pages = "getvariable('raw_" ~ declaration.source_name ~ "__" ~ declaration.name ~ "')" -%}
     {%- set form = declaration.config.meta.fetch.form -%}
     {%- if form in ('array', 'ndjson') -%}
@@ -24,6 +25,8 @@
             format = '{{ 'array' if form == 'array' else 'newline_delimited' }}',
             filename = '_uri'
         )
+    {%- elif form == 'envelope' and records is not none -%}
+        {{- enveloped_records(pages, records, shape, declaration.config.meta.fetch.get('records') or '') -}}
     {%- elif form == 'envelope' -%}
         {%- set name = declaration.config.meta.fetch.records -%}
         {%- set list = quoted(name) -%}

@@ -1,14 +1,14 @@
 {#- A typical record has the declared fields in their order, so no list of names is built for it. For others, the fields
     are counted first, since a search for each of 100,000 names takes minutes. The noqa is for sqlfluff, which does not
     support DuckDB's lambda. -#}
-{% macro undeclared_fields(fields) %}
-    {{- return(adapter.dispatch('undeclared_fields', 'ingest_clean')(fields)) -}}
+{% macro undeclared_fields(fields, is_record='_is_object') %}
+    {{- return(adapter.dispatch('undeclared_fields', 'ingest_clean')(fields, is_record)) -}}
 {% endmacro %}
 
 
-{% macro duckdb__undeclared_fields(fields) -%}
+{% macro duckdb__undeclared_fields(fields, is_record) -%}
     case -- noqa: PRS
-            when _is_object and _names <> {{ literals(fields) }}
+            when {{ is_record }} and _names <> {{ literals(fields) }}
                 then list_transform(
                     list_filter(
                         map_entries(list_histogram(_names)),

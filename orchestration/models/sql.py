@@ -19,9 +19,11 @@ import duckdb
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestration.source.columns import Column, Place
+from orchestration.source.columns import Column
 from orchestration.source.config import Table
 from orchestration.source.formats import EPOCHS, grammar_of
+from orchestration.source.schema import Fetch
+from orchestration.source.shapes import Place, places_of
 from orchestration.sql import literal
 
 WIDTH = 80
@@ -111,15 +113,21 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
     }
     names = [column.name for column in table.columns]
     key = [column.name for column in table.key]
-    at_top = top_names(table.columns)
-    plain = [column.field for column in table.columns if not column.path]
-    by_path = [column for column in table.columns if column.path]
-    structure = structure_of(column.place for column in table.columns)
+    fields = [column for column in table.columns if not column.record_name]
+    at_top = top_names(fields)
+    plain = [column.field for column in fields if not column.path]
+    by_path = [column for column in fields if column.path]
+    structure = structure_of(column.place for column in fields)
+    is_list = bool(fields) and isinstance(fields[0].place[0], int)
     context = {
         "table": shown,
         "aliased": aliased,
         "listed": lambda columns: ", ".join(column.sql for column in columns),
         "ordered": _ordered(shown.key),
+        "record_kind": "list" if is_list else "object",
+        "of_record": ", is_record='_is_list'" if is_list else "",
+        "records": _records_arguments(table.fetch),
+        "has_record_name": len(fields) < len(table.columns),
         "fields": jinja_list(at_top, indent=0),
         "plain_fields": "fields" if plain == at_top else jinja_list(plain, indent=8),
         "by_path": by_path,
@@ -160,14 +168,33 @@ def digest(table: Table) -> str:
         table.earliest.name if table.earliest else None,
         # What few tables declare is left out where it is absent, so that the others keep their digests.
         *({column.name: form} for column in table.columns if (form := _form(column))),
+        *filter(None, [_records_arguments(table.fetch)]),
     ]
     return hashlib.sha256(msgspec.json.encode(declared)).hexdigest()[:12]
+
+
+def _records_arguments(fetch: Fetch) -> str:
+    """Return the arguments of `raw_records` for the place and the shape of an envelope's records.
+
+    There is none for a list in a field at the top, which the macro finds in the declaration.
+    """
+    if fetch.form != "envelope":
+        return ""
+    places = places_of(fetch.records or "")
+    if fetch.shape == "list" and places == ((fetch.records,),):
+        return ""
+    shown = ", ".join(f"[{_steps(place)}]" for place in places)
+    return f", records=[{shown}]" + (f", shape='{fetch.shape}'" if fetch.shape != "list" else "")
+
+
+def _steps(place: Place) -> str:
+    return ", ".join(jinja_text(step) if isinstance(step, str) else str(step) for step in place)
 
 
 def _form(column: Column) -> list[str]:
     """Return what a column declares of its place and its text, if it declares any."""
     defaults = Column(column.field, column.name)
-    names = ("path", "format", "zone", "clock_change", "decimal")
+    names = ("path", "format", "zone", "clock_change", "decimal", "record_name")
     return [f"{name} {value}" for name in names if (value := getattr(column, name)) != getattr(defaults, name)]
 
 
@@ -347,6 +374,8 @@ def _has(structure: Structure, place: Place) -> bool:
 
 def _value(column: Column, structure: Structure) -> str:
     """Return the SQL of a column's raw text."""
+    if column.record_name:
+        return "_record_name"
     place = column.place
     if _has(structure, place):
         return "_fields" + "".join(f"[{_subscript(step)}]" for step in place)
@@ -383,15 +412,14 @@ def _is_compared(column: Column) -> bool:
 
     The engine writes a JSON number with a point, which a decimal comma takes for a sign between thousands.
     """
-    return column.data_type == "varchar" or column.decimal == "comma"
+    return (column.data_type == "varchar" or column.decimal == "comma") and not column.record_name
 
 
 def _jinja_place(column: Column) -> str:
     """Return the place of a column's value: the name of a field at the top, else a list of names and positions."""
     if not column.path:
         return jinja_text(column.field)
-    steps = (jinja_text(step) if isinstance(step, str) else str(step) for step in column.place)
-    return f"[{', '.join(steps)}]"
+    return f"[{_steps(column.place)}]"
 
 
 def sql_literal(text: str) -> str:

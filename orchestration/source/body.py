@@ -13,6 +13,8 @@ from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source.config import Table
 from orchestration.source.page import ENVELOPE_LIMIT, Download
 from orchestration.source.paths import BLANK, is_json, value_at
+from orchestration.source.shapes import Shape, holds_records
+from orchestration.source.shapes import count_records as count_of
 from orchestration.text import FOREIGN_LIMIT, examples, quoted
 
 Fields = Mapping[str, msgspec.Raw]
@@ -37,6 +39,7 @@ class Body:
         fields: envelope: the fields of the object, or of the first object in the list that the page is.
         records: The list of records as JSON text; empty if there is none.
         no_data: What the page has in place of records, if that is declared to mean none; else empty.
+        shape: What the records are, if not a list.
     """
 
     where: str
@@ -44,6 +47,7 @@ class Body:
     fields: Fields = field(default_factory=dict)
     records: bytes = b""
     no_data: str = ""
+    shape: Shape = "list"
 
     @property
     def count(self) -> int:
@@ -55,7 +59,7 @@ class Body:
         if is_empty_list(self.records):
             return 0
         try:
-            return len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
+            return count_of(self.shape, self.records)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceBodyInvalid(f"{self.where} is not JSON: {error}", remedy="correct the API") from error
 
@@ -100,18 +104,19 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     body = Body(where, text, fields)
     remedy = f"correct the API, or records of {table.label} in the source's YAML"
     _require_expected(body, table)
-    found = body.value(path, remedy)
+    found = body.value(path, remedy) if path else text
     if fetch.failure_signs:
         _require_success(where, table, fields, empty=is_empty_list(found or b""))
-    if found is not None and found.startswith(b"["):
-        return Body(where, text, fields, found)
+    if found is not None and holds_records(fetch.shape, found):
+        return Body(where, text, fields, found, shape=fetch.shape)
     if no_data := _no_data(found, fetch.empty.records):
         return Body(where, text, fields, no_data=f"{path}: {no_data}")
+    kind = "list" if fetch.shape == "list" else "object"
     named = examples(map(quoted, sorted(fields)), len(fields)) or "nothing"
     instead = f"it is {found[:80]!r}" if found else f"only {named}"
     hint = "null" if found == b"null" else "absent" if found is None else ""
     raise SourceBodyInvalid(
-        f"{where} has no list {path!r}, {instead}",
+        f"{where} has no {kind} {path!r}, {instead}",
         remedy=f"{remedy}; if that means no data, set empty: {{records: [{hint}]}}" if hint else remedy,
     )
 
@@ -153,9 +158,9 @@ def count_records(page: Download, table: Table) -> int | None:
         return None
     text = page.path.read_bytes()
     if table.fetch.form == "envelope":
-        text = value_at(text, table.fetch.records or "") or b""
+        text = (value_at(text, table.fetch.records) or b"") if table.fetch.records else text
     try:
-        return Body("", records=text).count
+        return Body("", records=text, shape=table.fetch.shape).count
     except SourceBodyInvalid:
         return None
 

@@ -39,9 +39,7 @@ from msgspec import Meta as Says
 
 from orchestration.source.formats import ClockChange, Decimal, problems
 from orchestration.source.paths import Name, parse_path
-
-Place = tuple[str | int, ...]
-"""Names and positions that lead to a value in a record."""
+from orchestration.source.shapes import Place, Shape
 
 DataType = Literal["varchar", "bigint", "double", "timestamptz"]
 TYPES: tuple[DataType, ...] = get_args(DataType)
@@ -70,6 +68,7 @@ class Column(msgspec.Struct, frozen=True):
         zone: The time zone of an instant without an offset; empty for UTC.
         clock_change: What becomes of a local time that the zone's clocks show twice or skip.
         decimal: The sign before a number's decimals.
+        record_name: Whether it is no field, but the name that an object of records gives each of them.
     """
 
     field: str
@@ -83,6 +82,7 @@ class Column(msgspec.Struct, frozen=True):
     zone: str = ""
     clock_change: ClockChange = "reject"
     decimal: Decimal = "point"
+    record_name: bool = False
 
     @property
     def place(self) -> Place:
@@ -137,6 +137,10 @@ class _ColumnMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
             description="double, bigint: `comma` for `1.234,50`, with points between thousands; `point` unless given."
         ),
     ] = None
+    record_name: Annotated[
+        bool,
+        Says(description="`true`: the column is the record's name in an object of records, `fetch.shape: values`."),
+    ] = False
 
 
 COLUMN_KEYS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
@@ -190,14 +194,17 @@ def read_columns(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
 
 def _place_problems(columns: Sequence[Column]) -> Iterator[str]:
     places: dict[Place, Column] = {}
-    for column in columns:
+    fields = [column for column in columns if not column.record_name]
+    if len(fields) < len(columns) - 1:
+        yield "columns: a record has one name, and two columns are its record_name"
+    for column in fields:
         if other := places.get(column.place):
             yield f"columns {other.field!r} and {column.field!r} are both the field {column.label!r}"
         places[column.place] = column
         first = column.place[0]
         if isinstance(first, int) and first < 0:
             yield f"column {column.field!r}: config.meta.field: a record's own list is counted from its beginning"
-    if len({isinstance(column.place[0], int) for column in columns}) > 1:
+    if len({isinstance(column.place[0], int) for column in fields}) > 1:
         yield (
             "columns: a field that begins with a position, such as '[0]', means that a record is a list, "
             "and a name means that it is an object; a table has records of one kind"
@@ -218,6 +225,8 @@ def _column(described: Mapping[str, Any]) -> Column:
             f"field {field!r} gives no column name: found {name!r}, expected a lower-case letter, then lower-case "
             f"letters, digits and underscores: {_NAME_REMEDY}"
         )
+    if meta.record_name and (meta.field is not None or meta.optional):
+        raise InvalidColumns(f"{where}: config.meta.record_name: excludes field and optional, since it is no field")
     for problem in problems(data_type, meta.format, meta.zone, meta.clock_change, meta.decimal):
         raise InvalidColumns(f"{where}: config.meta.{problem}")
     return Column(
@@ -232,6 +241,7 @@ def _column(described: Mapping[str, Any]) -> Column:
         zone=meta.zone or "",
         clock_change=meta.clock_change or "reject",
         decimal=meta.decimal or "point",
+        record_name=meta.record_name,
     )
 
 
@@ -285,3 +295,12 @@ def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | 
         yield f"earliest: {earliest!r} is not among the fields under columns: {list(by_field)}"
     elif by_field[earliest].data_type != "timestamptz":
         yield f"earliest: {earliest!r} is {by_field[earliest].data_type}, and only timestamptz can be the earliest"
+
+
+def shape_problems(columns: Sequence[Column], shape: Shape) -> Iterator[str]:
+    """Yield one line for each column that the shape of a table's bodies does not allow."""
+    for column in columns:
+        if column.record_name and shape != "values":
+            yield f"column {column.field!r}: config.meta.record_name: applies to fetch.shape: values only"
+        elif shape == "columns" and isinstance(column.place[0], int):
+            yield f"column {column.field!r}: config.meta.field: records made from columns are objects, not lists"

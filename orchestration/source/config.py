@@ -22,6 +22,7 @@ from orchestration.source.columns import (
     read_columns,
     rendered,
     require_known_keys,
+    shape_problems,
 )
 from orchestration.source.rules import problems
 from orchestration.source.schema import Fetch, Meta
@@ -116,6 +117,8 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
     for name in ("loss_limit", "reject_limit", "other_dates_limit"):
         if not 0 <= (limit := getattr(declared, name)) <= 1:
             raise _wrong(file, label, f"config.meta.{name}: {limit} is not a share from 0 to 1")
+    for problem in shape_problems(tuple(columns.values()), declared.fetch.shape):
+        raise _wrong(file, label, problem)
     for problem in problems(declared.fetch):
         raise _wrong(file, label, f"config.meta.fetch.{problem}")
     return Table(

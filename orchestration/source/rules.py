@@ -95,7 +95,9 @@ def _path_problems(fetch: Fetch) -> Iterator[str]:
 
 
 def _body_problems(fetch: Fetch) -> Iterator[str]:
-    if fetch.form == "envelope" and not fetch.records:
+    if fetch.form != "envelope" and fetch.shape != "list":
+        yield f"shape: {fetch.shape!r} applies to form envelope only"
+    if fetch.form == "envelope" and fetch.shape == "list" and not fetch.records:
         yield "records: missing: form envelope needs the path of the list"
     if fetch.total is True or fetch.total == "":
         yield "total: names the field with the number of all records, or is false"

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta as Says
 
+from orchestration.source.shapes import Shape
+
 Form = Literal["array", "ndjson", "envelope"]
 Place = Literal["query", "body", "header"]
 Positive = Annotated[int, Says(ge=1)]
@@ -152,6 +154,13 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Says(description="`array` of records, `ndjson`, or `envelope`: any JSON with a list of records at `records`."),
     ]
     records: Annotated[str | None, Says(description="envelope: the path of the list of records.")] = None
+    shape: Annotated[
+        Shape,
+        Says(
+            description="envelope: what is at `records`, or the whole body without it: a `list`; `values`, an object "
+            "whose values are the records; or `columns`, an object with a list for each field."
+        ),
+    ] = "list"
     method: Annotated[Literal["GET", "POST"], Says(description="The request's method.")] = "GET"
     parameters: Annotated[
         Mapping[str, str | int | float | bool], Says(description="Sent in the query of every request.")

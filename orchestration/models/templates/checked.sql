@@ -37,7 +37,7 @@ typed as (
 <% endfor %>
         _page,
         _record,
-        _is_object,
+        _is_<< record_kind >>,
         _undeclared_fields,
         _missing_fields,
         _inexact_columns
@@ -51,8 +51,8 @@ judged as (
     select
         *,
         case
-            when not _is_object
-                then 'record_not_object'
+            when not _is_<< record_kind >>
+                then 'record_not_<< record_kind >>'
 <% for column in table.key %>
             when {{ is_blank('<< column.text or column.sql >>') }}
                 then '<< column.name >>_missing'

@@ -6,7 +6,7 @@ with
 
 records as (
 
-    {{ raw_records(source('<< table.source >>', '<< table.name >>')) }}
+    {{ raw_records(source('<< table.source >>', '<< table.name >>')<< records >>) }}
 
 ),
 
@@ -14,8 +14,13 @@ parsed as (
 
     select
         *,
+<% if record_kind == 'list' %>
+        starts_with(_record, '[') as _is_list,
+        {{ list_positions('_record') }} as _names,
+<% else %>
         starts_with(_record, '{') as _is_object,
         json_keys(_record) as _names,
+<% endif %>
         {{ parse_fields(<< structure >>) }} as _fields
     from records
 
@@ -31,9 +36,9 @@ renamed as (
         ---------- the record they come from
         _page,
         _record,
-        _is_object,
-        {{ undeclared_fields(fields) }} as _undeclared_fields,
-        {{ missing_fields(<< plain_fields >>) }} as _missing_fields
+        _is_<< record_kind >>,
+        {{ undeclared_fields(fields<< of_record >>) }} as _undeclared_fields,
+        {{ missing_fields(<< plain_fields >><< of_record >>) }} as _missing_fields
     from parsed
 
 ),
@@ -47,7 +52,7 @@ compared as (
 <% for column in by_path %>
                 << label(column) >>: ('<< column.name >>', << places[column.name] >>),
 <% endfor %>
-            }) }} as _missing_fields
+            }<< of_record >>) }} as _missing_fields
         ),
 <% else %>
         *,

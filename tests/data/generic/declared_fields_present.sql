@@ -9,7 +9,9 @@ objects as (
         - coalesce(
             sum(
                 case
-                    when part = 'rejected' and name = 'record_not_object'
+                    when
+                        part = 'rejected'
+                        and name in ('record_not_object', 'record_not_list')
                         then row_count
                 end
             ), 0
