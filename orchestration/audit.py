@@ -159,6 +159,7 @@ def date_receipt(
             "rejected": dict(parts.rejected),
             "drift": dict(parts.drift),
             "drift_fields": parts.undeclared,
+            **({"other_dates": parts.other_dates} if parts.other_dates else {}),
         }
         for table, parts in built.accounting.items()
     }

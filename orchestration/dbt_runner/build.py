@@ -208,6 +208,7 @@ def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
         rejects=_rejects(rejected) if count("rejected") else {},
         drift_fields=sums.get("undeclared", (0, 0))[0],
         conflicting_key_count=sums.get("conflicting", (0, 0))[0],
+        other_dates=count("other_dates"),
     )
 
 

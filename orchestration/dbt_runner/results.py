@@ -74,6 +74,7 @@ class TableAccounting:
         rejects: Some rejected rows by reason, each with `page` and the beginning of `record`.
         drift_fields: The total number of undeclared fields. If it is lower than the number in `drift`, that one counts.
         conflicting_key_count: The total number of keys with conflicting rows; likewise.
+        other_dates: Rows of other dates, of a table that keeps only those of its date.
     """
 
     raw: int
@@ -89,6 +90,7 @@ class TableAccounting:
     rejects: Mapping[str, tuple[Row, ...]]
     drift_fields: int = 0
     conflicting_key_count: int = 0
+    other_dates: int = 0
 
     @property
     def undeclared(self) -> int:
@@ -98,7 +100,7 @@ class TableAccounting:
     @property
     def closes(self) -> bool:
         """Return whether every raw row is accounted for and every accepted key is published exactly once."""
-        accounted = self.curated + self.identical + self.conflicting + sum(self.rejected.values())
+        accounted = self.curated + self.identical + self.conflicting + sum(self.rejected.values()) + self.other_dates
         return self.raw == accounted and self.curated == self.curated_keys == self.accepted_keys
 
 
@@ -178,6 +180,8 @@ class BuildResult:
                 keys = max(parts.conflicting_key_count, len(parts.conflicting_keys))
                 some = examples(map(quoted, parts.conflicting_keys), keys)
                 yield logging.INFO, f"{table}: {parts.conflicting:,} conflicting rows omitted, with keys such as {some}"
+            if parts.other_dates:
+                yield logging.INFO, f"{table}: {parts.other_dates:,} of {parts.raw:,} rows omitted: of other dates"
         for table, rows in self.across_dates.items():
             counts = ", ".join(f"{name} {count:,}" for name, count in rows.items())
             yield logging.INFO, f"{table} of all dates: {counts}"

@@ -53,6 +53,9 @@ def _summary(
                 for table, parts in built.accounting.items()
             ),
         )
+        others = [(t, parts.other_dates) for t, parts in built.accounting.items() if parts.other_dates]
+        if others:
+            yield from _table(("table", "rows of other dates"), others)
         reasons = [(t, r, n) for t, parts in built.accounting.items() for r, n in parts.rejected.items()]
         if reasons:
             most = sorted(reasons, key=lambda reason: -reason[2])[:_REASONS]

@@ -11,9 +11,9 @@ and `objects`, in every format. The other fields are for people and for the next
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
                     `receipts`: key → lakeFS's checksum of each date's receipt there
     accounting      table → raw, curated, identical, conflicting, rejected by reason, accepted_keys and curated_keys:
-                    distinct keys (absent from receipts of before 2026-11-26), drift by undeclared field (the most
-                    frequent ones, long names cut), drift_fields: their total number; of the marts
-                    table → rows published over all dates, kept, repeated
+                    distinct keys (absent from receipts of before 2026-11-26), other_dates (absent where it is 0),
+                    drift by undeclared field (the most frequent ones, long names cut), drift_fields: their total
+                    number; of the marts table → rows published over all dates, kept, repeated
     tests           data test → status and failures
     code            SHA-256 of the SQL and macros of the models used
     versions        of DuckDB and dbt, recorded and not compared

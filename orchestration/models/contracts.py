@@ -104,11 +104,20 @@ def _begun(table: Table, project_dir: Path) -> str:
         "yaml": table.file.relative_to(project_dir).as_posix(),
         "description": " ".join(table.description.split()) or f"One row per record of {table.label}.",
         "key": [column.name for column in table.key],
-        "earliest": table.earliest.name if table.earliest else "",
+        "instant": _instant(table),
+        "whole_row": [column.name for column in table.columns] if table.rows.identical == "collapse" else [],
         # A column's name has no quotes in it.
         "quoted": lambda name: name if _is_plain(name) else f'"{name}"',
     }
     return TEMPLATES.get_template("contract.yml").render(context)
+
+
+def _instant(table: Table) -> str:
+    """Return the column whose instants should be of the date, which tests check; empty if they are by a rule."""
+    deciding = table.rows.earliest or table.rows.latest
+    if deciding is None or deciding.data_type != "timestamptz" or table.rows.keep_date:
+        return ""
+    return deciding.name
 
 
 def _published(table: Table) -> tuple[ContractColumn, ...]:

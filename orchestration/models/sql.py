@@ -123,7 +123,10 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
         "table": shown,
         "aliased": aliased,
         "listed": lambda columns: ", ".join(column.sql for column in columns),
-        "ordered": _ordered(shown.key),
+        "ordered": _ordered(shown.key or shown.columns),
+        "identical": table.rows.identical,
+        "latest": table.rows.latest.name if table.rows.latest else None,
+        "keep_date": _keep_date_arguments(table),
         "record_kind": "list" if is_list else "object",
         "of_record": ", is_record='_is_list'" if is_list else "",
         "records": _records_arguments(table.fetch),
@@ -165,10 +168,10 @@ def digest(table: Table) -> str:
         table.name,
         [(column.field, column.name, column.data_type, column.nullable) for column in table.columns],
         [column.name for column in table.key],
-        table.earliest.name if table.earliest else None,
+        table.rows.earliest.name if table.rows.earliest else None,
         # What few tables declare is left out where it is absent, so that the others keep their digests.
         *({column.name: form} for column in table.columns if (form := _form(column))),
-        *filter(None, [_records_arguments(table.fetch)]),
+        *filter(None, [_records_arguments(table.fetch), *_kept(table)]),
     ]
     return hashlib.sha256(msgspec.json.encode(declared)).hexdigest()[:12]
 
@@ -191,6 +194,25 @@ def _steps(place: Place) -> str:
     return ", ".join(jinja_text(step) if isinstance(step, str) else str(step) for step in place)
 
 
+def _kept(table: Table) -> list[str]:
+    """Return what a table declares of the rows it keeps, beside its key and `earliest`."""
+    rows = table.rows
+    return [
+        *([f"identical {rows.identical}"] if rows.identical else []),
+        *([f"latest {rows.latest.name}"] if rows.latest else []),
+        *([f"keep_date {_keep_date_arguments(table)}"] if rows.keep_date else []),
+    ]
+
+
+def _keep_date_arguments(table: Table) -> str:
+    """Return the arguments of `is_other_date`; empty for a table that keeps rows of every date."""
+    if table.rows.keep_date is None:
+        return ""
+    zone = table.fetch.day.zone
+    shown = jinja_text(identifier(table.rows.keep_date.name))
+    return shown if zone == "UTC" else f"{shown}, zone={jinja_text(zone)}"
+
+
 def _form(column: Column) -> list[str]:
     """Return what a column declares of its place and its text, if it declares any."""
     defaults = Column(column.field, column.name)
@@ -201,7 +223,8 @@ def _form(column: Column) -> list[str]:
 def _model_table(table: Table, project_dir: Path) -> ModelTable:
     columns = {column.name: _model_column(column, column in table.key) for column in table.columns}
     key = tuple(columns[column.name] for column in table.key)
-    first = (columns[table.earliest.name],) if table.earliest else ()
+    deciding = table.rows.earliest or table.rows.latest
+    first = (columns[deciding.name],) if deciding else ()
     others = tuple(column for column in columns.values() if column not in (*key, *first))
     return ModelTable(
         source=table.source,

@@ -275,28 +275,6 @@ def require_known_keys(where: str, given: Mapping[str, Any], allowed: Sequence[s
             raise InvalidColumns(f"{where}: {word!r} is not one of {', '.join(allowed)}")
 
 
-def key_problems(columns: Sequence[Column], key: Sequence[str], earliest: str | None) -> Iterator[str]:
-    """Yield one line for each problem of a table's `key` and `earliest`, which are raw fields."""
-    by_field = {column.field: column for column in columns}
-    if not key:
-        yield "key: names no field"
-    for field in key:
-        if field not in by_field:
-            yield f"key: {field!r} is not among the fields under columns: {list(by_field)}"
-        elif key.count(field) > 1:
-            yield f"key: {field!r} is named twice"
-        elif by_field[field].nullable:
-            yield f"key: {field!r} is nullable or optional, and a key is never null"
-        elif by_field[field].format == "epoch_ns":
-            yield f"key: {field!r} has nanoseconds, of which a timestamptz keeps none: declare it as bigint"
-    if earliest is None:
-        return
-    if earliest not in by_field:
-        yield f"earliest: {earliest!r} is not among the fields under columns: {list(by_field)}"
-    elif by_field[earliest].data_type != "timestamptz":
-        yield f"earliest: {earliest!r} is {by_field[earliest].data_type}, and only timestamptz can be the earliest"
-
-
 def shape_problems(columns: Sequence[Column], shape: Shape) -> Iterator[str]:
     """Yield one line for each column that the shape of a table's bodies does not allow."""
     for column in columns:

@@ -14,16 +14,17 @@ import msgspec
 import yaml
 
 from orchestration.errors import UsageError
+from orchestration.source import rows
 from orchestration.source.allowed import explained
 from orchestration.source.columns import (
     Column,
     InvalidColumns,
-    key_problems,
     read_columns,
     rendered,
     require_known_keys,
     shape_problems,
 )
+from orchestration.source.rows import KeptRows
 from orchestration.source.rules import problems
 from orchestration.source.schema import Fetch, Meta
 
@@ -43,8 +44,7 @@ class Table(msgspec.Struct, frozen=True):
         loss_limit: The share of its published rows that a later run of the date may lose.
         file: The YAML that declares it.
         columns: Its columns, in published order.
-        key: The columns that identify a row.
-        earliest: The column whose earliest timestamp decides between rows of the same key; None without one.
+        rows: Which rows are kept.
     """
 
     source: str
@@ -54,8 +54,12 @@ class Table(msgspec.Struct, frozen=True):
     loss_limit: float
     file: Path
     columns: tuple[Column, ...]
-    key: tuple[Column, ...]
-    earliest: Column | None
+    rows: KeptRows
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """Return the columns that identify a row; empty for a table without a key."""
+        return self.rows.key
 
     @property
     def label(self) -> str:
@@ -106,14 +110,13 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
         meta = {name: _rendered(value) if name == "fetch" else value for name, value in meta.items()}
         declared = msgspec.convert(meta, Meta)
         columns = {column.field: column for column in read_columns(described.get("columns") or ())}
-        key = tuple(map(rendered, declared.key))
-        earliest = rendered(declared.earliest) if declared.earliest is not None else None
+        row_problem = next(rows.problems(declared, columns), None)
     except msgspec.ValidationError as error:
         raise _wrong(file, label, explained(error, Meta, meta, "config.meta")) from None
     except InvalidColumns as error:
         raise _wrong(file, label, str(error)) from None
-    for problem in key_problems(tuple(columns.values()), key, earliest):
-        raise _wrong(file, label, f"config.meta.{problem}")
+    if row_problem:
+        raise _wrong(file, label, f"config.meta.{row_problem}")
     for name in ("loss_limit", "reject_limit", "other_dates_limit"):
         if not 0 <= (limit := getattr(declared, name)) <= 1:
             raise _wrong(file, label, f"config.meta.{name}: {limit} is not a share from 0 to 1")
@@ -129,8 +132,7 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
         loss_limit=declared.loss_limit,
         file=file,
         columns=tuple(columns.values()),
-        key=tuple(columns[field] for field in key),
-        earliest=columns[earliest] if earliest is not None else None,
+        rows=rows.kept_rows(declared, columns),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta as Says
 
+from orchestration.source.rows import RowRules
 from orchestration.source.shapes import Shape
 
 Form = Literal["array", "ndjson", "envelope"]
@@ -216,24 +217,23 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return counts or (isinstance(self.paging, Offsets) and self.paging.size is None)
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True):
+class Meta(RowRules, frozen=True, kw_only=True):
     """The fields that `config.meta` of a source table may have."""
 
     fetch: Fetch
-    key: Annotated[tuple[str, ...], Says(description="The fields that name a record, as `columns` declares them.")]
-    earliest: Annotated[
-        str | None,
-        Says(
-            description="The timestamptz field whose earliest value wins between rows of one key; "
-            "without it the columns decide in their order."
-        ),
-    ] = None
     loss_limit: Annotated[
         float,
-        Says(description="The share of a table's published rows that a later run of the date may lose."),
+        Says(
+            description="The share of a table's published rows that a later run of the date may lose; "
+            "`elt run DATE --force` overrides it."
+        ),
     ] = 0.5
-    reject_limit: Annotated[float, Says(description="The share of raw rows that may be rejected.")] = 0.01
+    reject_limit: Annotated[
+        float, Says(description="The share of raw rows that may be rejected; more of them fail the date.")
+    ] = 0.01
     other_dates_limit: Annotated[
         float, Says(description="The share of a table's timestamps that may be of other dates; 1 allows all.")
     ] = 0.5
-    may_be_empty: Annotated[bool, Says(description="`true` allows a date without rows.")] = False
+    may_be_empty: Annotated[bool, Says(description="`true` allows a date without raw rows, which otherwise fails.")] = (
+        False
+    )

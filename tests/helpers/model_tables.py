@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from orchestration.models.contracts import contract_of
 from orchestration.models.sql import (
@@ -11,10 +12,12 @@ from orchestration.models.sql import (
 )
 from orchestration.source.columns import Column
 from orchestration.source.config import Table
+from orchestration.source.rows import KeptRows
 from orchestration.source.schema import Fetch
 
 
-def table_of(*columns: Column, key: Sequence[str] = ("id",), earliest: str | None = None) -> Table:
+def table_of(*columns: Column, key: Sequence[str] = ("id",), earliest: str | None = None, **rows: Any) -> Table:
+    """Return a table; `rows` are further rules of `KeptRows`, with names of columns."""
     by_name = {column.name: column for column in columns}
     return Table(
         source="shop",
@@ -24,8 +27,11 @@ def table_of(*columns: Column, key: Sequence[str] = ("id",), earliest: str | Non
         loss_limit=0.5,
         file=Path("/project/models/staging/shop/_shop__sources.yml"),
         columns=columns,
-        key=tuple(by_name[name] for name in key),
-        earliest=by_name[earliest] if earliest else None,
+        rows=KeptRows(
+            key=tuple(by_name[name] for name in key),
+            earliest=by_name[earliest] if earliest else None,
+            **{name: by_name.get(value, value) for name, value in rows.items()},
+        ),
     )
 
 

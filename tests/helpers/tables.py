@@ -76,13 +76,13 @@ def write_table(
         project: A copy of the project.
         name: The table.
         fields: All its fields.
-        key: The columns of its key.
+        key: The columns of its key, or `none`.
         earliest: The timestamp that decides between conflicting rows.
         meta: Further `config.meta` of the source table.
     """
     raw_of = {field.column: field.raw for field in fields}
     declared = {
-        "key": [in_yaml(raw_of[column]) for column in key],
+        "key": key if isinstance(key, str) else [in_yaml(raw_of[column]) for column in key],
         **({"earliest": in_yaml(raw_of[earliest])} if earliest else {}),
         "fetch": {"path": f"/{name}", "parameters": {"date": "{date}"}, "form": "array"},
         **meta,

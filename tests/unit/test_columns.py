@@ -212,14 +212,37 @@ def add(file: Path, columns: list[Any]) -> None:
         ({"key": ["Rating"]}, "config.meta.key: 'Rating' is nullable or optional, and a key is never null"),
         (
             {"earliest": "At"},
-            "config.meta.earliest: 'At' is not among the fields under columns: ['Event ID', 'Rating', 'Sent']",
+            "config.meta.earliest: 'At' is not among the fields under columns: ['Event ID', 'Rating', 'Sent', 'Seen']",
         ),
         ({"earliest": "Rating"}, "config.meta.earliest: 'Rating' is double, and only timestamptz can be the earliest"),
         (
             {"reject_limt": 0.5},
-            "config.meta: 'reject_limt' is not one of fetch, key, earliest, loss_limit, reject_limit",
+            "config.meta: 'reject_limt' is not one of key, identical, earliest, latest, keep_date, fetch, loss_limit",
         ),
         ({"may_be_empty": "no"}, "config.meta.may_be_empty: Expected `bool`, got `str`"),
+        (
+            {"latest": "Rating"},
+            "config.meta.latest: 'Rating' is double, and only timestamptz or bigint can be the latest",
+        ),
+        ({"latest": "Sent", "earliest": "Sent"}, "config.meta.latest: conflicts with earliest; remove one of them"),
+        (
+            {"keep_date": "Event ID"},
+            "config.meta.keep_date: 'Event ID' is varchar, and only timestamptz can be of a date",
+        ),
+        ({"keep_date": "Seen"}, "config.meta.keep_date: 'Seen' is nullable or optional, and a row without an instant"),
+        ({"keep_date": "At"}, "config.meta.keep_date: 'At' is not among the fields under columns"),
+        ({"key": []}, "config.meta.key: names no field"),
+        ({"key": "none"}, "config.meta.identical: missing: key none needs keep or collapse"),
+        ({"key": "None"}, "config.meta.key: Invalid enum value 'None'; allowed: none"),
+        ({"identical": "keep"}, "config.meta.identical: applies to key: none only; of rows with one key, one is kept"),
+        (
+            {"key": "none", "identical": "all"},
+            "config.meta.identical: Invalid enum value 'all'; allowed: keep, collapse",
+        ),
+        (
+            {"key": "none", "identical": "keep", "latest": "Sent"},
+            "config.meta.latest: has no effect with key none, since no two rows have the same key",
+        ),
         ({"reject_limit": 2}, "config.meta.reject_limit: 2.0 is not a share from 0 to 1"),
         ({"other_dates_limit": True}, "config.meta.other_dates_limit: Expected `float`, got `bool`"),
     ],
@@ -231,6 +254,7 @@ def test_a_wrong_table_is_reported_with_what_is_allowed(tmp_path: Path, meta: An
         {"name": "Event ID"},
         {"name": "Rating", "data_type": "double", "config": {"meta": {"optional": True}}},
         {"name": "Sent", "data_type": "timestamptz", "config": {"meta": {"format": "epoch_ns"}}},
+        {"name": "Seen", "data_type": "timestamptz", "config": {"meta": {"nullable": True}}},
     ]
     file.write_text(yaml.safe_dump(content))
 
@@ -252,4 +276,4 @@ def test_key_and_earliest_are_resolved_to_their_columns(tmp_path: Path) -> None:
     (table,) = read_tables(tmp_path)
 
     assert [column.name for column in table.key] == ["document_id"]
-    assert table.earliest == Column("At", "at", "timestamptz")
+    assert table.rows.earliest == Column("At", "at", "timestamptz")

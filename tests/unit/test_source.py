@@ -43,7 +43,8 @@ def test_every_field_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("meta", "problem"),
     [
-        ({}, "missing required field `fetch`"),
+        ({}, "missing required field `key`"),
+        ({"key": ["Event ID"]}, "missing required field `fetch`"),
         ({"fetch": EVENTS}, "missing required field `key`"),
         (
             {"key": ["Event ID"], "fetch": {"path": "/events"}},

@@ -11,6 +11,12 @@ accounting as (
         rejected=ref('<< table.name >>_rejected'),
         columns=<< names >>,
         key=<< key >>,
+<% if identical %>
+        identical='<< identical >>',
+<% endif %>
+<% if keep_date %>
+        keep_date=true,
+<% endif %>
     ) }}
 
 )

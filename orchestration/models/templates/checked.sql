@@ -103,6 +103,10 @@ checked as (
 
         ---------- why it is rejected, and where it comes from
         _reject_reason,
+<% if keep_date %>
+        coalesce({{ is_other_date(<< keep_date >>) }}, false)
+            as _is_other_date,
+<% endif %>
         case when _reject_reason is not null then _page end as _page,
         case
             when _reject_reason is not null

@@ -9,7 +9,14 @@ totals as (
         coalesce(
             sum(
                 case
-                    when part in ('curated', 'identical', 'conflicting', 'rejected')
+                    when
+                        part in (
+                            'curated',
+                            'identical',
+                            'conflicting',
+                            'rejected',
+                            'other_dates'
+                        )
                         then row_count
                 end
             ), 0

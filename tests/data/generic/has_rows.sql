@@ -6,17 +6,21 @@ with
 
 totals as (
 
-    select coalesce(sum(row_count), 0) as raw_rows
+    select
+        coalesce(sum(case when part = 'raw' then row_count end), 0) as raw_rows,
+        coalesce(sum(case when part = 'other_dates' then row_count end), 0)
+            as of_other_dates
     from {{ model }}
-    where part = 'raw'
 
 ),
 
 validation_errors as (
 
-    select raw_rows
+    select
+        raw_rows,
+        of_other_dates
     from totals
-    where raw_rows = 0 {{ 'and false' if may_be_empty }}
+    where raw_rows = of_other_dates {{ 'and false' if may_be_empty }}
 
 )
 

@@ -16,6 +16,15 @@ closed (part, row_count) as (
 
 ),
 
+of_other_dates as (
+
+    select
+        case when part = 'conflicting' then 'other_dates' else part end as part,
+        row_count
+    from closed
+
+),
+
 lost as (
 
     select * from closed
@@ -56,6 +65,13 @@ found as (
     from (
         {{ test_accounting_closes('closed') }}
     ) as closed_errors
+    union all
+    select
+        'of other dates' as name,
+        *
+    from (
+        {{ test_accounting_closes('of_other_dates') }}
+    ) as other_dates_errors
     union all
     select
         'lost' as name,

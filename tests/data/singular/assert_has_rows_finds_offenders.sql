@@ -18,6 +18,22 @@ zero_rows (part, row_count) as (
 
 ),
 
+all_of_other_dates (part, row_count) as (
+
+    values
+    ('raw', 3),
+    ('other_dates', 3)
+
+),
+
+one_of_the_date (part, row_count) as (
+
+    values
+    ('raw', 3),
+    ('other_dates', 2)
+
+),
+
 not_counted as (
 
     select * from zero_rows
@@ -42,6 +58,20 @@ found as (
     ) as zero_errors
     union all
     select
+        'all of other dates' as name,
+        *
+    from (
+        {{ test_has_rows('all_of_other_dates', 'shop.none') }}
+    ) as all_errors
+    union all
+    select
+        'one of the date' as name,
+        *
+    from (
+        {{ test_has_rows('one_of_the_date', 'shop.none') }}
+    ) as one_errors
+    union all
+    select
         'not counted' as name,
         *
     from (
@@ -54,6 +84,7 @@ expected (name, raw_rows) as (
 
     values
     ('zero rows', 0),
+    ('all of other dates', 3),
     ('not counted', 0)
 
 ),

@@ -241,7 +241,7 @@ def test_declared_forms_are_read_as_python_reads_them(forms: Bench) -> None:
 
     assert result.accounting["forms"].closes
     for name, sent_and_read in values.items():
-        found = dict(forms.rows("forms", f"id, {name}"))
+        found = dict(forms.rows("forms", f'id, "{name}"'))
         assert [
             (sent, found.get(f"{name} {number}")) for number, (sent, _) in enumerate(sent_and_read)
         ] == sent_and_read

@@ -34,6 +34,23 @@ def test_a_new_table_has_its_tests_and_is_not_changed_afterwards(key: Sequence[s
     assert contract(table, text) == text
 
 
+def test_a_table_without_a_key_has_no_test_of_a_key() -> None:
+    def tests_of(identical: str) -> list[str]:
+        text = contract(table_of(ID, SIZE, key=(), identical=identical))
+        assert contract(table_of(ID, SIZE, key=(), identical=identical), text) == text
+        return [next(iter(test)) for test in yaml.safe_load(text)["models"][0].get("data_tests", ())]
+
+    assert tests_of("keep") == []
+    assert tests_of("collapse") == ["unique_combination_of_columns"]
+
+
+@pytest.mark.parametrize(("rows", "tested"), [({"latest": "at"}, True), ({"earliest": "at", "keep_date": "at"}, False)])
+def test_instants_are_tested_unless_a_rule_keeps_the_date(rows: dict[str, str], tested: bool) -> None:
+    text = contract(table_of(ID, AT, **rows))
+
+    assert ("within_days_of_run" in text, "other_dates_within_limit" in text) == (tested, tested)
+
+
 def test_columns_named_like_yaml_words_are_quoted() -> None:
     words = ("on", "null", "true", "no", "y")
     columns = tuple(Column(word, word, "timestamptz" if word == "on" else "varchar", "yes") for word in words)

@@ -104,6 +104,33 @@ def test_rows_of_one_key_are_ordered_by_the_earliest_then_by_the_columns(
     assert [part.strip() for part in final.split(",")] == [f"{identifier(name)} nulls last" for name in key]
 
 
+def test_the_latest_row_is_ordered_first() -> None:
+    text = sql(table_of(ID, AT, SIZE, latest="at"))["models/curated/things.sql"]
+
+    assert f"                {identifier('at')} desc nulls last,\n                size nulls last\n" in text
+
+
+@pytest.mark.parametrize("identical", ["keep", "collapse"])
+def test_a_table_without_a_key_is_in_order_of_its_columns(identical: str) -> None:
+    made = sql(table_of(ID, SIZE, key=(), identical=identical))
+
+    curated = made["models/curated/things.sql"]
+    assert "row_number" not in curated
+    assert ("    select distinct\n" in curated) == (identical == "collapse")
+    assert curated.endswith("order by\n    id nulls last,\n    size nulls last\n")
+    accounting = made["models/intermediate/things_accounting.sql"]
+    assert f"        key=[],\n        identical='{identical}',\n" in accounting
+
+
+def test_rows_of_other_dates_are_marked_and_left_out() -> None:
+    made = sql(table_of(ID, AT, keep_date="at"))
+
+    assert "where _reject_reason is null and not _is_other_date\n" in made["models/curated/things.sql"]
+    assert "is_other_date(" in made[CHECKED]
+    assert "        keep_date=true,\n" in made["models/intermediate/things_accounting.sql"]
+    assert "_is_other_date" not in "".join(sql(table_of(ID, AT)).values())
+
+
 def test_a_name_is_quoted_only_where_duckdb_needs_it() -> None:
     with duckdb.connect() as connection:
         words = [word for (word,) in connection.execute("select keyword_name from duckdb_keywords()").fetchall()]
@@ -225,6 +252,9 @@ def test_nested_fields_are_read_by_their_paths() -> None:
         table_of(ID, Column("At", "at", "timestamptz", path="meta.at")),
         table_of(ID, Column("At", "at", "timestamptz", format="epoch")),
         table_of(ID, Column("At", "at", "timestamptz", zone="UTC")),
+        table_of(ID, AT, latest="at"),
+        table_of(ID, AT, keep_date="at"),
+        table_of(ID, AT, key=(), identical="keep"),
     ],
 )
 def test_the_digest_covers_what_the_sql_depends_on(other: Table) -> None:
