@@ -17,6 +17,9 @@ from orchestration.dbt_runner.session import Project, dbt_session, invoke, query
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.s3 import Gateway, httpfs_extension
 from orchestration.log import SILENT, Log
+from orchestration.source.columns import Column
+from orchestration.source.config import read_tables
+from orchestration.sql import literal
 from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from orchestration.workdir import translate_disk_errors
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 _ACCOUNTING, _ACROSS_DATES = "_accounting", "_across_dates"
 _DRIFT_NAMES = 20
 """How many undeclared fields the receipt and the run's artifact name: the most frequent ones."""
+
+_BEFORE_VALUE = 60
+"""Characters shown of a long rejected record before the name of the value that failed."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def build(
                 for node, result in zip(nodes, results, strict=True)
                 if _has_rows(node)
             ),
-            accounting=_accounting(manifest, built),
+            accounting=_accounting(manifest, built, project.project_dir),
             across_dates=_across_dates(manifest, built),
             versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
             rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
@@ -164,15 +170,15 @@ def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> 
     }
 
 
-def _accounting(manifest: Manifest, built: set[str]) -> dict[str, TableAccounting]:
+def _accounting(manifest: Manifest, built: set[str], project_dir: Path) -> dict[str, TableAccounting]:
     """Return the accounting of each table whose `<table>_accounting` model was built."""
+    counted = {id_: manifest.nodes[id_] for id_ in sorted(built) if manifest.nodes[id_].name.endswith(_ACCOUNTING)}
+    declared = {table.name: table for table in read_tables(project_dir)} if counted else {}
     tables = {}
-    for unique_id in sorted(built):
-        node: Any = manifest.nodes[unique_id]
-        if node.name.endswith(_ACCOUNTING):
-            table = node.name.removesuffix(_ACCOUNTING)
-            rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
-            tables[table] = _table_accounting(node.relation_name, rejected.relation_name)
+    for unique_id, node in counted.items():
+        name = node.name.removesuffix(_ACCOUNTING)
+        rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
+        tables[name] = _table_accounting(node.relation_name, rejected.relation_name, declared[name].columns)
     return tables
 
 
@@ -186,7 +192,7 @@ def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str,
     }
 
 
-def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
+def _table_accounting(accounting: str, rejected: str, columns: Sequence[Column]) -> TableAccounting:
     summed = f"select part, count(name) as names, sum(row_count)::bigint as row_count from {accounting} group by part"  # noqa: S608
     sums = {row["part"]: (row["names"], row["row_count"]) for row in query(summed)}
 
@@ -194,6 +200,7 @@ def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
         return int(sums.get(part, (0, 0))[1])
 
     drift = _names(accounting, "undeclared", _DRIFT_NAMES)
+    reasons = _names(accounting, "rejected")
     return TableAccounting(
         raw=count("raw"),
         curated=count("curated"),
@@ -201,11 +208,11 @@ def _table_accounting(accounting: str, rejected: str) -> TableAccounting:
         conflicting=count("conflicting"),
         accepted_keys=count("accepted_keys"),
         curated_keys=count("curated_keys"),
-        rejected=_names(accounting, "rejected"),
+        rejected=reasons,
         drift=drift,
         missing=_names(accounting, "missing"),
         conflicting_keys=tuple(_names(accounting, "conflicting", EXAMPLES)),
-        rejects=_rejects(rejected) if count("rejected") else {},
+        rejects=_rejects(rejected, {reason: _sought(reason, columns) for reason in reasons}) if reasons else {},
         drift_fields=sums.get("undeclared", (0, 0))[0],
         conflicting_key_count=sums.get("conflicting", (0, 0))[0],
         other_dates=count("other_dates"),
@@ -238,11 +245,24 @@ def _names(accounting: str, part: str, limit: int | None = None) -> dict[str, in
     return found
 
 
-def _rejects(rejected: str) -> dict[str, tuple[Row, ...]]:
-    """Return the first rejected rows by reason, ordered by page and record."""
+def _sought(reason: str, columns: Sequence[Column]) -> str:
+    """Return the name, as JSON, that precedes the value that a reason is about; empty if it is about none."""
+    about = [column for column in columns if reason.startswith(f"{column.name}_") and not column.record_name]
+    if not about:
+        return ""
+    names = [step for step in max(about, key=lambda column: len(column.name)).place if isinstance(step, str)]
+    return json.dumps(names[-1], ensure_ascii=False) if names else ""
+
+
+def _rejects(rejected: str, sought: Mapping[str, str]) -> dict[str, tuple[Row, ...]]:
+    """Return the first rejected rows by reason, ordered by page and record. Long records are cut around their value."""
+    place = " ".join(f"when {literal(reason)} then instr(record, {literal(name)})" for reason, name in sought.items())
     numbered = f"select *, row_number() over (partition by reason order by page, record) as n from {rejected}"  # noqa: S608
+    placed = f"select *, greatest(1, case reason {place} end - {_BEFORE_VALUE}) as start from ({numbered}) as numbered"  # noqa: S608
     rows = query(
-        f"select reason, page, left(record, {LINE_LIMIT + 1}) as record from ({numbered}) as numbered "  # noqa: S608
+        "select reason, page, case when length(record) > "  # noqa: S608
+        f"{LINE_LIMIT} and start > 1 then '…' || substr(record, start, {LINE_LIMIT}) "
+        f"else left(record, {LINE_LIMIT + 1}) end as record from ({placed}) as placed "
         f"where n <= {EXAMPLES} order by reason, n"
     )
     found: dict[str, tuple[Row, ...]] = {}

@@ -71,7 +71,7 @@ class TableAccounting:
         drift: Records by undeclared (or repeated) field: the most frequent ones, long names cut.
         missing: Records by declared field that they lack.
         conflicting_keys: Some keys of conflicting rows, long ones cut.
-        rejects: Some rejected rows by reason, each with `page` and the beginning of `record`.
+        rejects: Some rejected rows by reason, each with `page` and `record`; a long record is cut around its value.
         drift_fields: The total number of undeclared fields. If it is lower than the number in `drift`, that one counts.
         conflicting_key_count: The total number of keys with conflicting rows; likewise.
         other_dates: Rows of other dates, of a table that keeps only those of its date.

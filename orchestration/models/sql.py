@@ -179,7 +179,7 @@ def digest(table: Table) -> str:
 def _records_arguments(fetch: Fetch) -> str:
     """Return the arguments of `raw_records` for the place and the shape of an envelope's records.
 
-    There is none for a list in a field at the top, which the macro finds in the declaration.
+    A list in a field at the top needs no arguments: the macro finds it in the declaration.
     """
     if fetch.form != "envelope":
         return ""

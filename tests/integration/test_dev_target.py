@@ -178,6 +178,25 @@ def test_a_removed_price_rule_fails_a_unit_test_and_a_data_test(project: Path) -
     ]
 
 
+def test_a_failed_build_names_column_reason_and_an_example(project: Path) -> None:
+    page = project / "examples/raw_sample/raw/shop/events/date=2025-05-20/page-00001.json"
+    records = json.loads(page.read_text())
+    records[0] |= {"Description": "x" * 1_000, "Price": "twelve \x1b[31m"}
+    page.write_text(json.dumps(records))
+
+    ended = dbt(project, "build", "--select", "+events_accounting", "--exclude", "test_type:unit")
+
+    assert ended.code == 1
+    assert "events_reject_share_within_limit: 1 failing rows" in ended.out
+    assert "raw_rows=123, rejected_rows=2, limit_share=0.01" in ended.out
+    assert "events rejected for price_not_numeric: 2 rows" in ended.out
+    # The example is the value, and the part of a long record around it.
+    (example,) = (line for line in ended.out.splitlines() if "value=" in line)
+    assert 'page="raw/shop/events/date=2025-05-20/page-00001.json", value="twelve \\u001b[31m"' in example
+    assert example.count("x") < 200
+    assert '\\"Price\\": \\"twelve ' in example
+
+
 def test_the_error_for_a_locked_file_names_the_process(project: Path) -> None:
     with duckdb.connect(project / "dev.duckdb"):
         locked = dbt(project, "build")

@@ -53,7 +53,11 @@ def test_200000_names_end_in_a_short_report_and_receipt(bench: Bench) -> None:
 def test_long_names_keys_and_values_are_cut(bench: Bench) -> None:
     alike = ["x" * 100 + "a", "x" * 100 + "b"]
     day = [event(letter * LONG, description="d\x1b]0;x\x07" * 100_000) | {letter * LONG: 1} for letter in "abc"]
-    day = [*day, day[0] | {"Quantity": 7}, event("r", price="x" * LONG) | dict.fromkeys(alike, 1)]
+    day = [
+        *day,
+        day[0] | {"Quantity": 7},
+        event("r", description="d" * 400, price="x" * LONG) | dict.fromkeys(alike, 1),
+    ]
     result = bench.build([day])
     assert result.accounting["events"].undeclared == 5
     assert dict(result.accounting["events"].drift) == {
@@ -64,7 +68,10 @@ def test_long_names_keys_and_values_are_cut(bench: Bench) -> None:
     }
     assert result.accounting["events"].conflicting_keys == ("a" * 80 + "… (4000000 characters)",)
     (rejected,) = result.accounting["events"].rejects["price_not_numeric"]
+    # The record begins with its other long values, and its price fails.
     assert len(rejected["record"]) == 301
+    assert rejected["record"].startswith("…")
+    assert '"Price": "xxx' in rejected["record"]
     assert len(reported(result)) < 3_000
     assert "\x1b" not in reported(result)
     assert len(date_receipt(DATE, (), {}, result, "").to_bytes()) < 10_000

@@ -92,12 +92,12 @@ def test_records_of_each_shape_are_published(shapes: Bench, good: BuildResult) -
     assert shapes.rows("second") == shapes.rows("dotted") == [("a", 1)]
     assert shapes.rows("named") == [("AAPL", 1.5), ("AAPL ", 3.0), ('it\'s "X"', 2000.0)]
     assert shapes.rows("all_named") == [("a", 1.0), ("b", 2.0)]
-    assert shapes.rows("candles", "at::varchar, close, pair") == [
+    assert shapes.rows("candles", '"at"::varchar, close, pair') == [
         ("2025-05-20 10:00:00+00", 1.5, "BTC"),
         ("2025-05-20 10:01:00+00", 2.0, "ETH"),
     ]
     # Midnight in Berlin; the unit belongs to each hour.
-    assert shapes.rows("weather", "time::varchar, temperature, unit") == [
+    assert shapes.rows("weather", '"time"::varchar, temperature, unit') == [
         ("2025-05-19 22:00:00+00", 1.5, "°C"),
         ("2025-05-19 23:00:00+00", None, "°C"),
     ]
