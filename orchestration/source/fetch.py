@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from importlib.metadata import version
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceRefused, UsageError
 from orchestration.lake import keys
@@ -19,21 +15,18 @@ from orchestration.settings import EltSettings, Settings, SourceSettings
 from orchestration.source.address import Request
 from orchestration.source.announced import Announced, announced, require_complete
 from orchestration.source.body import Body, is_empty_list, read_body
+from orchestration.source.client import SourceClient, signed_in, warn_of_open_secrets
 from orchestration.source.config import Table
 from orchestration.source.day import day_of, today_in
-from orchestration.source.deadline import deadline_after
+from orchestration.source.deadline import Deadline, deadline_after
 from orchestration.source.page import EDGE, ENVELOPE_LIMIT, Download, Limit, download
 from orchestration.source.paging import Position, first_request, next_request
 from orchestration.source.paths import BLANK
 from orchestration.source.retry import RetryPolicy, RunType, call_with_retry, retry_policy
 from orchestration.source.rules import is_snapshot, may_end_pages
+from orchestration.source.secrets import Secrets
+from orchestration.source.throttle import Throttle
 from orchestration.text import FOREIGN_LIMIT, one_line, quoted
-
-if TYPE_CHECKING:
-    import ssl
-
-    import httpx
-
 
 _PAST_THE_END = frozenset({204, 400, 404, 410, 416, 422})
 """Statuses an API may send for a page number after its last page."""
@@ -81,18 +74,23 @@ def fetch_date(
         if problem := not_on(table, execution_date, datetime.now(UTC)):
             raise UsageError(problem, remedy=f"elt run {today_in(table.fetch.day.zone, datetime.now(UTC))}")
     sources = {table.source: _configured(settings, table.source) for table in tables}
-    for name, source in sources.items():
-        _warn_of_open_token(name, source, log)
+    tables = sorted(tables, key=lambda table: list(sources).index(table.source))
+    warned: set[str] = set()
+    for table in tables:
+        warn_of_open_secrets(table, sources[table.source], log, warned)
     run = _Run(settings.elt, execution_date, folder, retry_policy(settings.elt, run_type), log)
     context = httpx.create_ssl_context()
+    throttles: dict[tuple[str, float], Throttle] = {}
     pages: list[Page] = []
-    for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
-        source = sources[table.source]
+    for table in tables:
+        source, rate = sources[table.source], table.fetch.throttle
+        throttle = throttles.setdefault((table.source, rate), Throttle(rate)) if rate else None
         day = day_of(execution_date, table.fetch.day.zone, table.fetch.day.end)
         first = first_request(table, source.url or "", day)
-        # One client per table: each connection is bound to its table's deadline.
-        with _client(table.source, source, settings.elt.source_timeout, context) as client:
-            found = list(_fetch_table(client, table, first, run, sum(page.bytes for page in pages)))
+        secrets = Secrets()
+        own = replace(run, log=secrets.log(log))
+        with secrets.kept(), signed_in(table, source, run.elt.source_timeout, context, throttle, secrets) as client:
+            found = list(_fetch_table(client, table, first, own, sum(page.bytes for page in pages)))
         log.info(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
         pages += found
     return tuple(pages)
@@ -125,41 +123,6 @@ def _configured(settings: Settings, name: str) -> SourceSettings:
     return source
 
 
-def _client(name: str, source: SourceSettings, timeout: float, context: ssl.SSLContext) -> httpx.Client:
-    import httpx
-
-    headers = {
-        "Accept": "application/json, application/x-ndjson",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"ingest-clean/{version('ingest-clean')}",
-    }
-    if source.token is not None:
-        token = source.token.get_secret_value()
-        # The HTTP library's own error would show the token.
-        if not (token.isascii() and token.isprintable()):
-            raise UsageError(
-                f"{name.upper()}_API_TOKEN has a character that is invalid in an HTTP header, such as a line break",
-                remedy="set it again",
-            )
-        headers["Authorization"] = f"Bearer {token}"
-    return httpx.Client(headers=headers, timeout=timeout, verify=context)
-
-
-def _warn_of_open_token(name: str, source: SourceSettings, log: Log) -> None:
-    url = urlsplit(source.url or "")
-    if source.token is not None and url.scheme == "http" and not _is_loopback(url.hostname or ""):
-        log.warning(
-            f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, which others can read; use https"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 @dataclass(frozen=True)
 class _Run:
     """State shared by the fetches of all tables of a date."""
@@ -169,6 +132,18 @@ class _Run:
     folder: Path
     retries: RetryPolicy
     log: Log
+
+    def download(
+        self, client: SourceClient, table: Table, request: Request, key: str, used: int, deadline: Deadline
+    ) -> Download:
+        """Download a page with the retry policy."""
+        limit = self.limit(table, used)
+
+        def once() -> Download:
+            own = deadline.for_page(self.elt.page_timeout)
+            return download(client, table, request, self.folder / key, limit, own)
+
+        return call_with_retry(self.retries, self.log, once, deadline=deadline)
 
     def limit(self, table: Table, used: int) -> Limit:
         """Return the size limit of the next page, after `used` bytes of the date."""
@@ -192,7 +167,7 @@ class _Run:
         return min(limits, key=lambda limit: limit.bytes)
 
 
-def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, used: int) -> Iterator[Page]:
+def _fetch_table(client: SourceClient, table: Table, first: Request, run: _Run, used: int) -> Iterator[Page]:
     elt, fetch = run.elt, table.fetch
     deadline = deadline_after(table.label, elt.fetch_timeout)
     request: Request | None = first
@@ -214,9 +189,8 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
             raise _circle(table, number, asked[same], f"{quoted(request.shown, FOREIGN_LIMIT)} was requested before")
         asked[same] = number
         key = keys.raw_page(table.source, table.name, run.execution_date, number)
-        wanted = (client, table, request, run.folder / key, run.limit(table, used), deadline)
         try:
-            page = call_with_retry(run.retries, run.log, download, *wanted, deadline=deadline)
+            page = run.download(client, table, request, key, used, deadline)
         except SourceRefused as error:
             if _is_end(table, number, error.status, after_empty=after_empty):
                 break
@@ -227,10 +201,13 @@ def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, 
                 break
         used += page.bytes
         body = read_body(page, table)
-        announcements.append(announced(table, request, page, body))
+        announcements.append(announced(table, page, body))
         position = _position(table, announcements[-1], body, number, received)
         received = position.received
         following = None if page.no_data else next_request(table, request, page, body, position)
+        if following:
+            # An API may repeat the key of a query in its links.
+            following = replace(following, url=client.without_key(following.url))
         digest = _digest_of_records(table, page, body)
         if body.no_data:
             page = page.emptied(body.no_data)

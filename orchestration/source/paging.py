@@ -81,7 +81,7 @@ def next_request(table: Table, asked: Request, page: Download, body: Body, posit
         return None
     if isinstance(paging, NextLinks):
         # The link has all parameters.
-        return replace(asked, url=_same_origin(table, asked.address, str(named)), parameters={})
+        return replace(asked, url=_same_origin(table, page.url, str(named)), parameters={})
     if isinstance(paging, Cursors):
         return _at(_without_first(asked, paging.first_only), paging, named)
     return _at(asked, paging, named)
@@ -124,10 +124,10 @@ def _without_first(asked: Request, first_only: Sequence[str]) -> Request:
     return replace(asked, parameters=kept(asked.parameters), body=kept(asked.body))
 
 
-def linked(asked: Request, page: Download) -> str | None:
+def linked(page: Download) -> str | None:
     """Return the target of a next link in the Link header; None if the header has no such link or is malformed."""
     try:
-        return next(iter(_targets(asked, page.headers.get_list("Link"))), None)
+        return next(iter(_targets(page.url, page.headers.get_list("Link"))), None)
     except ValueError:
         return None
 
@@ -166,7 +166,7 @@ def _named(
         header = paging.next_header or ("Link" if isinstance(paging, NextLinks) else "")
         lines = page.headers.get_list(header)
         if isinstance(paging, NextLinks) and header.lower() == "link":
-            return _link(table, asked, lines)
+            return _link(table, page, lines)
         named = _only(table, f"values of {header}", {line.strip() for line in lines} - {""})
     if named in ("", "0", 0) or (isinstance(paging, Cursors) and str(named) in map(str, paging.end_values)):
         return None
@@ -196,29 +196,29 @@ def _value(table: Table, body: Body, path: str) -> str | int | None:
     return value
 
 
-def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:
+def _link(table: Table, page: Download, lines: Sequence[str]) -> str | None:
     """Return the target of the next link in a Link header; None if there is no such link or it has no results."""
     try:
-        targets = _targets(asked, lines)
+        targets = _targets(page.url, lines)
     except ValueError as error:
         raise SourceBodyInvalid(
             f"{table.label}: the Link header {quoted(', '.join(lines), FOREIGN_LIMIT)} cannot be read: {error}",
             remedy="correct the API: RFC 8288 defines the header",
         ) from error
-    addresses = [_same_origin(table, asked.address, target) for target in targets]
+    addresses = [_same_origin(table, page.url, target) for target in targets]
     return _only(table, "next links", {identity(address): address for address in addresses}.values())
 
 
-def _targets(asked: Request, lines: Sequence[str]) -> list[str]:
+def _targets(asked: str, lines: Sequence[str]) -> list[str]:
     links = [link for link in parse_links(", ".join(lines)) if "next" in link.relations and _is_of(asked, link)]
     # Some APIs always send a next link. Its parameter `results` says whether that page has any.
     return [link.target for link in links if link.parameters.get("results", "").lower() != "false"]
 
 
-def _is_of(asked: Request, link: Link) -> bool:
+def _is_of(asked: str, link: Link) -> bool:
     """Return whether a link belongs to the requested page. Its `anchor` may name another resource."""
     anchor = link.parameters.get("anchor")
-    return anchor is None or same_resource(asked.address, resolve(asked.address, anchor))
+    return anchor is None or same_resource(asked, resolve(asked, anchor))
 
 
 def _only(table: Table, what: str, values: Collection[str]) -> str | None:

@@ -88,12 +88,14 @@ def call_with_retry(
         line = f"try {state.attempt_number} of {policy.retries + 1}: {error}; retrying in {seconds:.0f} s"
         log.warning(line)
 
+    waits = {} if deadline is None else {"sleep": deadline.sleep}
     tries = Retrying(
         retry=retry_if_exception(is_transient),
         stop=stop_after_attempt(policy.retries + 1),
         wait=wait,
         before_sleep=report_retry,
         reraise=True,
+        **waits,
     )
     try:
         return tries(call, *args)

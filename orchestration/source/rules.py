@@ -8,7 +8,19 @@ from urllib.parse import parse_qsl
 
 from orchestration.source import day
 from orchestration.source.paths import Name, names_of, parse_path
-from orchestration.source.schema import Counted, Cursors, Day, Fetch, NextLinks, NoPaging, Offsets, PageNumbers
+from orchestration.source.schema import (
+    Counted,
+    Cursors,
+    Day,
+    Fetch,
+    KeyInHeader,
+    KeyInQuery,
+    NextLinks,
+    NoPaging,
+    OAuth2,
+    Offsets,
+    PageNumbers,
+)
 
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f#]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -33,6 +45,7 @@ def problems(fetch: Fetch) -> Iterator[str]:
         yield "body: applies to method POST only"
     yield from _day_problems(fetch)
     yield from _wrong_headers(fetch.headers)
+    yield from _auth_problems(fetch)
     yield from _path_problems(fetch)
     yield from _body_problems(fetch)
     yield from _empty_problems(fetch)
@@ -72,13 +85,30 @@ def _wrong_headers(headers: Mapping[str, str]) -> Iterator[str]:
         if not _HEADER_NAME.fullmatch(name):
             yield f"headers: {name!r} is not a valid header name"
         elif name.lower() in _SECRET_HEADERS:
-            yield f"headers: {name!r} carries a secret, which belongs in <SOURCE>_API_TOKEN"
+            yield f"headers: {name!r} carries a secret, which belongs in <SOURCE>_API_TOKEN; auth says how it is sent"
         elif name.lower() in _OWN_HEADERS or name.lower().startswith(("if-", "proxy-")):
             yield f"headers: {name!r} cannot be set, since the fetch depends on it"
         elif not _HEADER_VALUE.fullmatch(value):
             yield f"headers.{name}: {value!r} is not a valid header value: printable ASCII without blanks around it"
         elif names.count(name.lower()) > 1:
             yield f"headers: {name!r} is given twice, in different letter cases"
+
+
+def _auth_problems(fetch: Fetch) -> Iterator[str]:
+    auth = fetch.auth
+    if isinstance(auth, KeyInHeader):
+        if not _HEADER_NAME.fullmatch(auth.name):
+            yield f"auth.name: {auth.name!r} is not a valid header name"
+        elif auth.name.lower() in _OWN_HEADERS:
+            yield f"auth.name: {auth.name!r} cannot be set, since the fetch depends on it"
+        elif auth.name.lower() in map(str.lower, fetch.headers):
+            yield f"headers: gives {auth.name!r}, which is auth.name; remove one of them"
+        if not (auth.prefix.isascii() and auth.prefix.isprintable()):
+            yield f"auth.prefix: {auth.prefix!r} is not printable ASCII"
+    if isinstance(auth, KeyInQuery) and not auth.name:
+        yield "auth.name: is empty"
+    if isinstance(auth, OAuth2) and not re.match(r"https?://[^/\s@?#]+(/|$)|/", auth.token_url):
+        yield f"auth.token_url: {auth.token_url!r} is neither an http address nor a path that begins with '/'"
 
 
 def _path_problems(fetch: Fetch) -> Iterator[str]:
@@ -178,6 +208,10 @@ def _given_twice(fetch: Fetch) -> Iterator[str]:
     """Yield request parameters that two fields set, because only one of them would take effect."""
     paging = fetch.paging
     given = {"parameters": list(fetch.parameters)}
+    if isinstance(fetch.auth, KeyInQuery):
+        given["auth.name"] = [fetch.auth.name]
+        if fetch.auth.name in fetch.parameters:
+            yield f"parameters: gives {fetch.auth.name!r}, which is auth.name; remove one of them"
     parameter = getattr(paging, "parameter", None)
     if parameter and getattr(paging, "in_", "") == "query":
         given["paging.parameter"] = [parameter]

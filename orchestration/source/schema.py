@@ -14,6 +14,7 @@ from msgspec import Meta as Says
 
 Form = Literal["array", "ndjson", "envelope"]
 Place = Literal["query", "body", "header"]
+Rate = Annotated[float, Says(gt=0)]
 Positive = Annotated[int, Says(ge=1)]
 Scalar = str | int | float | bool | None
 
@@ -114,6 +115,45 @@ Paging = NoPaging | PageNumbers | Offsets | NextLinks | Cursors
 Counted = PageNumbers | Offsets
 
 
+class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="bearer"):
+    """`<SOURCE>_API_TOKEN` as a bearer token, which is also sent without `auth` if it is set."""
+
+
+class Basic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="basic"):
+    """`<SOURCE>_API_USER` and `<SOURCE>_API_PASSWORD`; an empty password if that is not set."""
+
+
+class KeyInHeader(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="header"
+):
+    """`<SOURCE>_API_TOKEN` in a request header."""
+
+    name: Annotated[str, Says(description="The header, such as `X-Api-Key`.")]
+    prefix: Annotated[str, Says(description="What comes before the token, such as `Token `.")] = ""
+
+
+class KeyInQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="query"):
+    """`<SOURCE>_API_TOKEN` in the query; messages never show it."""
+
+    name: Annotated[str, Says(description="The request parameter, such as `api_key`.")]
+
+
+class OAuth2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="oauth2"):
+    """A token for `<SOURCE>_API_CLIENT_ID` and `<SOURCE>_API_CLIENT_SECRET`, by client credentials."""
+
+    token_url: Annotated[str, Says(description="Where to ask for the token: an address, or a path on the API's host.")]
+    scope: Annotated[str, Says(description="The scopes to ask for, with spaces between them.")] = ""
+    parameters: Annotated[
+        Mapping[str, str], Says(description="Further fields of the request, such as `audience`.")
+    ] = {}
+    client: Annotated[
+        Literal["basic", "body"], Says(description="Where the client's id and secret go: Basic auth, or the body.")
+    ] = "basic"
+
+
+Auth = Bearer | Basic | KeyInHeader | KeyInQuery | OAuth2
+
+
 class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a day is to the API."""
 
@@ -160,6 +200,10 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, Any] | None, Says(description="POST: the JSON object that is sent with every request.")
     ] = None
     headers: Annotated[Mapping[str, str], Says(description="Request headers, such as `User-Agent`; no secrets.")] = {}
+    auth: Auth | None = None
+    throttle: Annotated[Rate | None, Says(description="Requests a second at most, to this source with this value.")] = (
+        None
+    )
     day: Day = Day()
     content_types: Annotated[
         tuple[str, ...], Says(description="Content types to accept in addition to those of JSON.")

@@ -206,7 +206,11 @@ def test_more_pages_than_the_limit_are_an_error(fetch: Fetcher) -> None:
     [
         (answering(status=204), SourceRefused, "answered 204"),
         (answering("no such path", 404), SourceRefused, "404 Not Found: 'no such path'"),
-        (answering(status=302, Location="https://elsewhere.example/"), SourceRefused, "redirects are not followed"),
+        (
+            answering(status=302, Location="https://elsewhere.example/"),
+            SourceRefused,
+            "only redirects on the same origin are followed",
+        ),
         (answering(Content_Encoding="br"), SourceBodyInvalid, "content encoding 'br'"),
         (answering(b""), SourceBodyInvalid, "a body of 0 bytes"),
         (answering(b'{"error": "late"}'), SourceBodyInvalid, "is not an array"),

@@ -39,7 +39,9 @@ def _refused() -> Iterator[Case]:
         yield _fails(status, answer(ERROR_BODY, status), SourceRefused, f"answered {status}: ", WHERE)
     for status in ("301 Moved Permanently", "302 Found", "307 Temporary Redirect"):
         sent = answer(b"", status, "Location: https://elsewhere.example/events")
-        says = f"answered {status} to 'https://elsewhere.example/events': redirects are not followed"
+        says = (
+            f"answered {status} to 'https://elsewhere.example/events': only redirects on the same origin are followed"
+        )
         yield _fails(status, sent, SourceRefused, says, WHERE)
 
 
