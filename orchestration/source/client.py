@@ -17,6 +17,7 @@ from orchestration.source.address import Request, resolve, same_origin
 from orchestration.source.auth import Credentials, credentials
 from orchestration.source.config import Table
 from orchestration.source.deadline import Deadline, watch
+from orchestration.source.decode import ACCEPTED
 from orchestration.source.oauth2 import TokenSource
 from orchestration.source.schema import OAuth2
 from orchestration.source.secrets import Secrets
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-ACCEPTED_ENCODINGS = "identity"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 
@@ -131,7 +131,7 @@ def signed_in(
     known = credentials(table.source, table.label, table.fetch.auth, source, secrets)
     headers = {
         "Accept": "application/json, application/x-ndjson",
-        "Accept-Encoding": ACCEPTED_ENCODINGS,
+        "Accept-Encoding": ACCEPTED,
         "User-Agent": f"ingest-clean/{version('ingest-clean')}",
     }
     with (

@@ -34,7 +34,7 @@ _PAST_THE_END = frozenset({204, 400, 404, 410, 416, 422})
 
 @dataclass(frozen=True)
 class Page:
-    """One raw page: the response body byte for byte, and its key on the lake.
+    """One raw page: the response body, and its key on the lake.
 
     Attributes:
         table: `source.table`.
@@ -43,6 +43,8 @@ class Page:
         bytes: Its size.
         sha256: Its SHA-256 in hex.
         md5: Its MD5 in hex, which is lakeFS's checksum.
+        decoded: What it was decoded from, such as `gzip`, in order; empty if it has the bytes as sent.
+        no_data: What the API sent to say that there is no data; the page is then empty.
     """
 
     table: str
@@ -51,6 +53,8 @@ class Page:
     bytes: int
     sha256: str
     md5: str
+    decoded: tuple[str, ...] = ()
+    no_data: str = ""
 
 
 def fetch_date(
@@ -212,7 +216,7 @@ def _fetch_table(client: SourceClient, table: Table, first: Request, run: _Run, 
         if body.no_data:
             page = page.emptied(body.no_data)
         found.append(page)
-        raw = Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
+        raw = Page(table.label, key, page.path, page.bytes, page.sha256, page.md5, page.decoded, page.no_data)
         if digest:
             if digest in seen:
                 raise _circle(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,10 @@ from orchestration.source.address import Request
 from orchestration.source.auth import variables
 from orchestration.source.client import SourceClient
 from orchestration.source.deadline import Deadline
+from orchestration.source.decode import CutOffBody, Decoding, UndecodableBody, charset_of, codings_of
 from orchestration.source.paths import BLANK, is_json
 from orchestration.source.rate_limit import retry_after, until_reset
-from orchestration.text import FOREIGN_LIMIT, one_line, quoted
+from orchestration.text import FOREIGN_LIMIT, one_line, printable, quoted
 from orchestration.workdir import translate_disk_errors
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ _JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "applica
 _ARRAY, _OBJECT = (b"[", b"]"), (b"{", b"}")
 EDGE = 4096
 _ADDRESS = 500
+_BEGINNING = 200
 _NOTHING_SHA256 = hashlib.sha256().hexdigest()
 _NOTHING_MD5 = hashlib.md5(usedforsecurity=False).hexdigest()
 
@@ -43,12 +47,13 @@ class Download:
     """One downloaded page in the work directory.
 
     Attributes:
-        path: The file with the body, byte for byte as sent.
+        path: The file with the body as UTF-8, after the compression of the transfer.
         bytes: Its size.
         sha256: Its SHA-256 in hex, which the receipt records.
         md5: Its MD5 in hex, which lakeFS calls the checksum.
         headers: The response's headers.
         url: The address that answered, after redirects.
+        decoded: What the body was decoded from, such as `gzip`, in order; empty if the file has the bytes as sent.
         no_data: What the API sent to say that there is no data, such as `status 404`; the file is then empty.
     """
 
@@ -58,6 +63,7 @@ class Download:
     md5: str
     headers: httpx.Headers
     url: str
+    decoded: tuple[str, ...] = ()
     no_data: str = ""
 
     def emptied(self, no_data: str) -> Download:
@@ -69,7 +75,7 @@ class Download:
         with translate_disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(b"")
-        return Download(self.path, 0, _NOTHING_SHA256, _NOTHING_MD5, self.headers, self.url, no_data)
+        return Download(self.path, 0, _NOTHING_SHA256, _NOTHING_MD5, self.headers, self.url, (), no_data)
 
 
 @dataclass(frozen=True)
@@ -187,16 +193,19 @@ def _beginning(response: httpx.Response) -> str:
     """Return the first bytes of an error response's body. The status is reported even if the body cannot be read."""
     import httpx
 
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
-        # Do not decode: a few compressed bytes may expand to gigabytes.
-        return f"its body is encoded as {quoted(encoding)}"
     try:
-        for chunk in response.iter_raw(200):
-            return repr(chunk.decode(errors="replace"))
-    except (httpx.RequestError, SourceTimedOut, SourceUnreachable) as error:
+        codings = codings_of(response.headers.get("Content-Encoding", ""))
+    except ValueError:
+        return f"its body is encoded as {quoted(response.headers['Content-Encoding'])}"
+    begin = b""
+    try:
+        for chunk in Decoding(codings).decoded(response.iter_raw(), lambda chunks: chunks):
+            begin += chunk
+            if len(begin) >= _BEGINNING:
+                break
+    except (httpx.RequestError, SourceTimedOut, SourceUnreachable, UndecodableBody, CutOffBody) as error:
         return f"its body cannot be read: {error}"
-    return "''"
+    return repr(begin[:_BEGINNING].decode(errors="replace"))
 
 
 def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
@@ -210,37 +219,67 @@ def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
             f"{asked}: content type {given!r} is not JSON",
             remedy=f"if the API is right, list it as content_types of {table.label} in the source's YAML",
         )
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
-        # Raw pages are stored as sent, and the models cannot read compressed ones.
+
+
+def _decoding(asked: str, response: httpx.Response, table: Table) -> Decoding:
+    """Return how to decode a body, as its headers or the source's YAML say.
+
+    Raises:
+        SourceBodyInvalid: An encoding or a character set is unknown.
+    """
+    content_type = EmailMessage()
+    content_type["Content-Type"] = printable(response.headers.get("Content-Type", ""), lines=False)
+    declared = table.fetch.charset
+    try:
+        codings = codings_of(response.headers.get("Content-Encoding", ""))
+        charset = charset_of(declared or content_type.get_content_charset() or "utf-8")
+    except ValueError as error:
         raise SourceBodyInvalid(
-            f"{asked}: content encoding {encoding!r}, although only identity was requested",
-            remedy="correct the API, or the proxy in front of it",
-        )
+            f"{asked}: {error}",
+            remedy=f"correct the API, or the proxy in front of it; charset of {table.label} in the source's YAML "
+            "sets another character set",
+        ) from None
+    return Decoding(codings, charset, is_guessed=declared is None)
 
 
 def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit, url: str) -> Download:
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     announced = int(response.headers.get("Content-Length", "0"))
     if announced > limit.bytes:
         raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {announced:,} bytes are announced", remedy=limit.remedy)
-    with translate_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
-    with file:
-        for chunk in response.iter_raw(1024 * 1024):
+    decoding = _decoding(asked, response, table)
+
+    def counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        size = 0
+        for chunk in chunks:
             size += len(chunk)
             if size > limit.bytes:
                 raise SourceBodyInvalid(
                     f"{asked}: {limit.exceeds}: {size:,} bytes were received so far", remedy=limit.remedy
                 )
-            sha256.update(chunk)
-            md5.update(chunk)
-            with translate_disk_errors(path):
-                file.write(chunk)
+            yield chunk
+
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with translate_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("wb")
+    # Decoders take what the connection gives; without one, larger pieces are faster.
+    received = response.iter_raw(None if decoding.codings else 1024 * 1024)
+    with file:
+        try:
+            for chunk in counted(decoding.decoded(received, counted)):
+                size += len(chunk)
+                sha256.update(chunk)
+                md5.update(chunk)
+                with translate_disk_errors(path):
+                    file.write(chunk)
+        except UndecodableBody as error:
+            remedy = f"correct the API, or set charset of {table.label} in the source's YAML to what it sends"
+            raise SourceBodyInvalid(f"{asked}: {error}", remedy=remedy) from None
+        except CutOffBody as error:
+            raise SourceUnreachable(f"{asked}: the response was cut off: {error}") from None
         with translate_disk_errors(path):
             file.flush()
-    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers, url)
+    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers, url, tuple(decoding.done))
 
 
 def _check_edges(asked: str, page: Download, table: Table) -> None:

@@ -65,7 +65,7 @@ def call_with_retry(
         SourceUnreachable: The last try failed so.
         SourceBusy: The last try failed so, or the API asks for a longer wait than `max_wait`.
     """
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt
+    from tenacity import Retrying, nap, retry_if_exception, stop_after_attempt
 
     def is_transient(error: BaseException) -> bool:
         if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > policy.max_wait:
@@ -88,14 +88,13 @@ def call_with_retry(
         line = f"try {state.attempt_number} of {policy.retries + 1}: {error}; retrying in {seconds:.0f} s"
         log.warning(line)
 
-    waits = {} if deadline is None else {"sleep": deadline.sleep}
     tries = Retrying(
         retry=retry_if_exception(is_transient),
         stop=stop_after_attempt(policy.retries + 1),
         wait=wait,
         before_sleep=report_retry,
         reraise=True,
-        **waits,
+        sleep=deadline.sleep if deadline else nap.sleep,
     )
     try:
         return tries(call, *args)

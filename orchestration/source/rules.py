@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from orchestration.source import day
+from orchestration.source.decode import charset_of
 from orchestration.source.paths import Name, names_of, parse_path
 from orchestration.source.schema import (
     Counted,
@@ -151,6 +152,11 @@ def _body_problems(fetch: Fetch) -> Iterator[str]:
 
 
 def _empty_problems(fetch: Fetch) -> Iterator[str]:
+    if fetch.charset is not None:
+        try:
+            charset_of(fetch.charset)
+        except ValueError as error:
+            yield f"charset: {error}; allowed are names such as utf-8, iso-8859-1 or windows-1252"
     for status in fetch.empty.status:
         if not may_end_pages(status):
             yield f"empty.status: {status} cannot mean no data; allowed are 204 and a 4xx about the request"

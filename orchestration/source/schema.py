@@ -208,6 +208,9 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     content_types: Annotated[
         tuple[str, ...], Says(description="Content types to accept in addition to those of JSON.")
     ] = ()
+    charset: Annotated[
+        str | None, Says(description="The character set of the bodies, whatever `Content-Type` says.")
+    ] = None
     empty: Empty = Empty()
     expect: Annotated[
         Mapping[str, Scalar], Says(description="envelope: fields with the value that each page must have.")
