@@ -16,7 +16,7 @@ from orchestration.lake.gate import require_gate
 from orchestration.lake.receipt import FORMAT, Receipt
 from orchestration.land import Landed
 from orchestration.plan import Plan
-from orchestration.source.fetch import Page
+from orchestration.source.pages import Page
 from orchestration.text import key_list, one_line
 
 

@@ -15,7 +15,8 @@ from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
 from orchestration.plan import Plan
 from orchestration.source.config import Table
-from orchestration.source.fetch import Page, fetch_date, not_on
+from orchestration.source.fetch import fetch_date, not_on
+from orchestration.source.pages import Page
 from orchestration.workdir import translate_disk_errors
 
 

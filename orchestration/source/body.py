@@ -13,6 +13,7 @@ from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source.config import Table
 from orchestration.source.page import ENVELOPE_LIMIT, Download
 from orchestration.source.paths import BLANK, is_json, value_at
+from orchestration.source.schema import Shape
 from orchestration.text import FOREIGN_LIMIT, examples, quoted
 
 Fields = Mapping[str, msgspec.Raw]
@@ -44,20 +45,33 @@ class Body:
     fields: Fields = field(default_factory=dict)
     records: bytes = b""
     no_data: str = ""
+    shape: Shape = "objects"
 
     @property
     def count(self) -> int:
         """Return the number of records of a page that is read.
 
         Raises:
-            SourceBodyInvalid: The records are not a list of JSON values.
+            SourceBodyInvalid: The records are not what their shape says.
         """
         if is_empty_list(self.records):
             return 0
         try:
+            if self.shape == "values":
+                return len(msgspec.json.decode(self.records, type=dict[str, msgspec.Raw]))
+            if self.shape == "columns":
+                return self._count_columns()
             return len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceBodyInvalid(f"{self.where} is not JSON: {error}", remedy="correct the API") from error
+
+    def _count_columns(self) -> int:
+        columns = msgspec.json.decode(self.records, type=dict[str, list[msgspec.Raw]])
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            shown = examples((f"{quoted(name)} {length:,}" for name, length in lengths.items()), len(lengths))
+            raise SourceBodyInvalid(f"{self.where} has columns of different lengths: {shown}", remedy="correct the API")
+        return next(iter(lengths.values()), 0)
 
     def value(self, path: str, remedy: str) -> bytes | None:
         """Return the JSON text at a path; None if it is absent.
@@ -85,7 +99,7 @@ def read_body(page: Download, table: Table) -> Body:
     if table.fetch.form == "ndjson":
         text = b"[" + b",".join(filter(None, (line.strip(BLANK) for line in text.split(b"\n")))) + b"]"
     if table.fetch.form != "envelope":
-        return Body(where, text, records=text)
+        return Body(where, text, records=text, shape=table.fetch.shape)
     return _read_envelope(where, text, table)
 
 
@@ -103,15 +117,16 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     found = body.value(path, remedy)
     if fetch.failure_signs:
         _require_success(where, table, fields, empty=is_empty_list(found or b""))
-    if found is not None and found.startswith(b"["):
-        return Body(where, text, fields, found)
+    kind, bracket = ("object", b"{") if fetch.shape in ("values", "columns") else ("list", b"[")
+    if found is not None and found.startswith(bracket):
+        return Body(where, text, fields, found, shape=fetch.shape)
     if no_data := _no_data(found, fetch.empty.records):
         return Body(where, text, fields, no_data=f"{path}: {no_data}")
     named = examples(map(quoted, sorted(fields)), len(fields)) or "nothing"
     instead = f"it is {found[:80]!r}" if found else f"only {named}"
     hint = "null" if found == b"null" else "absent" if found is None else ""
     raise SourceBodyInvalid(
-        f"{where} has no list {path!r}, {instead}",
+        f"{where} has no {kind} {path!r}, {instead}",
         remedy=f"{remedy}; if that means no data, set empty: {{records: [{hint}]}}" if hint else remedy,
     )
 
@@ -139,8 +154,8 @@ def text_of(fields: Fields, name: str) -> bytes:
 
 
 def is_empty_list(text: bytes) -> bool:
-    """Return whether a JSON text holds no record: an empty list, null or an empty text."""
-    return text in (b"", b"null") or (text.startswith(b"[") and not text[1:-1].strip(BLANK))
+    """Return whether a JSON text holds no record: an empty list or object, null or an empty text."""
+    return text in (b"", b"null") or (text.startswith((b"[", b"{")) and not text[1:-1].strip(BLANK))
 
 
 def count_records(page: Download, table: Table) -> int | None:
@@ -155,7 +170,7 @@ def count_records(page: Download, table: Table) -> int | None:
     if table.fetch.form == "envelope":
         text = value_at(text, table.fetch.records or "") or b""
     try:
-        return Body("", records=text).count
+        return Body("", records=text, shape=table.fetch.shape).count
     except SourceBodyInvalid:
         return None
 

@@ -282,6 +282,10 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
     return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers, url, tuple(decoding.done))
 
 
+def _is_whole_list(table: Table) -> bool:
+    return table.fetch.records == "$" and table.fetch.shape in ("objects", "arrays")
+
+
 def _check_edges(asked: str, page: Download, table: Table) -> None:
     form = table.fetch.form
     with page.path.open("rb") as file:
@@ -292,7 +296,7 @@ def _check_edges(asked: str, page: Download, table: Table) -> None:
         return
     # The list of an envelope may be an element of an array.
     is_array = form == "array" or (form == "envelope" and (table.fetch.records or "").startswith("["))
-    first, last = _ARRAY if is_array else _OBJECT
+    first, last = _ARRAY if is_array or _is_whole_list(table) else _OBJECT
     if not (begin.startswith(first) and end.endswith(last)):
         raise SourceBodyInvalid(
             f"{asked}: a body of {page.bytes:,} bytes that begins {begin[:40]!r} and ends {end[-40:]!r} is not "

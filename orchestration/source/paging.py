@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -102,6 +102,19 @@ def _counted(paging: Counted, asked: Request, position: Position) -> Request | N
     if position.total is not None and position.received >= position.total:
         return None
     return _at(asked, paging, following)
+
+
+def known_requests(table: Table, first: Request, position: Position) -> Iterator[Request]:
+    """Yield the requests after the first one, as far as the first page says how many there are."""
+    paging = table.fetch.paging
+    if not (isinstance(paging, Counted) and table.fetch.counts_pages):
+        return
+    pages = position.pages if isinstance(paging, PageNumbers) else None
+    if pages is None and paging.size and position.total is not None:
+        pages = -(-position.total // paging.size)
+    step = (paging.size or 1) if isinstance(paging, Offsets) else 1
+    for number in range(1, pages or 0):
+        yield _at(first, paging, paging.first + number * step)
 
 
 def _at(asked: Request, paging: PageNumbers | Offsets | Cursors, value: str | int) -> Request:

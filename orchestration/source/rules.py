@@ -51,6 +51,7 @@ def problems(fetch: Fetch) -> Iterator[str]:
     yield from _body_problems(fetch)
     yield from _empty_problems(fetch)
     yield from _paging_problems(fetch)
+    yield from _concurrency_problems(fetch)
     yield from _given_twice(fetch)
 
 
@@ -134,6 +135,8 @@ def _body_problems(fetch: Fetch) -> Iterator[str]:
         yield "total_header: conflicts with total; remove one of them"
     if fetch.form == "envelope":
         return
+    if fetch.shape in ("values", "columns") or (fetch.form == "ndjson" and fetch.shape != "objects"):
+        yield f"shape: {fetch.shape} applies to form envelope only"
     if fetch.records:
         yield f"records: {fetch.records!r} applies to form envelope only"
     if isinstance(fetch.total, str):
@@ -146,7 +149,7 @@ def _body_problems(fetch: Fetch) -> Iterator[str]:
         yield "empty.records: applies to form envelope only"
     for name in ("next", "more", "done", "pages"):
         path = getattr(fetch.paging, name, None)
-        if path and isinstance(parse_path(path)[0], Name):
+        if path and isinstance(next(iter(parse_path(path)), None), Name):
             other = "next_header" if name == "next" else "pages_header" if name == "pages" else "form envelope"
             yield f"paging.{name}: {path!r} is a field of an envelope; form {fetch.form} needs {other}"
 
@@ -192,6 +195,21 @@ def _paging_problems(fetch: Fetch) -> Iterator[str]:
                 yield f"paging.end_status: {status} cannot mean the end; allowed are 204 and a 4xx about the request"
     if not isinstance(paging, NextLinks):
         yield from _parameter_problems(fetch, paging)
+
+
+def _concurrency_problems(fetch: Fetch) -> Iterator[str]:
+    if fetch.concurrency == 1:
+        return
+    paging = fetch.paging
+    has_total = bool(fetch.total or fetch.total_header)
+    if isinstance(paging, PageNumbers) and fetch.counts_pages:
+        if not (paging.pages or paging.pages_header or (has_total and paging.size)):
+            yield "concurrency: needs paging.pages or pages_header, or total and paging.size"
+    elif isinstance(paging, Offsets):
+        if not (has_total and paging.size):
+            yield "concurrency: needs total or total_header, and paging.size"
+    else:
+        yield "concurrency: needs paging by page number or offset, since each other page names only the next one"
 
 
 def _parameter_problems(fetch: Fetch, paging: PageNumbers | Offsets | Cursors) -> Iterator[str]:

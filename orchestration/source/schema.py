@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Meta as Says
 
 Form = Literal["array", "ndjson", "envelope"]
+Shape = Literal["objects", "arrays", "values", "columns"]
 Place = Literal["query", "body", "header"]
+AtOnce = Annotated[int, Says(ge=1, le=20)]
 Rate = Annotated[float, Says(gt=0)]
 Positive = Annotated[int, Says(ge=1)]
 Scalar = str | int | float | bool | None
@@ -189,9 +191,16 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ]
     form: Annotated[
         Form,
-        Says(description="`array` of records, `ndjson`, or `envelope`: any JSON with a list of records at `records`."),
+        Says(description="`array` of records, `ndjson`, or `envelope`: any JSON with the records at `records`."),
     ]
-    records: Annotated[str | None, Says(description="envelope: the path of the list of records.")] = None
+    records: Annotated[str | None, Says(description="envelope: the path of the records; `$` is the whole body.")] = None
+    shape: Annotated[
+        Shape,
+        Says(
+            description="What is there: a list of `objects` or of `arrays` in the order of the columns, an object "
+            "whose `values` are the records, or an object of `columns`, with one list for each field."
+        ),
+    ] = "objects"
     method: Annotated[Literal["GET", "POST"], Says(description="The request's method.")] = "GET"
     parameters: Annotated[
         Mapping[str, str | int | float | bool], Says(description="Sent in the query of every request.")
@@ -204,6 +213,9 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     throttle: Annotated[Rate | None, Says(description="Requests a second at most, to this source with this value.")] = (
         None
     )
+    concurrency: Annotated[
+        AtOnce, Says(description="Pages to fetch at once, where the first one says how many there are.")
+    ] = 1
     day: Day = Day()
     content_types: Annotated[
         tuple[str, ...], Says(description="Content types to accept in addition to those of JSON.")

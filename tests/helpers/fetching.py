@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from orchestration.log import log_to
 from orchestration.settings import SourceSettings
 from orchestration.source.config import read_tables
-from orchestration.source.fetch import Page, fetch_date
+from orchestration.source.fetch import fetch_date
+from orchestration.source.pages import Page
 from tests.helpers.projects import events_only, settings_of
 from tests.malformed_responses.case import Case, Wire, answer
 from tests.malformed_responses.server import AnswerServer, answering

@@ -29,7 +29,8 @@ from orchestration.errors import (
 )
 from orchestration.log import log_to
 from orchestration.source.config import read_tables
-from orchestration.source.fetch import Page, fetch_date
+from orchestration.source.fetch import fetch_date
+from orchestration.source.pages import Page
 from tests.helpers.projects import events_only, settings_of
 
 DATE = "2025-05-20"
