@@ -36,8 +36,8 @@ class Ahead:
     def __exit__(self, *_: object) -> None:
         if self._waiting:
             self._stop.set()
-        for _, future in self._waiting:
-            future.cancel()
+        for waiting in self._waiting:
+            waiting[1].cancel()
         self._stack.close()
 
     def plan(self, planned: Iterator[tuple[Request, int]]) -> None:
