@@ -36,7 +36,7 @@ class Body:
         where: What messages call the page.
         text: The whole JSON; empty if the fetch need not read it. NDJSON is a list of its lines.
         fields: envelope: the fields of the object, or of the first object in the list that the page is.
-        records: The list of records as JSON text; empty if there is none.
+        records: The list of records as JSON text; empty without one.
         no_data: What the page has in place of records, if that is declared to mean none; else empty.
     """
 
@@ -140,7 +140,7 @@ def _fields_of(text: bytes) -> Fields:
 
 
 def _no_data(found: bytes | None, declared: tuple[object, ...]) -> str:
-    """Return what stands for no data, as it was sent; empty if it is not declared to."""
+    """Return what means no data, as it was sent; empty if it is not declared to."""
     if found is None:
         return "absent" if "absent" in declared else ""
     return (

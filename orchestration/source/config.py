@@ -143,4 +143,4 @@ def _rendered(value: Any) -> Any:
 
 
 def _wrong(file: Path, label: str, problem: str) -> UsageError:
-    return UsageError(f"{file}: source {label}: {problem}", remedy="correct the file; CONTRIBUTING.md lists the fields")
+    return UsageError(f"{file}: source {label}: {problem}", remedy="correct the file; docs/sources.md lists the fields")

@@ -76,7 +76,7 @@ def _day_problems(fetch: Fetch) -> Iterator[str]:
         yield f"day.zone: {error}"
     if is_snapshot(fetch):
         if fetch.day.end != Day().end:
-            yield "day.end: applies to the placeholder {end} only, and there is none"
+            yield "day.end: applies to the placeholder {end} only, which is not used"
     elif fetch.day.snapshot_age:
         yield "day.snapshot_age: applies to a table without placeholders only"
 

@@ -20,7 +20,6 @@ Rate = Annotated[float, Says(gt=0)]
 Positive = Annotated[int, Says(ge=1)]
 Scalar = str | int | float | bool | None
 
-Path = Annotated[str, Says(description="A path such as `data`, `meta.total`, `items[0].rows`, `[1]` or `data[-1].id`.")]
 Absent = Annotated[
     Literal["error", "end"],
     Says(description="What it means if `next`, or the flag `more` or `done`, is absent: an error, or the last page."),
@@ -29,7 +28,9 @@ More = Annotated[str | None, Says(description="The path of a flag; false means t
 Done = Annotated[str | None, Says(description="The path of a flag; true means that the page is the last.")]
 Next = Annotated[
     str | None,
-    Says(description='The path of the next page, link or cursor; null, "", false, 0 and "0" mean that there is none.'),
+    Says(
+        description='The path of the next page, link or cursor; null, "", false, 0 and "0" mean that there is no other.'
+    ),
 ]
 NextHeader = Annotated[str | None, Says(description="The response header with the next page, link or cursor.")]
 Where = Annotated[Place, Says(description="Where the request carries it; in a body, `parameter` is a path of names.")]

@@ -61,9 +61,9 @@ def test_a_day_and_an_empty_day_are_fetched_exactly(
     logged: list[str] = []
 
     with serving(api.app()) as url:
-        secrets = {field: SecretStr(text) for field, text in api.SECRETS.items()}
+        secrets: dict[str, Any] = {field: SecretStr(text) for field, text in api.SECRETS.items()}
         settings = settings_of(monkeypatch, tmp_path, ELT_RETRY_WAIT=0.5)
-        settings = replace(settings, sources={name: SourceSettings(url=url, **secrets)})
+        settings = replace(settings, sources={name: SourceSettings(url=url).model_copy(update=secrets)})
 
         def fetch(date: str) -> list[Any]:
             return records(name, table, fetch_date([table], settings, date, tmp_path / date, log_to(logged.append)))

@@ -1,4 +1,4 @@
-"""GitHub: an open-ended window, pages by Link header, and a rate limit that is told by 403 and a time of reset."""
+"""GitHub: an open-ended window, pages by Link header, and a rate limit that is reported by 403 and a time of reset."""
 
 from __future__ import annotations
 

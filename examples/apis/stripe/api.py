@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,7 +12,7 @@ from examples.apis.imitation import number, require, serve
 
 SECRETS = {"token": "sk_test_1"}
 _START = 1747699200  # 2025-05-20 in UTC
-_ALL = [
+_ALL: list[dict[str, Any]] = [
     {"id": f"ch_{place}", "object": "charge", "amount": 100 + place, "created": _START + seconds}
     for place, seconds in enumerate((-1, 0, 3_600, 7_200, 40_000, 60_000, 86_398, 86_399))
 ]
