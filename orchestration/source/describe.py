@@ -87,7 +87,7 @@ def _values(kind: inspect.Type) -> str:
 def _default(field: inspect.Field) -> str:
     if field.required:
         return "required"
-    default = field.default if field.default is not inspect.NODEFAULT else field.default_factory()
+    default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if default in (None, (), {}, "") or isinstance(default, msgspec.Struct):
         return "–"
     return f"`{json.dumps(default)}`".replace('"', "")

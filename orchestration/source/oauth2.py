@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from threading import Lock
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, S
 from orchestration.source.address import resolve
 from orchestration.source.auth import Credentials
 from orchestration.source.deadline import Deadline, watch
+from orchestration.source.rate_limit import retry_after
 from orchestration.source.secrets import Secrets
 from orchestration.text import FOREIGN_LIMIT, quoted
 
@@ -114,7 +116,8 @@ class TokenSource:
             raise SourceUnreachable(f"{asked}: no token: {error or type(error).__name__}") from error
         status = response.status_code
         if status == 429:
-            raise SourceBusy(f"{asked} answered 429")
+            after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            raise SourceBusy(f"{asked} answered 429", retry_after=after)
         if status >= 500:
             raise SourceUnreachable(f"{asked} answered {status}")
         if status >= 300 and b'"error"' not in text:

@@ -220,8 +220,14 @@ def _parameter_problems(fetch: Fetch, paging: PageNumbers | Offsets | Cursors) -
             names_of(paging.parameter)
         except ValueError as error:
             yield f"paging.parameter: {error}"
-    if paging.in_ == "header" and not _HEADER_NAME.fullmatch(paging.parameter):
-        yield f"paging.parameter: {paging.parameter!r} is not a valid header name"
+    if paging.in_ == "header":
+        name = paging.parameter.lower()
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"paging.parameter: {paging.parameter!r} is not a valid header name"
+        elif name in _OWN_HEADERS | _SECRET_HEADERS or name.startswith(("if-", "proxy-")):
+            yield f"paging.parameter: header {paging.parameter!r} cannot be set, since the fetch depends on it"
+        elif isinstance(paging, Counted) and name in map(str.lower, fetch.headers):
+            yield f"headers: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first one"
     if isinstance(paging, Cursors) and paging.first_only != "all":
         for name in paging.first_only:
             if name not in fetch.parameters and name not in (fetch.body or {}):

@@ -289,6 +289,12 @@ def test_no_token_is_an_error_with_the_reason(api: Api, sent: bytes, kind: type[
     assert not any(target.startswith("/events") for target in api.targets)
 
 
+def test_a_token_endpoint_that_asks_to_wait_is_waited_for(api: Api) -> None:
+    api.also["/token"] = iter([answer("{}", "429 Busy", "Retry-After: 0.1"), token()])
+
+    assert records(api.fetch(answer("[1]"), environment={**CLIENT, "ELT_RETRY_WAIT": 60}, **OAUTH)) == [1]
+
+
 def test_a_client_secret_sent_over_plain_http_is_warned_of(api: Api) -> None:
     url = f"http://0.0.0.0:{api.server.server_address[1]}/token"
     api.also["/token"] = tokens()
