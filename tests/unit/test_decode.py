@@ -22,7 +22,7 @@ BODY = b'[{"id": 1, "name": "x\xc3\xa9"}]'
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: gzip.compress(body, mtime=0),
     "deflate": zlib.compress,
-    "br": brotli.compress,
+    "br": lambda body: brotli.compress(body, quality=1),
     "zstd": zstd.compress,
 }
 
@@ -85,7 +85,7 @@ def test_a_body_of_another_coding_is_refused(coding: str) -> None:
 
 @pytest.mark.parametrize("coding", COMPRESS)
 def test_a_bomb_takes_no_memory_and_ends_at_the_limit(coding: str) -> None:
-    bomb = COMPRESS[coding](bytes(300 * 1024 * 1024))
+    bomb = COMPRESS[coding](bytes(64 * 1024 * 1024))
     limit, seen = 10 * 1024 * 1024, 0
 
     def counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -214,7 +214,7 @@ def test_a_body_that_cannot_be_decoded_is_an_error_with_the_reason(
 
 @pytest.mark.parametrize("codings", ["gzip", "br", "zstd", "gzip, gzip"])
 def test_the_limit_of_a_page_counts_decoded_bytes(api: Api, codings: str) -> None:
-    body = b"[" + b" " * 50_000_000 + b"]"
+    body = b"[" + b" " * 9_000_000 + b"]"
     for coding in codings.split(", "):
         body = COMPRESS[coding](body)
     limit: dict[str, object] = {"ELT_MAX_PAGE_BYTES": 1_000_000}
