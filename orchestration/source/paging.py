@@ -203,10 +203,11 @@ def _value(table: Table, body: Body, path: str) -> str | int | None:
     if raw in (b"null", b"false"):
         return None
     try:
-        value: str | int = msgspec.json.decode(raw, type=str | int)
+        value: str | int | float = msgspec.json.decode(raw, type=str | int | float)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise SourceBodyInvalid(f"{body.where}: {path} is {raw[:80]!r}, not a text or number", remedy=remedy) from None
-    return value
+    # A text keeps all digits of the number.
+    return raw.decode() if isinstance(value, float) else value
 
 
 def _link(table: Table, page: Download, lines: Sequence[str]) -> str | None:

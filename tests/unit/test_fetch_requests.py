@@ -199,6 +199,13 @@ def test_a_cursor_that_is_nothing_ends_the_pages(api: Api, last: str) -> None:
     assert len(api.targets) == 2
 
 
+@pytest.mark.parametrize("cursor", ["1747735200.50", "12345678901234567890", '"007"', "-5"])
+def test_a_number_as_the_cursor_keeps_its_digits(api: Api, cursor: str) -> None:
+    api.fetch(answer(f'{{"data": [1], "next": {cursor}}}'), answer('{"data": [2], "next": null}'), **CURSOR)
+
+    assert api.targets[1].endswith(f"&cursor={cursor.strip(chr(34))}")
+
+
 @pytest.mark.parametrize("last", ["-1", '"-1"', '"END"'])
 def test_a_declared_cursor_ends_the_pages(api: Api, last: str) -> None:
     paging = {**CURSOR["paging"], "end_values": [-1, "END"]}
