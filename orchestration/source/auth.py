@@ -14,6 +14,9 @@ from orchestration.settings import SourceSettings
 from orchestration.source.schema import Auth, Basic, Bearer, KeyInHeader, KeyInQuery, OAuth2
 from orchestration.source.secrets import Secrets
 
+OAuth2Credentials = tuple[OAuth2, str, str]
+"""The declaration, and the id and the secret of the client."""
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -29,7 +32,7 @@ class Credentials:
     settings: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: tuple[str, str] | None = field(default=None, repr=False)
-    oauth2: tuple[OAuth2, str, str] | None = field(default=None, repr=False)
+    oauth2: OAuth2Credentials | None = field(default=None, repr=False)
 
     def address(self, address: str) -> str:
         """Return an address with the key in its query. One that the API has repeated in a link is replaced."""

@@ -138,7 +138,7 @@ def signed_in(
         httpx.Client(headers={**headers, **known.headers}, timeout=timeout, verify=context) as http,
         httpx.Client(headers={"User-Agent": headers["User-Agent"]}, timeout=timeout, verify=context) as other,
     ):
-        tokens = TokenSource(other, source.url or "", known, secrets) if known.oauth2 else None
+        tokens = TokenSource(other, source.url or "", known.oauth2, known.settings, secrets) if known.oauth2 else None
         yield SourceClient(http, known, tokens, throttle)
 
 

@@ -78,8 +78,12 @@ class Deadline:
 
     def sleep(self, seconds: float) -> None:
         """Wait. A fetch that is stopped waits no longer."""
-        if not self.stop.is_set():
-            time.sleep(seconds) if seconds <= _SLICE else self.stop.wait(seconds)
+        if self.stop.is_set():
+            return
+        if seconds <= _SLICE:
+            time.sleep(seconds)
+        else:
+            self.stop.wait(seconds)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

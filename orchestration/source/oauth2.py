@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ import msgspec
 
 from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
 from orchestration.source.address import resolve
-from orchestration.source.auth import Credentials
+from orchestration.source.auth import OAuth2Credentials
 from orchestration.source.deadline import Deadline, watch
 from orchestration.source.rate_limit import retry_after
 from orchestration.source.secrets import Secrets
@@ -30,16 +30,18 @@ _LIMIT = 1024 * 1024
 class TokenSource:
     """Gives the access token of a source, and asks for a new one when it ends or is refused."""
 
-    def __init__(self, http: httpx.Client, base_url: str, known: Credentials, secrets: Secrets) -> None:
+    def __init__(
+        self, http: httpx.Client, base_url: str, client: OAuth2Credentials, settings: Sequence[str], secrets: Secrets
+    ) -> None:
         from authlib.oauth2.client import OAuth2Client
 
-        assert known.oauth2 is not None  # noqa: S101 (the caller has checked it)
-        declared, client_id, client_secret = known.oauth2
-        self._http, self._secrets, self._known = http, secrets, known
+        declared, client_id, client_secret = client
+        self._http, self._secrets, self._settings = http, secrets, settings
         self._url = resolve(base_url, declared.token_url)
         self._parameters = dict(declared.parameters)
         self._lock = Lock()
-        self._deadline: Deadline | None = None
+        # Set for each request, before authlib calls `_post`.
+        self._deadline = Deadline("", 0, 0)
         self._client = OAuth2Client(
             session=SimpleNamespace(post=self._post),
             client_id=client_id,
@@ -91,14 +93,13 @@ class TokenSource:
         self._secrets.add(token["access_token"])
 
     def _refused(self, cause: str, status: int | None = None) -> SourceRefused:
-        return SourceRefused(cause, status=status, remedy=f"check {' and '.join(self._known.settings)}")
+        return SourceRefused(cause, status=status, remedy=f"check {' and '.join(self._settings)}")
 
     def _post(self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str], auth: Any, **_: Any) -> Any:
         """Send authlib's request, and return the response with the two methods that it calls."""
         import httpx
 
         deadline = self._deadline
-        assert deadline is not None  # noqa: S101 (set before authlib calls this)
         url, signed, body = auth.prepare("POST", url, dict(headers), urlencode(dict(data)))
         request = self._http.build_request(
             "POST", url, headers={**signed, "Accept-Encoding": "identity"}, content=body,
