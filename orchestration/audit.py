@@ -16,8 +16,8 @@ from orchestration.lake.gate import require_gate
 from orchestration.lake.receipt import FORMAT, Receipt
 from orchestration.land import Landed
 from orchestration.plan import Plan
-from orchestration.source.fetch import Page
-from orchestration.text import key_list
+from orchestration.source.pages import Page
+from orchestration.text import key_list, one_line
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,10 @@ def date_receipt(
     for page in pages:
         objects[page.key] = page.md5
         details[page.key] = {"bytes": page.bytes, "sha256": page.sha256}
+        if page.decoded:
+            details[page.key]["decoded"] = list(page.decoded)
+        if page.no_data:
+            details[page.key]["no_data"] = one_line(page.no_data)
         inputs.setdefault(page.table, []).append(page.key)
     for key, stored in outputs.items():
         objects[key] = stored.checksum

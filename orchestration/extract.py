@@ -15,7 +15,8 @@ from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
 from orchestration.plan import Plan
 from orchestration.source.config import Table
-from orchestration.source.fetch import Page, fetch_date, not_on
+from orchestration.source.fetch import fetch_date, not_on
+from orchestration.source.pages import Page
 from orchestration.workdir import translate_disk_errors
 
 
@@ -79,7 +80,9 @@ def _landed(run: DateRun, tables: Sequence[Table], base: str, former: Receipt | 
             with translate_disk_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(body)
-            pages.append(Page(table.label, key, path, len(body), digest, former.objects[key]))
+            details = former.content["details"][key]
+            decoded, no_data = tuple(details.get("decoded", ())), details.get("no_data", "")
+            pages.append(Page(table.label, key, path, len(body), digest, former.objects[key], decoded, no_data))
         run.log.info(f"{table.label} has no past dates: its {len(known)} pages are taken from {base[:12]}")
     return tuple(pages)
 

@@ -13,7 +13,7 @@ from orchestration.extract import Extracted
 from orchestration.lake import keys
 from orchestration.lake.client import Lake
 from orchestration.plan import Plan
-from orchestration.source.fetch import Page
+from orchestration.source.pages import Page
 
 _UPLOADS_AT_ONCE = 4
 

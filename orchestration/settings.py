@@ -47,12 +47,16 @@ class PrefectSettings(BaseSettings):
 
 
 class SourceSettings(BaseSettings):
-    """The API of one source: `<SOURCE>_API_URL` and, if it requires one, `<SOURCE>_API_TOKEN`."""
+    """The API of one source: `<SOURCE>_API_URL`, and the secrets that `fetch.auth` of its tables needs."""
 
     model_config = _COMMON
 
     url: str | None = Field(None, pattern=r"^https?://[^\s@?#]+$", description="No user, password or query in it.")
     token: SecretStr | None = None
+    user: SecretStr | None = None
+    password: SecretStr | None = None
+    client_id: SecretStr | None = None
+    client_secret: SecretStr | None = None
 
 
 class EltSettings(BaseSettings):
@@ -68,6 +72,7 @@ class EltSettings(BaseSettings):
     fetch_timeout: float = Field(
         3600.0, gt=0, description="Seconds for one table and date of the source, waits included."
     )
+    page_timeout: float = Field(900.0, gt=0, description="Seconds for one try to fetch one page.")
     run_timeout: float = Field(21_600.0, gt=0, le=2_592_000, description="Seconds for one whole run.")
     retries: int = Field(3, ge=0, description="Retries per page of the source.")
     retry_wait: float = Field(30.0, ge=0, description="Seconds before each retry of a page.")

@@ -10,7 +10,7 @@
     {%- for place in places -%}
         {%- do found.append(json_at('json_extract', place, document='json') if place else 'json') -%}
     {%- endfor -%}
-    {%- set at = '"' ~ (path or 'the body') ~ '"' -%}
+    {%- set at = '"' ~ path ~ '"' -%}
     {%- set bodies -%}
         select
             {{ 'coalesce(' ~ found | join(', ') ~ ')' if found | length > 1 else found[0] }} as _found,

@@ -26,7 +26,7 @@
             filename = '_uri'
         )
     {%- elif form == 'envelope' and records is not none -%}
-        {{- enveloped_records(pages, records, shape, declaration.config.meta.fetch.get('records') or '') -}}
+        {{- enveloped_records(pages, records, shape, declaration.config.meta.fetch.records) -}}
     {%- elif form == 'envelope' -%}
         {%- set name = declaration.config.meta.fetch.records -%}
         {%- set list = quoted(name) -%}

@@ -11,7 +11,7 @@ from orchestration.cli.output import Json, show
 
 app = typer.Typer(help="Secrets of deployments, in Prefect's Secret blocks.", rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="lakefs-creds, <source>-api-token or notify-url.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="lakefs-creds, <source>-api-token or the like, notify-url.")]
 
 
 @app.callback()

@@ -1,7 +1,8 @@
 """Secrets of a deployment, kept in Prefect's Secret blocks. The environment and `.env` take precedence.
 
 lakefs-creds        {"access_key": …, "secret_key": …}, or access:secret
-<source>-api-token  the bearer token of a source, such as shop-api-token
+<source>-api-token  the token or key of a source, such as shop-api-token; by its `fetch.auth` also <source>-api-user,
+                    -api-password, -api-client-id and -api-client-secret
 notify-url          the webhook that is notified of failed, crashed and cancelled runs
 """
 
@@ -15,22 +16,23 @@ from typing import TYPE_CHECKING, Any
 from orchestration.errors import PlatformFailed, UsageError
 
 if TYPE_CHECKING:
-    from orchestration.settings import Settings
+    from orchestration.settings import Settings, SourceSettings
 
 LAKE = "lakefs-creds"
 NOTIFY = "notify-url"
-_TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-api-token")
+_OF_A_SOURCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-api-(token|user|password|client-id|client-secret)")
 
 
-def token_block(source: str) -> str:
-    """Return the name of the block with a source's API token. Prefect allows no `_` in block names."""
-    return f"{source.replace('_', '-')}-api-token"
+def source_block(source: str, field: str = "token") -> str:
+    """Return the name of the block with a secret of a source. Prefect allows no `_` in block names."""
+    return f"{source}-api-{field}".replace("_", "-")
 
 
 def with_secrets(settings: Settings) -> Settings:
     """Return the settings, with missing secrets read from Secret blocks.
 
-    lakeFS's keys are read if an endpoint is set and no key. A source's token is read if none is set.
+    lakeFS's keys are read if an endpoint is set and no key. The secrets that the auth of a source's tables needs are
+    read if they are not set.
 
     Raises:
         UsageError: There is no block with lakeFS's keys, or it has neither of the two forms.
@@ -48,13 +50,31 @@ def with_secrets(settings: Settings) -> Settings:
             )
         access, secret = lake_keys(held)
         lake = lake.model_copy(update={"access_key": SecretStr(access), "secret_key": SecretStr(secret)})
-    sources = {
-        name: source
-        if source.token
-        else source.model_copy(update={"token": SecretStr(str(token)) if (token := load(token_block(name))) else None})
-        for name, source in settings.sources.items()
-    }
+    wanted = _wanted(settings)
+    sources = {name: _with_blocks(name, source, wanted.get(name, ())) for name, source in settings.sources.items()}
     return replace(settings, lake=lake, sources=sources)
+
+
+def _wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the secrets that the tables of each source need. `make_plan` reports a declaration that is not valid."""
+    from orchestration.source.auth import needed
+    from orchestration.source.config import read_tables
+
+    wanted: dict[str, tuple[str, ...]] = {}
+    try:
+        for table in read_tables(settings.project_dir):
+            wanted[table.source] = tuple(dict.fromkeys((*wanted.get(table.source, ()), *needed(table.fetch.auth))))
+    except UsageError:
+        return dict.fromkeys(settings.sources, needed(None))
+    return wanted
+
+
+def _with_blocks(name: str, source: SourceSettings, fields: tuple[str, ...]) -> SourceSettings:
+    from pydantic import SecretStr
+
+    missing = [field for field in fields if not getattr(source, field)]
+    held = {field: load(source_block(name, field)) for field in missing}
+    return source.model_copy(update={field: SecretStr(str(text)) for field, text in held.items() if text})
 
 
 def notify_url(settings: Settings) -> str | None:
@@ -115,10 +135,10 @@ def save(block: str, text: str) -> None:
         PlatformFailed: Prefect does not answer.
     """
     text = text.strip()
-    if block not in (LAKE, NOTIFY) and not _TOKEN.fullmatch(block):
+    if block not in (LAKE, NOTIFY) and not _OF_A_SOURCE.fullmatch(block):
         raise UsageError(
             f"{block!r} is not a secret of this project",
-            remedy=f"set {LAKE}, <source>-api-token (shop-api-token) or {NOTIFY}",
+            remedy=f"set {LAKE}, <source>-api-token (shop-api-token) or another -api- secret, or {NOTIFY}",
         )
     if not text:
         raise UsageError(f"no value was given for {block}", remedy="type it at the prompt, or pipe it in")

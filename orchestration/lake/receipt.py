@@ -7,7 +7,8 @@ and `objects`, in every format. The other fields are for people and for the next
     execution_date  the date; absent for the marts
     status          "pass"
     objects         key → lakeFS's checksum, of all raw pages and all Parquet of the date; of the marts' Parquet
-    details         key → bytes, and rows of Parquet or SHA-256 of raw
+    details         key → bytes, and rows of Parquet or SHA-256 of raw; of a raw page that is not byte for byte as sent
+                    `decoded`, a list such as ["gzip"], or `no_data`, what the API sent instead of records
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
                     `receipts`: key → lakeFS's checksum of each date's receipt there
     accounting      table → raw, curated, identical, conflicting, rejected by reason, accepted_keys and curated_keys:

@@ -22,8 +22,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from orchestration.source.columns import Column
 from orchestration.source.config import Table
 from orchestration.source.formats import EPOCHS, grammar_of
+from orchestration.source.places import Place, places_of
 from orchestration.source.schema import Fetch
-from orchestration.source.shapes import Place, places_of
 from orchestration.sql import literal
 
 WIDTH = 80
@@ -115,10 +115,10 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
     key = [column.name for column in table.key]
     fields = [column for column in table.columns if not column.record_name]
     at_top = top_names(fields)
-    plain = [column.field for column in fields if not column.path]
-    by_path = [column for column in fields if column.path]
+    plain = [column.field for column in fields if _is_at_top(column)]
+    by_path = [column for column in fields if not _is_at_top(column)]
     structure = structure_of(column.place for column in fields)
-    is_list = bool(fields) and isinstance(fields[0].place[0], int)
+    is_list = table.fetch.shape == "arrays"
     context = {
         "table": shown,
         "aliased": aliased,
@@ -183,11 +183,11 @@ def _records_arguments(fetch: Fetch) -> str:
     """
     if fetch.form != "envelope":
         return ""
-    places = places_of(fetch.records or "")
-    if fetch.shape == "list" and places == ((fetch.records,),):
+    places, is_list = places_of(fetch.records or "$"), fetch.shape in ("objects", "arrays")
+    if is_list and places == ((fetch.records,),):
         return ""
     shown = ", ".join(f"[{_steps(place)}]" for place in places)
-    return f", records=[{shown}]" + (f", shape='{fetch.shape}'" if fetch.shape != "list" else "")
+    return f", records=[{shown}]" + ("" if is_list else f", shape='{fetch.shape}'")
 
 
 def _steps(place: Place) -> str:
@@ -216,7 +216,7 @@ def _keep_date_arguments(table: Table) -> str:
 def _form(column: Column) -> list[str]:
     """Return what a column declares of its place and its text, if it declares any."""
     defaults = Column(column.field, column.name)
-    names = ("path", "format", "zone", "clock_change", "decimal", "record_name")
+    names = ("path", "format", "zone", "clock_change", "decimal", "record_name", "position")
     return [f"{name} {value}" for name in names if (value := getattr(column, name)) != getattr(defaults, name)]
 
 
@@ -430,6 +430,11 @@ def _jinja_structure(structure: Structure, indent: int) -> str:
     return jinja_map({name: _jinja_structure(inner, indent + 4) for name, inner in structure.items()}, indent)
 
 
+def _is_at_top(column: Column) -> bool:
+    """Return whether a column's field is declared by its name, and not by a path or a position."""
+    return not column.path and column.position is None
+
+
 def _is_compared(column: Column) -> bool:
     """Return whether a column's text is compared with the kind of JSON value that it was sent as.
 
@@ -440,7 +445,7 @@ def _is_compared(column: Column) -> bool:
 
 def _jinja_place(column: Column) -> str:
     """Return the place of a column's value: the name of a field at the top, else a list of names and positions."""
-    if not column.path:
+    if _is_at_top(column):
         return jinja_text(column.field)
     return f"[{_steps(column.place)}]"
 

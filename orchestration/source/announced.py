@@ -10,7 +10,6 @@ import msgspec
 
 from orchestration.errors import SourceBodyInvalid
 from orchestration.log import Log
-from orchestration.source.address import Request
 from orchestration.source.body import Body, Fields, count_records, text_of
 from orchestration.source.config import Table
 from orchestration.source.page import Download
@@ -58,7 +57,7 @@ class Announced:
     more: str = ""
 
 
-def announced(table: Table, asked: Request, page: Download, body: Body) -> Announced:
+def announced(table: Table, page: Download, body: Body) -> Announced:
     """Return what a page announces; only what is declared if the source declares `total: false`.
 
     Raises:
@@ -79,7 +78,7 @@ def announced(table: Table, asked: Request, page: Download, body: Body) -> Annou
         # Only meaningful on the last page: there, the declared field or header named no next page.
         named = ((name, _any(within, name)) for name in _NEXT)
         more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
-    if target := linked(asked, page):
+    if target := linked(page):
         more.append(f"a Link header with the next page {quoted(target)}")
     total = _declared(table, page, body, "total", fetch.total or None, fetch.total_header)
     total = total or _number(within, _TOTALS) or _in_header(page, _TOTAL_HEADERS)

@@ -13,8 +13,7 @@ from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source.config import Table
 from orchestration.source.page import ENVELOPE_LIMIT, Download
 from orchestration.source.paths import BLANK, is_json, value_at
-from orchestration.source.shapes import Shape, holds_records
-from orchestration.source.shapes import count_records as count_of
+from orchestration.source.schema import Shape
 from orchestration.text import FOREIGN_LIMIT, examples, quoted
 
 Fields = Mapping[str, msgspec.Raw]
@@ -37,9 +36,8 @@ class Body:
         where: What messages call the page.
         text: The whole JSON; empty if the fetch need not read it. NDJSON is a list of its lines.
         fields: envelope: the fields of the object, or of the first object in the list that the page is.
-        records: The list of records as JSON text; empty if there is none.
+        records: The list of records as JSON text; empty without one.
         no_data: What the page has in place of records, if that is declared to mean none; else empty.
-        shape: What the records are, if not a list.
     """
 
     where: str
@@ -47,21 +45,33 @@ class Body:
     fields: Fields = field(default_factory=dict)
     records: bytes = b""
     no_data: str = ""
-    shape: Shape = "list"
+    shape: Shape = "objects"
 
     @property
     def count(self) -> int:
         """Return the number of records of a page that is read.
 
         Raises:
-            SourceBodyInvalid: The records are not a list of JSON values.
+            SourceBodyInvalid: The records are not what their shape says.
         """
         if is_empty_list(self.records):
             return 0
         try:
-            return count_of(self.shape, self.records)
+            if self.shape == "values":
+                return len(msgspec.json.decode(self.records, type=dict[str, msgspec.Raw]))
+            if self.shape == "columns":
+                return self._count_columns()
+            return len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceBodyInvalid(f"{self.where} is not JSON: {error}", remedy="correct the API") from error
+
+    def _count_columns(self) -> int:
+        columns = msgspec.json.decode(self.records, type=dict[str, list[msgspec.Raw]])
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            shown = examples((f"{quoted(name)} {length:,}" for name, length in lengths.items()), len(lengths))
+            raise SourceBodyInvalid(f"{self.where} has columns of different lengths: {shown}", remedy="correct the API")
+        return next(iter(lengths.values()), 0)
 
     def value(self, path: str, remedy: str) -> bytes | None:
         """Return the JSON text at a path; None if it is absent.
@@ -89,7 +99,7 @@ def read_body(page: Download, table: Table) -> Body:
     if table.fetch.form == "ndjson":
         text = b"[" + b",".join(filter(None, (line.strip(BLANK) for line in text.split(b"\n")))) + b"]"
     if table.fetch.form != "envelope":
-        return Body(where, text, records=text)
+        return Body(where, text, records=text, shape=table.fetch.shape)
     return _read_envelope(where, text, table)
 
 
@@ -104,14 +114,14 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     body = Body(where, text, fields)
     remedy = f"correct the API, or records of {table.label} in the source's YAML"
     _require_expected(body, table)
-    found = body.value(path, remedy) if path else text
+    found = body.value(path, remedy)
     if fetch.failure_signs:
         _require_success(where, table, fields, empty=is_empty_list(found or b""))
-    if found is not None and holds_records(fetch.shape, found):
+    kind, bracket = ("object", b"{") if fetch.shape in ("values", "columns") else ("list", b"[")
+    if found is not None and found.startswith(bracket):
         return Body(where, text, fields, found, shape=fetch.shape)
     if no_data := _no_data(found, fetch.empty.records):
         return Body(where, text, fields, no_data=f"{path}: {no_data}")
-    kind = "list" if fetch.shape == "list" else "object"
     named = examples(map(quoted, sorted(fields)), len(fields)) or "nothing"
     instead = f"it is {found[:80]!r}" if found else f"only {named}"
     hint = "null" if found == b"null" else "absent" if found is None else ""
@@ -130,7 +140,7 @@ def _fields_of(text: bytes) -> Fields:
 
 
 def _no_data(found: bytes | None, declared: tuple[object, ...]) -> str:
-    """Return what stands for no data, as it was sent; empty if it is not declared to."""
+    """Return what means no data, as it was sent; empty if it is not declared to."""
     if found is None:
         return "absent" if "absent" in declared else ""
     return (
@@ -144,8 +154,8 @@ def text_of(fields: Fields, name: str) -> bytes:
 
 
 def is_empty_list(text: bytes) -> bool:
-    """Return whether a JSON text holds no record: an empty list, null or an empty text."""
-    return text in (b"", b"null") or (text.startswith(b"[") and not text[1:-1].strip(BLANK))
+    """Return whether a JSON text holds no record: an empty list or object, null or an empty text."""
+    return text in (b"", b"null") or (text.startswith((b"[", b"{")) and not text[1:-1].strip(BLANK))
 
 
 def count_records(page: Download, table: Table) -> int | None:
@@ -158,7 +168,7 @@ def count_records(page: Download, table: Table) -> int | None:
         return None
     text = page.path.read_bytes()
     if table.fetch.form == "envelope":
-        text = (value_at(text, table.fetch.records) or b"") if table.fetch.records else text
+        text = value_at(text, table.fetch.records or "") or b""
     try:
         return Body("", records=text, shape=table.fetch.shape).count
     except SourceBodyInvalid:

@@ -39,7 +39,7 @@ from msgspec import Meta as Says
 
 from orchestration.source.formats import ClockChange, Decimal, problems
 from orchestration.source.paths import Name, parse_path
-from orchestration.source.shapes import Place, Shape
+from orchestration.source.places import Place
 
 DataType = Literal["varchar", "bigint", "double", "timestamptz"]
 TYPES: tuple[DataType, ...] = get_args(DataType)
@@ -68,6 +68,7 @@ class Column(msgspec.Struct, frozen=True):
         zone: The time zone of an instant without an offset; empty for UTC.
         clock_change: What becomes of a local time that the zone's clocks show twice or skip.
         decimal: The sign before a number's decimals.
+        position: The position in a record that is a list, of a column without a path; else None.
         record_name: Whether it is no field, but the name that an object of records gives each of them.
     """
 
@@ -83,10 +84,13 @@ class Column(msgspec.Struct, frozen=True):
     clock_change: ClockChange = "reject"
     decimal: Decimal = "point"
     record_name: bool = False
+    position: int | None = None
 
     @property
     def place(self) -> Place:
         """Return the names and positions that lead to the value in a record."""
+        if self.position is not None:
+            return (self.position,)
         if not self.path:
             return (self.field,)
         return tuple(step.text if isinstance(step, Name) else step for step in parse_path(self.path))
@@ -204,11 +208,6 @@ def _place_problems(columns: Sequence[Column]) -> Iterator[str]:
         first = column.place[0]
         if isinstance(first, int) and first < 0:
             yield f"column {column.field!r}: config.meta.field: a record's own list is counted from its beginning"
-    if len({isinstance(column.place[0], int) for column in fields}) > 1:
-        yield (
-            "columns: a field that begins with a position, such as '[0]', means that a record is a list, "
-            "and a name means that it is an object; a table has records of one kind"
-        )
 
 
 def _column(described: Mapping[str, Any]) -> Column:
@@ -275,10 +274,26 @@ def require_known_keys(where: str, given: Mapping[str, Any], allowed: Sequence[s
             raise InvalidColumns(f"{where}: {word!r} is not one of {', '.join(allowed)}")
 
 
-def shape_problems(columns: Sequence[Column], shape: Shape) -> Iterator[str]:
-    """Yield one line for each column that the shape of a table's bodies does not allow."""
+def in_shape(columns: Sequence[Column], shape: str) -> tuple[Column, ...]:
+    """Return the columns as the shape of a table's records has them: `fetch.shape`.
+
+    In records that are lists, columns without a path are in the order of the values.
+
+    Raises:
+        InvalidColumns: The shape does not allow a column.
+    """
     for column in columns:
+        where = f"column {column.field!r}: config.meta"
         if column.record_name and shape != "values":
-            yield f"column {column.field!r}: config.meta.record_name: applies to fetch.shape: values only"
-        elif shape == "columns" and isinstance(column.place[0], int):
-            yield f"column {column.field!r}: config.meta.field: records made from columns are objects, not lists"
+            raise InvalidColumns(f"{where}.record_name: applies to fetch.shape: values only")
+        if column.path and isinstance(column.place[0], int) != (shape == "arrays"):
+            needed = "begins with a position" if shape == "arrays" else "is a name, since a record is no list"
+            raise InvalidColumns(f"{where}.field: {column.path!r}: with fetch.shape: {shape} a field {needed}")
+    if shape != "arrays":
+        return tuple(columns)
+    if len({bool(column.path) for column in columns}) > 1:
+        raise InvalidColumns("columns: with fetch.shape: arrays, either each column has a field, or none has")
+    return tuple(
+        column if column.path else msgspec.structs.replace(column, position=position)
+        for position, column in enumerate(columns)
+    )

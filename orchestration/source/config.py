@@ -19,10 +19,10 @@ from orchestration.source.allowed import explained
 from orchestration.source.columns import (
     Column,
     InvalidColumns,
+    in_shape,
     read_columns,
     rendered,
     require_known_keys,
-    shape_problems,
 )
 from orchestration.source.rows import KeptRows
 from orchestration.source.rules import problems
@@ -109,7 +109,8 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
         require_known_keys("config.meta", meta, Meta.__struct_fields__)
         meta = {name: _rendered(value) if name == "fetch" else value for name, value in meta.items()}
         declared = msgspec.convert(meta, Meta)
-        columns = {column.field: column for column in read_columns(described.get("columns") or ())}
+        read = in_shape(read_columns(described.get("columns") or ()), declared.fetch.shape)
+        columns = {column.field: column for column in read}
         row_problem = next(rows.problems(declared, columns), None)
     except msgspec.ValidationError as error:
         raise _wrong(file, label, explained(error, Meta, meta, "config.meta")) from None
@@ -120,8 +121,6 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
     for name in ("loss_limit", "reject_limit", "other_dates_limit"):
         if not 0 <= (limit := getattr(declared, name)) <= 1:
             raise _wrong(file, label, f"config.meta.{name}: {limit} is not a share from 0 to 1")
-    for problem in shape_problems(tuple(columns.values()), declared.fetch.shape):
-        raise _wrong(file, label, problem)
     for problem in problems(declared.fetch):
         raise _wrong(file, label, f"config.meta.fetch.{problem}")
     return Table(
@@ -148,4 +147,4 @@ def _rendered(value: Any) -> Any:
 
 
 def _wrong(file: Path, label: str, problem: str) -> UsageError:
-    return UsageError(f"{file}: source {label}: {problem}", remedy="correct the file; CONTRIBUTING.md lists the fields")
+    return UsageError(f"{file}: source {label}: {problem}", remedy="correct the file; docs/sources.md lists the fields")

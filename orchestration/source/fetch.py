@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from hashlib import sha256
-from importlib.metadata import version
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceRefused, UsageError
-from orchestration.lake import keys
+from orchestration.errors import UsageError
 from orchestration.log import Log
-from orchestration.settings import EltSettings, Settings, SourceSettings
-from orchestration.source.address import Request
-from orchestration.source.announced import Announced, announced, require_complete
-from orchestration.source.body import Body, is_empty_list, read_body
+from orchestration.settings import Settings, SourceSettings
+from orchestration.source.client import signed_in, warn_of_open_secrets
 from orchestration.source.config import Table
 from orchestration.source.day import day_of, today_in
-from orchestration.source.deadline import deadline_after
-from orchestration.source.page import EDGE, ENVELOPE_LIMIT, Download, Limit, download
-from orchestration.source.paging import Position, first_request, next_request
-from orchestration.source.paths import BLANK
-from orchestration.source.retry import RetryPolicy, RunType, call_with_retry, retry_policy
-from orchestration.source.rules import is_snapshot, may_end_pages
-from orchestration.text import FOREIGN_LIMIT, one_line, quoted
-
-if TYPE_CHECKING:
-    import ssl
-
-    import httpx
-
-
-_PAST_THE_END = frozenset({204, 400, 404, 410, 416, 422})
-"""Statuses an API may send for a page number after its last page."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One raw page: the response body byte for byte, and its key on the lake.
-
-    Attributes:
-        table: `source.table`.
-        key: The key on the lake.
-        path: The file in the work directory.
-        bytes: Its size.
-        sha256: Its SHA-256 in hex.
-        md5: Its MD5 in hex, which is lakeFS's checksum.
-    """
-
-    table: str
-    key: str
-    path: Path
-    bytes: int
-    sha256: str
-    md5: str
+from orchestration.source.pages import Page, Run, fetch_table
+from orchestration.source.paging import first_request
+from orchestration.source.retry import RunType, retry_policy
+from orchestration.source.rules import is_snapshot
+from orchestration.source.secrets import Secrets
+from orchestration.source.throttle import Throttle
 
 
 def fetch_date(
@@ -81,18 +42,23 @@ def fetch_date(
         if problem := not_on(table, execution_date, datetime.now(UTC)):
             raise UsageError(problem, remedy=f"elt run {today_in(table.fetch.day.zone, datetime.now(UTC))}")
     sources = {table.source: _configured(settings, table.source) for table in tables}
-    for name, source in sources.items():
-        _warn_of_open_token(name, source, log)
-    run = _Run(settings.elt, execution_date, folder, retry_policy(settings.elt, run_type), log)
+    tables = sorted(tables, key=lambda table: list(sources).index(table.source))
+    warned: set[str] = set()
+    for table in tables:
+        warn_of_open_secrets(table, sources[table.source], log, warned)
+    run = Run(settings.elt, execution_date, folder, retry_policy(settings.elt, run_type), log)
     context = httpx.create_ssl_context()
+    throttles: dict[tuple[str, float], Throttle] = {}
     pages: list[Page] = []
-    for table in sorted(tables, key=lambda table: list(sources).index(table.source)):
-        source = sources[table.source]
+    for table in tables:
+        source, rate = sources[table.source], table.fetch.throttle
+        throttle = throttles.setdefault((table.source, rate), Throttle(rate)) if rate else None
         day = day_of(execution_date, table.fetch.day.zone, table.fetch.day.end)
         first = first_request(table, source.url or "", day)
-        # One client per table: each connection is bound to its table's deadline.
-        with _client(table.source, source, settings.elt.source_timeout, context) as client:
-            found = list(_fetch_table(client, table, first, run, sum(page.bytes for page in pages)))
+        secrets = Secrets()
+        own = replace(run, log=secrets.log(log))
+        with secrets.kept(), signed_in(table, source, run.elt.source_timeout, context, throttle, secrets) as client:
+            found = list(fetch_table(client, table, first, own, sum(page.bytes for page in pages)))
         log.info(f"fetched {table.label}: {len(found)} pages, {sum(page.bytes for page in found):,} bytes")
         pages += found
     return tuple(pages)
@@ -123,204 +89,3 @@ def _configured(settings: Settings, name: str) -> SourceSettings:
             f"{variable} is not set: the address of source {name}", remedy=f"set {variable} in the environment or .env"
         )
     return source
-
-
-def _client(name: str, source: SourceSettings, timeout: float, context: ssl.SSLContext) -> httpx.Client:
-    import httpx
-
-    headers = {
-        "Accept": "application/json, application/x-ndjson",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"ingest-clean/{version('ingest-clean')}",
-    }
-    if source.token is not None:
-        token = source.token.get_secret_value()
-        # The HTTP library's own error would show the token.
-        if not (token.isascii() and token.isprintable()):
-            raise UsageError(
-                f"{name.upper()}_API_TOKEN has a character that is invalid in an HTTP header, such as a line break",
-                remedy="set it again",
-            )
-        headers["Authorization"] = f"Bearer {token}"
-    return httpx.Client(headers=headers, timeout=timeout, verify=context)
-
-
-def _warn_of_open_token(name: str, source: SourceSettings, log: Log) -> None:
-    url = urlsplit(source.url or "")
-    if source.token is not None and url.scheme == "http" and not _is_loopback(url.hostname or ""):
-        log.warning(
-            f"{name.upper()}_API_TOKEN is sent to {url.hostname} over plain http, which others can read; use https"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-@dataclass(frozen=True)
-class _Run:
-    """State shared by the fetches of all tables of a date."""
-
-    elt: EltSettings
-    execution_date: str
-    folder: Path
-    retries: RetryPolicy
-    log: Log
-
-    def limit(self, table: Table, used: int) -> Limit:
-        """Return the size limit of the next page, after `used` bytes of the date."""
-        elt = self.elt
-        smaller = f"request smaller pages: set the API's page size under parameters of {table.label}"
-        limits = [
-            Limit(
-                elt.max_page_bytes,
-                f"a page over {elt.max_page_bytes:,} bytes",
-                f"{smaller}, or raise ELT_MAX_PAGE_BYTES",
-            ),
-            Limit(
-                elt.max_date_bytes - used,
-                f"after {used:,} bytes of other pages, a date over {elt.max_date_bytes:,} bytes",
-                "check what the API sends, or raise ELT_MAX_DATE_BYTES",
-            ),
-        ]
-        if table.fetch.reads_bodies:
-            kind = "an envelope" if table.fetch.form == "envelope" else "a counted"
-            limits.append(Limit(ENVELOPE_LIMIT, f"{kind} page over {ENVELOPE_LIMIT:,} bytes", smaller))
-        return min(limits, key=lambda limit: limit.bytes)
-
-
-def _fetch_table(client: httpx.Client, table: Table, first: Request, run: _Run, used: int) -> Iterator[Page]:
-    elt, fetch = run.elt, table.fetch
-    deadline = deadline_after(table.label, elt.fetch_timeout)
-    request: Request | None = first
-    seen: dict[bytes, int] = {}
-    asked: dict[object, int] = {}
-    found: list[Download] = []
-    announcements: list[Announced] = []
-    full, received, after_empty = 1, 0, False
-    held: list[Page] = []
-    while request is not None:
-        number = len(found) + 1
-        if number - after_empty > elt.max_pages:
-            raise SourceBodyInvalid(
-                f"{table.label} has more than {elt.max_pages:,} pages",
-                remedy="request larger pages, or raise ELT_MAX_PAGES",
-            )
-        same = _identity(table, request)
-        if same in asked:
-            raise _circle(table, number, asked[same], f"{quoted(request.shown, FOREIGN_LIMIT)} was requested before")
-        asked[same] = number
-        key = keys.raw_page(table.source, table.name, run.execution_date, number)
-        wanted = (client, table, request, run.folder / key, run.limit(table, used), deadline)
-        try:
-            page = call_with_retry(run.retries, run.log, download, *wanted, deadline=deadline)
-        except SourceRefused as error:
-            if _is_end(table, number, error.status, after_empty=after_empty):
-                break
-            raise _on_a_later_page(table, number, error) from error
-        if page.no_data:
-            run.log.info(f"{table.label}: page {number} has no data: {one_line(page.no_data, FOREIGN_LIMIT)}")
-            if number > 1:
-                break
-        used += page.bytes
-        body = read_body(page, table)
-        announcements.append(announced(table, request, page, body))
-        position = _position(table, announcements[-1], body, number, received)
-        received = position.received
-        following = None if page.no_data else next_request(table, request, page, body, position)
-        digest = _digest_of_records(table, page, body)
-        if body.no_data:
-            page = page.emptied(body.no_data)
-        found.append(page)
-        raw = Page(table.label, key, page.path, page.bytes, page.sha256, page.md5)
-        if digest:
-            if digest in seen:
-                raise _circle(
-                    table, number, seen[digest], f"{quoted(request.shown, FOREIGN_LIMIT)} returned the same response"
-                )
-            seen[digest] = full = number
-            # More numbered pages followed, so the empty page before them belongs to the date.
-            yield from (*held, raw)
-            held = []
-        elif number == 1 or (not fetch.ends_empty and following is not None):
-            # A day without records keeps one page.
-            yield raw
-        elif fetch.ends_empty and not after_empty:
-            held.append(raw)
-        if fetch.ends_empty and not digest and (after_empty or following is None):
-            _report_empty_end(table, number, announcements, run.log)
-            break
-        after_empty = fetch.ends_empty and not digest
-        request = following
-    require_complete(table, found[:full], announcements, run.log)
-
-
-def _position(table: Table, announcement: Announced, body: Body, number: int, received: int) -> Position:
-    """Return how far the pages have come with this one, counting its records only if the paging needs their number."""
-    paging, fetch = table.fetch.paging, table.fetch
-    count = body.count if fetch.counts_records else 0
-    total = announcement.total if isinstance(fetch.total, str) or fetch.total_header else None
-    has_pages = getattr(paging, "pages", None) or getattr(paging, "pages_header", None)
-    pages = announcement.pages if has_pages else None
-    return Position(number, received + count, count, total and total[1], pages and pages[1])
-
-
-def _report_empty_end(table: Table, number: int, announcements: Sequence[Announced], log: Log) -> None:
-    """Log that an empty page ended the pages, if the API announced nothing that confirms it."""
-    if number > 1 and not any(found.total or found.pages for found in announcements):
-        log.info(
-            f"{table.label}: the pages end at page {number}, which is empty; the API announces neither their number "
-            "nor that of the records"
-        )
-
-
-def _digest_of_records(table: Table, page: Download, body: Body) -> bytes:
-    """Return a digest that two pages with the same records share; empty for a page without records."""
-    if page.no_data or body.no_data:
-        return b""
-    if table.fetch.form == "envelope":
-        # Other fields may contain a clock or a request id.
-        return b"" if is_empty_list(body.records) else sha256(body.records).digest()
-    empty = page.bytes <= EDGE and is_empty_list(page.path.read_bytes().strip(BLANK))
-    return b"" if empty else bytes.fromhex(page.sha256)
-
-
-def _is_end(table: Table, number: int, status: int | None, *, after_empty: bool) -> bool:
-    """Return whether an error status in place of a numbered page means that the page before was the last."""
-    declared = getattr(table.fetch.paging, "end_status", ())
-    return number > 1 and (status in declared or (after_empty and status in _PAST_THE_END))
-
-
-def _on_a_later_page(table: Table, number: int, error: SourceRefused) -> IngestCleanError:
-    """Return the error for a refused page, with what the pages before it imply."""
-    if number == 1 or error.status is None:
-        return error
-    came = f"; {number - 1} pages were fetched before it"
-    if table.fetch.counts_pages and may_end_pages(error.status):
-        return error.extended(
-            f"{came}, and an API may end its pages this way",
-            remedy=f"if that is the end, set paging.end_status: [{error.status}] of {table.label} in the source's YAML",
-        )
-    if error.status in (404, 410):
-        return error.extended(f"{came}, and the last one named this page", remedy="run again, or correct the API")
-    return error.extended(came)
-
-
-def _circle(table: Table, number: int, before: int, how: str) -> SourceBodyInvalid:
-    return SourceBodyInvalid(
-        f"{table.label}: page {number} is page {before} again, so the paging is circular: {how}",
-        remedy=f"correct the API, or paging of {table.label} in the source's YAML",
-    )
-
-
-def _identity(table: Table, request: Request) -> object:
-    try:
-        return request.identity
-    except ValueError as error:
-        raise SourceBodyInvalid(
-            f"{table.label}: {quoted(request.url, FOREIGN_LIMIT)} cannot be requested: {error}",
-            remedy=f"correct the API if it named that address, else {table.source.upper()}_API_URL",
-        ) from error

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import SourceBodyInvalid, SourceBusy, SourceRefused, SourceTimedOut, SourceUnreachable
 from orchestration.source.address import Request
+from orchestration.source.auth import variables
+from orchestration.source.client import SourceClient
 from orchestration.source.deadline import Deadline
+from orchestration.source.decode import CutOffBody, Decoding, UndecodableBody, charset_of, codings_of
 from orchestration.source.paths import BLANK, is_json
-from orchestration.text import FOREIGN_LIMIT, one_line, quoted
+from orchestration.source.rate_limit import retry_after, until_reset
+from orchestration.text import FOREIGN_LIMIT, one_line, printable, quoted
 from orchestration.workdir import translate_disk_errors
 
 if TYPE_CHECKING:
@@ -25,11 +29,15 @@ if TYPE_CHECKING:
 ENVELOPE_LIMIT = 16 * 1024 * 1024
 """Bytes. DuckDB's default limit for one JSON object, which it reads in memory."""
 
-_TRANSIENT = frozenset({408, 425, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, *range(520, 530)})
+"""520 to 529 are a proxy's: the server behind it does not answer."""
+_LIMITING = frozenset({403, 418, 420, 429, 503})
+"""Statuses that may mean a rate limit, of which the headers say when it is reset."""
 _JSON_TYPES = ("application/json", "text/json", "application/x-ndjson", "application/ndjson", "application/jsonl")
 _ARRAY, _OBJECT = (b"[", b"]"), (b"{", b"}")
 EDGE = 4096
 _ADDRESS = 500
+_BEGINNING = 200
 _NOTHING_SHA256 = hashlib.sha256().hexdigest()
 _NOTHING_MD5 = hashlib.md5(usedforsecurity=False).hexdigest()
 
@@ -39,11 +47,13 @@ class Download:
     """One downloaded page in the work directory.
 
     Attributes:
-        path: The file with the body, byte for byte as sent.
+        path: The file with the body as UTF-8, after the compression of the transfer.
         bytes: Its size.
         sha256: Its SHA-256 in hex, which the receipt records.
         md5: Its MD5 in hex, which lakeFS calls the checksum.
         headers: The response's headers.
+        url: The address that answered, after redirects.
+        decoded: What the body was decoded from, such as `gzip`, in order; empty if the file has the bytes as sent.
         no_data: What the API sent to say that there is no data, such as `status 404`; the file is then empty.
     """
 
@@ -52,6 +62,8 @@ class Download:
     sha256: str
     md5: str
     headers: httpx.Headers
+    url: str
+    decoded: tuple[str, ...] = ()
     no_data: str = ""
 
     def emptied(self, no_data: str) -> Download:
@@ -63,7 +75,7 @@ class Download:
         with translate_disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(b"")
-        return Download(self.path, 0, _NOTHING_SHA256, _NOTHING_MD5, self.headers, no_data)
+        return Download(self.path, 0, _NOTHING_SHA256, _NOTHING_MD5, self.headers, self.url, (), no_data)
 
 
 @dataclass(frozen=True)
@@ -82,13 +94,13 @@ class Limit:
 
 
 def download(
-    client: httpx.Client, table: Table, wanted: Request, path: Path, limit: Limit, deadline: Deadline
+    client: SourceClient, table: Table, wanted: Request, path: Path, limit: Limit, deadline: Deadline
 ) -> Download:
     """Stream one page to `path`, with constant memory whatever its size.
 
     Raises:
         SourceUnreachable: No connection, a timeout, a body shorter than announced, or a transient server error.
-        SourceBusy: 429, or another 4xx or 5xx with Retry-After.
+        SourceBusy: 429, or another 4xx or 5xx that asks to wait.
         SourceTimedOut: The deadline has passed.
         SourceRefused: Any other status than 200.
         SourceBodyInvalid: Content type, encoding, size or the body's first or last bytes do not match the declaration.
@@ -96,25 +108,18 @@ def download(
     """
     import httpx
 
-    request = client.build_request(
-        wanted.method,
-        wanted.address,
-        headers=dict(wanted.headers),
-        json=wanted.body,
-        timeout=deadline.limited(client.timeout),
-        extensions={"trace": deadline.watch},
-    )
-    asked = f"{wanted.method} {str(request.url)[:_ADDRESS]}"
+    asked = f"{wanted.method} {wanted.address[:_ADDRESS]}"
     try:
-        response = client.send(request, stream=True)
-        try:
-            if response.status_code in table.fetch.empty.status:
-                return Download(path, 0, "", "", response.headers).emptied(f"status {response.status_code}")
-            _check_status(asked, response, table)
-            _check_headers(asked, response, table)
-            found = _write_body(asked, response, table, path, limit)
-        finally:
-            response.close()
+        with deadline.applied():
+            url, response = client.send(wanted, deadline)
+            try:
+                if response.status_code in table.fetch.empty.status:
+                    return _nothing(path, response, url).emptied(f"status {response.status_code}")
+                _check_status(asked, response, table)
+                _check_headers(asked, response, table)
+                found = _write_body(asked, response, table, path, limit, url)
+            finally:
+                response.close()
     except httpx.RemoteProtocolError as error:
         raise SourceUnreachable(f"{asked}: the response was cut off: {error}") from error
     except httpx.TimeoutException as error:
@@ -130,6 +135,10 @@ def download(
         return found.emptied(no_data)
     _check_edges(asked, found, table)
     return found
+
+
+def _nothing(path: Path, response: httpx.Response, url: str) -> Download:
+    return Download(path, 0, "", "", response.headers, url)
 
 
 def _no_data(page: Download, table: Table) -> str:
@@ -148,23 +157,28 @@ def _check_status(asked: str, response: httpx.Response, table: Table) -> None:
     if status == 200:
         return
     cause = f"{asked} answered {status} {one_line(response.reason_phrase, 100)}".rstrip()
-    variable, where = f"{table.source.upper()}_API", f"of {table.label} in the source's YAML"
-    address = f"correct {variable}_URL, or path {where}"
+    where = f"of {table.label} in the source's YAML"
+    address = f"correct {table.source.upper()}_API_URL, or path {where}"
+    secrets = f"check {' and '.join(variables(table.source, table.fetch.auth))}"
     if 300 <= status < 400:
         to = response.headers.get("Location")
         raise SourceRefused(
-            f"{cause} to {'nowhere' if to is None else quoted(to, FOREIGN_LIMIT)}: redirects are not followed",
+            f"{cause} to {'nowhere' if to is None else quoted(to, FOREIGN_LIMIT)}: "
+            "only redirects on the same origin are followed",
             status=status,
             remedy=address,
         )
     remedy = {
-        401: f"check {variable}_TOKEN",
-        403: f"check {variable}_TOKEN, or set headers that the API requires, such as User-Agent, under headers {where}",
+        401: secrets,
+        403: f"{secrets}, or set headers that the API requires, such as User-Agent, under headers {where}",
         404: address,
         406: f"set Accept under headers {where}",
         410: address,
     }.get(status, "")
-    after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    now = datetime.now(UTC)
+    after = retry_after(response.headers.get("Retry-After"), now)
+    if after is None and status in _LIMITING:
+        after = until_reset(response.headers, now)
     if status == 429 or (status == 503 and after is not None):
         raise SourceBusy(cause, retry_after=after)
     if status >= 400 and after is not None:
@@ -179,29 +193,19 @@ def _beginning(response: httpx.Response) -> str:
     """Return the first bytes of an error response's body. The status is reported even if the body cannot be read."""
     import httpx
 
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
-        # Do not decode: a few compressed bytes may expand to gigabytes.
-        return f"its body is encoded as {quoted(encoding)}"
     try:
-        for chunk in response.iter_raw(200):
-            return repr(chunk.decode(errors="replace"))
-    except (httpx.RequestError, SourceTimedOut) as error:
+        codings = codings_of(response.headers.get("Content-Encoding", ""))
+    except ValueError:
+        return f"its body is encoded as {quoted(response.headers['Content-Encoding'])}"
+    begin = b""
+    try:
+        for chunk in Decoding(codings).decoded(response.iter_raw(), lambda chunks: chunks):
+            begin += chunk
+            if len(begin) >= _BEGINNING:
+                break
+    except (httpx.RequestError, SourceTimedOut, SourceUnreachable, UndecodableBody, CutOffBody) as error:
         return f"its body cannot be read: {error}"
-    return "''"
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds a Retry-After header asks for, given as seconds or as a date; None if it is unusable."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return repr(begin[:_BEGINNING].decode(errors="replace"))
 
 
 def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
@@ -215,37 +219,71 @@ def _check_headers(asked: str, response: httpx.Response, table: Table) -> None:
             f"{asked}: content type {given!r} is not JSON",
             remedy=f"if the API is right, list it as content_types of {table.label} in the source's YAML",
         )
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
-        # Raw pages are stored as sent, and the models cannot read compressed ones.
+
+
+def _decoding(asked: str, response: httpx.Response, table: Table) -> Decoding:
+    """Return how to decode a body, as its headers or the source's YAML say.
+
+    Raises:
+        SourceBodyInvalid: An encoding or a character set is unknown.
+    """
+    content_type = EmailMessage()
+    content_type["Content-Type"] = printable(response.headers.get("Content-Type", ""), lines=False)
+    declared = table.fetch.charset
+    try:
+        codings = codings_of(response.headers.get("Content-Encoding", ""))
+        charset = charset_of(declared or content_type.get_content_charset() or "utf-8")
+    except ValueError as error:
         raise SourceBodyInvalid(
-            f"{asked}: content encoding {encoding!r}, although only identity was requested",
-            remedy="correct the API, or the proxy in front of it",
-        )
+            f"{asked}: {error}",
+            remedy=f"correct the API, or the proxy in front of it; charset of {table.label} in the source's YAML "
+            "sets another character set",
+        ) from None
+    return Decoding(codings, charset, is_guessed=declared is None)
 
 
-def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit) -> Download:
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, limit: Limit, url: str) -> Download:
     announced = int(response.headers.get("Content-Length", "0"))
     if announced > limit.bytes:
         raise SourceBodyInvalid(f"{asked}: {limit.exceeds}: {announced:,} bytes are announced", remedy=limit.remedy)
-    with translate_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
-    with file:
-        for chunk in response.iter_raw(1024 * 1024):
+    decoding = _decoding(asked, response, table)
+
+    def counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        size = 0
+        for chunk in chunks:
             size += len(chunk)
             if size > limit.bytes:
                 raise SourceBodyInvalid(
                     f"{asked}: {limit.exceeds}: {size:,} bytes were received so far", remedy=limit.remedy
                 )
-            sha256.update(chunk)
-            md5.update(chunk)
-            with translate_disk_errors(path):
-                file.write(chunk)
+            yield chunk
+
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with translate_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("wb")
+    # Decoders take what the connection gives; without one, larger pieces are faster.
+    received = response.iter_raw(None if decoding.codings else 1024 * 1024)
+    with file:
+        try:
+            for chunk in counted(decoding.decoded(received, counted)):
+                size += len(chunk)
+                sha256.update(chunk)
+                md5.update(chunk)
+                with translate_disk_errors(path):
+                    file.write(chunk)
+        except UndecodableBody as error:
+            remedy = f"correct the API, or set charset of {table.label} in the source's YAML to what it sends"
+            raise SourceBodyInvalid(f"{asked}: {error}", remedy=remedy) from None
+        except CutOffBody as error:
+            raise SourceUnreachable(f"{asked}: the response was cut off: {error}") from None
         with translate_disk_errors(path):
             file.flush()
-    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers)
+    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers, url, tuple(decoding.done))
+
+
+def _is_whole_list(table: Table) -> bool:
+    return table.fetch.records == "$" and table.fetch.shape in ("objects", "arrays")
 
 
 def _check_edges(asked: str, page: Download, table: Table) -> None:
@@ -258,7 +296,7 @@ def _check_edges(asked: str, page: Download, table: Table) -> None:
         return
     # The list of an envelope may be an element of an array.
     is_array = form == "array" or (form == "envelope" and (table.fetch.records or "").startswith("["))
-    first, last = _ARRAY if is_array else _OBJECT
+    first, last = _ARRAY if is_array or _is_whole_list(table) else _OBJECT
     if not (begin.startswith(first) and end.endswith(last)):
         raise SourceBodyInvalid(
             f"{asked}: a body of {page.bytes:,} bytes that begins {begin[:40]!r} and ends {end[-40:]!r} is not "

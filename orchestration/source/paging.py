@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -81,7 +81,7 @@ def next_request(table: Table, asked: Request, page: Download, body: Body, posit
         return None
     if isinstance(paging, NextLinks):
         # The link has all parameters.
-        return replace(asked, url=_same_origin(table, asked.address, str(named)), parameters={})
+        return replace(asked, url=_same_origin(table, page.url, str(named)), parameters={})
     if isinstance(paging, Cursors):
         return _at(_without_first(asked, paging.first_only), paging, named)
     return _at(asked, paging, named)
@@ -104,6 +104,19 @@ def _counted(paging: Counted, asked: Request, position: Position) -> Request | N
     return _at(asked, paging, following)
 
 
+def known_requests(table: Table, first: Request, position: Position) -> Iterator[Request]:
+    """Yield the requests after the first one, as far as the first page says how many there are."""
+    paging = table.fetch.paging
+    if not (isinstance(paging, Counted) and table.fetch.counts_pages):
+        return
+    pages = position.pages if isinstance(paging, PageNumbers) else None
+    if pages is None and paging.size and position.total is not None:
+        pages = -(-position.total // paging.size)
+    step = (paging.size or 1) if isinstance(paging, Offsets) else 1
+    for number in range(1, pages or 0):
+        yield _at(first, paging, paging.first + number * step)
+
+
 def _at(asked: Request, paging: PageNumbers | Offsets | Cursors, value: str | int) -> Request:
     """Return a request for another page."""
     match paging.in_:
@@ -124,10 +137,10 @@ def _without_first(asked: Request, first_only: Sequence[str]) -> Request:
     return replace(asked, parameters=kept(asked.parameters), body=kept(asked.body))
 
 
-def linked(asked: Request, page: Download) -> str | None:
+def linked(page: Download) -> str | None:
     """Return the target of a next link in the Link header; None if the header has no such link or is malformed."""
     try:
-        return next(iter(_targets(asked, page.headers.get_list("Link"))), None)
+        return next(iter(_targets(page.url, page.headers.get_list("Link"))), None)
     except ValueError:
         return None
 
@@ -166,7 +179,7 @@ def _named(
         header = paging.next_header or ("Link" if isinstance(paging, NextLinks) else "")
         lines = page.headers.get_list(header)
         if isinstance(paging, NextLinks) and header.lower() == "link":
-            return _link(table, asked, lines)
+            return _link(table, page, lines)
         named = _only(table, f"values of {header}", {line.strip() for line in lines} - {""})
     if named in ("", "0", 0) or (isinstance(paging, Cursors) and str(named) in map(str, paging.end_values)):
         return None
@@ -190,35 +203,36 @@ def _value(table: Table, body: Body, path: str) -> str | int | None:
     if raw in (b"null", b"false"):
         return None
     try:
-        value: str | int = msgspec.json.decode(raw, type=str | int)
+        value: str | int | float = msgspec.json.decode(raw, type=str | int | float)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise SourceBodyInvalid(f"{body.where}: {path} is {raw[:80]!r}, not a text or number", remedy=remedy) from None
-    return value
+    # A text keeps all digits of the number.
+    return raw.decode() if isinstance(value, float) else value
 
 
-def _link(table: Table, asked: Request, lines: Sequence[str]) -> str | None:
+def _link(table: Table, page: Download, lines: Sequence[str]) -> str | None:
     """Return the target of the next link in a Link header; None if there is no such link or it has no results."""
     try:
-        targets = _targets(asked, lines)
+        targets = _targets(page.url, lines)
     except ValueError as error:
         raise SourceBodyInvalid(
             f"{table.label}: the Link header {quoted(', '.join(lines), FOREIGN_LIMIT)} cannot be read: {error}",
             remedy="correct the API: RFC 8288 defines the header",
         ) from error
-    addresses = [_same_origin(table, asked.address, target) for target in targets]
+    addresses = [_same_origin(table, page.url, target) for target in targets]
     return _only(table, "next links", {identity(address): address for address in addresses}.values())
 
 
-def _targets(asked: Request, lines: Sequence[str]) -> list[str]:
+def _targets(asked: str, lines: Sequence[str]) -> list[str]:
     links = [link for link in parse_links(", ".join(lines)) if "next" in link.relations and _is_of(asked, link)]
     # Some APIs always send a next link. Its parameter `results` says whether that page has any.
     return [link.target for link in links if link.parameters.get("results", "").lower() != "false"]
 
 
-def _is_of(asked: Request, link: Link) -> bool:
+def _is_of(asked: str, link: Link) -> bool:
     """Return whether a link belongs to the requested page. Its `anchor` may name another resource."""
     anchor = link.parameters.get("anchor")
-    return anchor is None or same_resource(asked.address, resolve(asked.address, anchor))
+    return anchor is None or same_resource(asked, resolve(asked, anchor))
 
 
 def _only(table: Table, what: str, values: Collection[str]) -> str | None:

@@ -1,7 +1,8 @@
 """Paths to a value inside a JSON document: `data`, `meta.page.total`, `items[0].rows`, `[1]`, `data[-1].id`.
 
-A name that contains `.`, `[`, `]` or a quote is put in quotes: `"a[0]".b`, or `["a[0]"].b`. A name with dots may be
-written without quotes, such as `@odata.nextLink`, if the document has no other value at that path.
+`$` is the whole document. A name that contains `.`, `[`, `]` or a quote is put in quotes: `"a[0]".b`, or `["a[0]"].b`.
+A name with dots may be written without quotes, such as `@odata.nextLink`, if the document has no other value at that
+path.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def parse_path(text: str) -> tuple[Step, ...]:
     """
     steps: list[Step] = []
     at = 0
+    if text == "$":
+        return ()
     while at < len(text) or not steps:
         if text[at : at + 1] == "[":
             step, at = _bracketed(text, at + 1)

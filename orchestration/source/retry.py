@@ -65,7 +65,7 @@ def call_with_retry(
         SourceUnreachable: The last try failed so.
         SourceBusy: The last try failed so, or the API asks for a longer wait than `max_wait`.
     """
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt
+    from tenacity import Retrying, nap, retry_if_exception, stop_after_attempt
 
     def is_transient(error: BaseException) -> bool:
         if isinstance(error, SourceBusy) and (error.retry_after or 0.0) > policy.max_wait:
@@ -94,6 +94,7 @@ def call_with_retry(
         wait=wait,
         before_sleep=report_retry,
         reraise=True,
+        sleep=deadline.sleep if deadline else nap.sleep,
     )
     try:
         return tries(call, *args)

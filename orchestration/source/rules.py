@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from orchestration.source import day
+from orchestration.source.decode import charset_of
 from orchestration.source.paths import Name, names_of, parse_path
-from orchestration.source.schema import Counted, Cursors, Day, Fetch, NextLinks, NoPaging, Offsets, PageNumbers
+from orchestration.source.schema import (
+    Counted,
+    Cursors,
+    Day,
+    Fetch,
+    KeyInHeader,
+    KeyInQuery,
+    NextLinks,
+    NoPaging,
+    OAuth2,
+    Offsets,
+    PageNumbers,
+)
 
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f#]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -33,10 +46,12 @@ def problems(fetch: Fetch) -> Iterator[str]:
         yield "body: applies to method POST only"
     yield from _day_problems(fetch)
     yield from _wrong_headers(fetch.headers)
+    yield from _auth_problems(fetch)
     yield from _path_problems(fetch)
     yield from _body_problems(fetch)
     yield from _empty_problems(fetch)
     yield from _paging_problems(fetch)
+    yield from _concurrency_problems(fetch)
     yield from _given_twice(fetch)
 
 
@@ -61,7 +76,7 @@ def _day_problems(fetch: Fetch) -> Iterator[str]:
         yield f"day.zone: {error}"
     if is_snapshot(fetch):
         if fetch.day.end != Day().end:
-            yield "day.end: applies to the placeholder {end} only, and there is none"
+            yield "day.end: applies to the placeholder {end} only, which is not used"
     elif fetch.day.snapshot_age:
         yield "day.snapshot_age: applies to a table without placeholders only"
 
@@ -72,13 +87,30 @@ def _wrong_headers(headers: Mapping[str, str]) -> Iterator[str]:
         if not _HEADER_NAME.fullmatch(name):
             yield f"headers: {name!r} is not a valid header name"
         elif name.lower() in _SECRET_HEADERS:
-            yield f"headers: {name!r} carries a secret, which belongs in <SOURCE>_API_TOKEN"
+            yield f"headers: {name!r} carries a secret, which belongs in <SOURCE>_API_TOKEN; auth says how it is sent"
         elif name.lower() in _OWN_HEADERS or name.lower().startswith(("if-", "proxy-")):
             yield f"headers: {name!r} cannot be set, since the fetch depends on it"
         elif not _HEADER_VALUE.fullmatch(value):
             yield f"headers.{name}: {value!r} is not a valid header value: printable ASCII without blanks around it"
         elif names.count(name.lower()) > 1:
             yield f"headers: {name!r} is given twice, in different letter cases"
+
+
+def _auth_problems(fetch: Fetch) -> Iterator[str]:
+    auth = fetch.auth
+    if isinstance(auth, KeyInHeader):
+        if not _HEADER_NAME.fullmatch(auth.name):
+            yield f"auth.name: {auth.name!r} is not a valid header name"
+        elif auth.name.lower() in _OWN_HEADERS:
+            yield f"auth.name: {auth.name!r} cannot be set, since the fetch depends on it"
+        elif auth.name.lower() in map(str.lower, fetch.headers):
+            yield f"headers: gives {auth.name!r}, which is auth.name; remove one of them"
+        if not (auth.prefix.isascii() and auth.prefix.isprintable()):
+            yield f"auth.prefix: {auth.prefix!r} is not printable ASCII"
+    if isinstance(auth, KeyInQuery) and not auth.name:
+        yield "auth.name: is empty"
+    if isinstance(auth, OAuth2) and not re.match(r"https?://[^/\s@?#]+(/|$)|/", auth.token_url):
+        yield f"auth.token_url: {auth.token_url!r} is neither an http address nor a path that begins with '/'"
 
 
 def _path_problems(fetch: Fetch) -> Iterator[str]:
@@ -95,9 +127,7 @@ def _path_problems(fetch: Fetch) -> Iterator[str]:
 
 
 def _body_problems(fetch: Fetch) -> Iterator[str]:
-    if fetch.form != "envelope" and fetch.shape != "list":
-        yield f"shape: {fetch.shape!r} applies to form envelope only"
-    if fetch.form == "envelope" and fetch.shape == "list" and not fetch.records:
+    if fetch.form == "envelope" and not fetch.records:
         yield "records: missing: form envelope needs the path of the list"
     if fetch.total is True or fetch.total == "":
         yield "total: names the field with the number of all records, or is false"
@@ -105,6 +135,8 @@ def _body_problems(fetch: Fetch) -> Iterator[str]:
         yield "total_header: conflicts with total; remove one of them"
     if fetch.form == "envelope":
         return
+    if fetch.shape in ("values", "columns") or (fetch.form == "ndjson" and fetch.shape != "objects"):
+        yield f"shape: {fetch.shape} applies to form envelope only"
     if fetch.records:
         yield f"records: {fetch.records!r} applies to form envelope only"
     if isinstance(fetch.total, str):
@@ -117,12 +149,17 @@ def _body_problems(fetch: Fetch) -> Iterator[str]:
         yield "empty.records: applies to form envelope only"
     for name in ("next", "more", "done", "pages"):
         path = getattr(fetch.paging, name, None)
-        if path and isinstance(parse_path(path)[0], Name):
+        if path and isinstance(next(iter(parse_path(path)), None), Name):
             other = "next_header" if name == "next" else "pages_header" if name == "pages" else "form envelope"
             yield f"paging.{name}: {path!r} is a field of an envelope; form {fetch.form} needs {other}"
 
 
 def _empty_problems(fetch: Fetch) -> Iterator[str]:
+    if fetch.charset is not None:
+        try:
+            charset_of(fetch.charset)
+        except ValueError as error:
+            yield f"charset: {error}; allowed are names such as utf-8, iso-8859-1 or windows-1252"
     for status in fetch.empty.status:
         if not may_end_pages(status):
             yield f"empty.status: {status} cannot mean no data; allowed are 204 and a 4xx about the request"
@@ -160,28 +197,64 @@ def _paging_problems(fetch: Fetch) -> Iterator[str]:
         yield from _parameter_problems(fetch, paging)
 
 
+def _concurrency_problems(fetch: Fetch) -> Iterator[str]:
+    if fetch.concurrency == 1:
+        return
+    paging = fetch.paging
+    has_total = bool(fetch.total or fetch.total_header)
+    if isinstance(paging, PageNumbers) and fetch.counts_pages:
+        if not (paging.pages or paging.pages_header or (has_total and paging.size)):
+            yield "concurrency: needs paging.pages or pages_header, or total and paging.size"
+    elif isinstance(paging, Offsets):
+        if not (has_total and paging.size):
+            yield "concurrency: needs total or total_header, and paging.size"
+    else:
+        yield "concurrency: needs paging by page number or offset, since each other page names only the next one"
+
+
 def _parameter_problems(fetch: Fetch, paging: PageNumbers | Offsets | Cursors) -> Iterator[str]:
     if paging.in_ == "body":
         if fetch.body is None:
             yield "paging.in: body needs a body"
         try:
-            names_of(paging.parameter)
+            if _is_in(fetch.body, names_of(paging.parameter)) and isinstance(paging, Counted):
+                yield f"body: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first one"
         except ValueError as error:
             yield f"paging.parameter: {error}"
-    if paging.in_ == "header" and not _HEADER_NAME.fullmatch(paging.parameter):
-        yield f"paging.parameter: {paging.parameter!r} is not a valid header name"
+    if paging.in_ == "header":
+        name = paging.parameter.lower()
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"paging.parameter: {paging.parameter!r} is not a valid header name"
+        elif name in _OWN_HEADERS | _SECRET_HEADERS or name.startswith(("if-", "proxy-")):
+            yield f"paging.parameter: header {paging.parameter!r} cannot be set, since the fetch depends on it"
+        elif isinstance(paging, Counted) and name in map(str.lower, fetch.headers):
+            yield f"headers: gives {paging.parameter!r}, which is paging.parameter; paging.first sets the first one"
     if isinstance(paging, Cursors) and paging.first_only != "all":
         for name in paging.first_only:
             if name not in fetch.parameters and name not in (fetch.body or {}):
                 yield f"paging.first_only: {name!r} is neither under parameters nor at the top of the body"
 
 
+def _is_in(body: object, names: Sequence[str]) -> bool:
+    for name in names:
+        if not isinstance(body, Mapping) or name not in body:
+            return False
+        body = body[name]
+    return True
+
+
 def _given_twice(fetch: Fetch) -> Iterator[str]:
     """Yield request parameters that two fields set, because only one of them would take effect."""
     paging = fetch.paging
     given = {"parameters": list(fetch.parameters)}
+    if isinstance(fetch.auth, KeyInQuery):
+        given["auth.name"] = [fetch.auth.name]
+        if fetch.auth.name in fetch.parameters:
+            yield f"parameters: gives {fetch.auth.name!r}, which is auth.name; remove one of them"
     parameter = getattr(paging, "parameter", None)
     if parameter and getattr(paging, "in_", "") == "query":
+        if isinstance(fetch.auth, KeyInQuery) and parameter == fetch.auth.name:
+            yield f"paging.parameter: {parameter!r} is auth.name too"
         given["paging.parameter"] = [parameter]
         # The first request may need its own cursor, such as `*`.
         if isinstance(paging, Counted) and parameter in fetch.parameters:

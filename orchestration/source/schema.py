@@ -13,14 +13,15 @@ import msgspec
 from msgspec import Meta as Says
 
 from orchestration.source.rows import RowRules
-from orchestration.source.shapes import Shape
 
 Form = Literal["array", "ndjson", "envelope"]
+Shape = Literal["objects", "arrays", "values", "columns"]
 Place = Literal["query", "body", "header"]
+AtOnce = Annotated[int, Says(ge=1, le=20)]
+Rate = Annotated[float, Says(gt=0)]
 Positive = Annotated[int, Says(ge=1)]
 Scalar = str | int | float | bool | None
 
-Path = Annotated[str, Says(description="A path such as `data`, `meta.total`, `items[0].rows`, `[1]` or `data[-1].id`.")]
 Absent = Annotated[
     Literal["error", "end"],
     Says(description="What it means if `next`, or the flag `more` or `done`, is absent: an error, or the last page."),
@@ -29,7 +30,9 @@ More = Annotated[str | None, Says(description="The path of a flag; false means t
 Done = Annotated[str | None, Says(description="The path of a flag; true means that the page is the last.")]
 Next = Annotated[
     str | None,
-    Says(description='The path of the next page, link or cursor; null, "", false, 0 and "0" mean that there is none.'),
+    Says(
+        description='The path of the next page, link or cursor; null, "", false, 0 and "0" mean that there is no other.'
+    ),
 ]
 NextHeader = Annotated[str | None, Says(description="The response header with the next page, link or cursor.")]
 Where = Annotated[Place, Says(description="Where the request carries it; in a body, `parameter` is a path of names.")]
@@ -117,6 +120,45 @@ Paging = NoPaging | PageNumbers | Offsets | NextLinks | Cursors
 Counted = PageNumbers | Offsets
 
 
+class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="bearer"):
+    """`<SOURCE>_API_TOKEN` as a bearer token, which is also sent without `auth` if it is set."""
+
+
+class Basic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="basic"):
+    """`<SOURCE>_API_USER` and `<SOURCE>_API_PASSWORD`; an empty password if that is not set."""
+
+
+class KeyInHeader(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="header"
+):
+    """`<SOURCE>_API_TOKEN` in a request header."""
+
+    name: Annotated[str, Says(description="The header, such as `X-Api-Key`.")]
+    prefix: Annotated[str, Says(description="What comes before the token, such as `Token `.")] = ""
+
+
+class KeyInQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="query"):
+    """`<SOURCE>_API_TOKEN` in the query; messages never show it."""
+
+    name: Annotated[str, Says(description="The request parameter, such as `api_key`.")]
+
+
+class OAuth2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="oauth2"):
+    """A token for `<SOURCE>_API_CLIENT_ID` and `<SOURCE>_API_CLIENT_SECRET`, by client credentials."""
+
+    token_url: Annotated[str, Says(description="Where to ask for the token: an address, or a path on the API's host.")]
+    scope: Annotated[str, Says(description="The scopes to ask for, with spaces between them.")] = ""
+    parameters: Annotated[
+        Mapping[str, str], Says(description="Further fields of the request, such as `audience`.")
+    ] = {}
+    client: Annotated[
+        Literal["basic", "body"], Says(description="Where the client's id and secret go: Basic auth, or the body.")
+    ] = "basic"
+
+
+Auth = Bearer | Basic | KeyInHeader | KeyInQuery | OAuth2
+
+
 class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a day is to the API."""
 
@@ -152,16 +194,16 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ]
     form: Annotated[
         Form,
-        Says(description="`array` of records, `ndjson`, or `envelope`: any JSON with a list of records at `records`."),
+        Says(description="`array` of records, `ndjson`, or `envelope`: any JSON with the records at `records`."),
     ]
-    records: Annotated[str | None, Says(description="envelope: the path of the list of records.")] = None
+    records: Annotated[str | None, Says(description="envelope: the path of the records; `$` is the whole body.")] = None
     shape: Annotated[
         Shape,
         Says(
-            description="envelope: what is at `records`, or the whole body without it: a `list`; `values`, an object "
-            "whose values are the records; or `columns`, an object with a list for each field."
+            description="What is there: a list of `objects` or of `arrays` in the order of the columns, an object "
+            "whose `values` are the records, or an object of `columns`, with one list for each field."
         ),
-    ] = "list"
+    ] = "objects"
     method: Annotated[Literal["GET", "POST"], Says(description="The request's method.")] = "GET"
     parameters: Annotated[
         Mapping[str, str | int | float | bool], Says(description="Sent in the query of every request.")
@@ -170,10 +212,20 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, Any] | None, Says(description="POST: the JSON object that is sent with every request.")
     ] = None
     headers: Annotated[Mapping[str, str], Says(description="Request headers, such as `User-Agent`; no secrets.")] = {}
+    auth: Auth | None = None
+    throttle: Annotated[Rate | None, Says(description="Requests a second at most, to this source with this value.")] = (
+        None
+    )
+    concurrency: Annotated[
+        AtOnce, Says(description="Pages to fetch at once, where the first one says how many there are.")
+    ] = 1
     day: Day = Day()
     content_types: Annotated[
         tuple[str, ...], Says(description="Content types to accept in addition to those of JSON.")
     ] = ()
+    charset: Annotated[
+        str | None, Says(description="The character set of the bodies, whatever `Content-Type` says.")
+    ] = None
     empty: Empty = Empty()
     expect: Annotated[
         Mapping[str, Scalar], Says(description="envelope: fields with the value that each page must have.")

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from orchestration.log import log_to
 from orchestration.settings import SourceSettings
 from orchestration.source.config import read_tables
-from orchestration.source.fetch import Page, fetch_date
+from orchestration.source.fetch import fetch_date
+from orchestration.source.pages import Page
 from tests.helpers.projects import events_only, settings_of
 from tests.malformed_responses.case import Case, Wire, answer
 from tests.malformed_responses.server import AnswerServer, answering
@@ -35,12 +36,16 @@ CURSOR: dict[str, Any] = {**ENVELOPE, "paging": {"style": "cursor", "parameter":
 
 @dataclass
 class Api:
-    """The API and fetches from it. It sends its responses in order, and repeats the last one."""
+    """The API and fetches from it. It sends its responses in order, and repeats the last one.
+
+    `also` has the responses of further paths.
+    """
 
     server: AnswerServer
     folder: Path
     monkeypatch: pytest.MonkeyPatch
     logged: list[str] = field(default_factory=list)
+    also: dict[str, Iterator[Wire]] = field(default_factory=dict)
 
     def fetch(
         self,
@@ -52,6 +57,7 @@ class Api:
     ) -> tuple[Page, ...]:
         """Fetch the pages of a date; `fetch` changes the source's declaration."""
         url = self.server.play(Case("", answers))
+        self.server.answers |= self.also
         events_only(self.folder, **fetch)
         environment = {"SHOP_API_URL": url, "ELT_RETRIES": 1, "ELT_RETRY_WAIT": 0, **(environment or {})}
         settings = settings_of(self.monkeypatch, self.folder, **environment)

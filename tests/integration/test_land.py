@@ -21,7 +21,7 @@ from orchestration.log import SILENT
 from orchestration.plan import make_plan
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
-from orchestration.source.fetch import Page
+from orchestration.source.pages import Page
 from orchestration.workdir import work_directory
 from tests.helpers.projects import (
     RETAIL,

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from orchestration.endpoints import use_prefect
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.flows.deploy import deploy
-from orchestration.flows.secrets import LAKE, NOTIFY, load, notify_url, save, token_block, with_secrets
+from orchestration.flows.secrets import LAKE, NOTIFY, load, notify_url, save, source_block, with_secrets
 from orchestration.log import SILENT
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
@@ -193,7 +193,8 @@ def test_each_source_has_its_own_block(api: str) -> None:
         "open_data": None,
     }
     assert {one.url for one in found.values()} == {"http://till.example"}
-    assert token_block("city_till") == "city-till-api-token"
+    assert source_block("city_till") == "city-till-api-token"
+    assert source_block("city_till", "client_id") == "city-till-api-client-id"
 
 
 def test_the_webhook_is_read_from_the_block(api: str) -> None:

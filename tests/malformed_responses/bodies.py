@@ -76,13 +76,29 @@ ARRAYS = (
     Case(
         "Latin-1, declared as charset",
         (answer(_with(A, "France", b"Fran\xe7a"), content_type="application/json; charset=iso-8859-1"),),
+        counts=TWO,
+    ),
+    Case(
+        "UTF-8, declared as Latin-1",
+        (answer(_with(A, "France", "França".encode()), content_type="application/json; charset=iso-8859-1"),),
         SourceBodyInvalid,
-        ("transform: ", "Malformed JSON at byte ", "invalid UTF-8 encoding in string"),
+        ("Content-Type declares iso8859-1, and the body is UTF-8 as well", "or set charset of shop.events"),
+    ),
+    Case(
+        "UTF-16, declared as charset",
+        (answer(array(A, C).decode().encode("utf-16"), content_type="application/json; charset=utf-16"),),
+        counts=TWO,
+    ),
+    Case(
+        "an unknown charset",
+        (answer(array(A), content_type="application/json; charset=klingon"),),
+        SourceBodyInvalid,
+        ("character set 'klingon' is unknown", "charset of shop.events in the source's YAML"),
     ),
     malformed("a surrogate in UTF-8", _with(A, "France", b"\xed\xa0\x80"), "invalid UTF-8 encoding in string"),
     malformed("a NUL byte in a string", _with(A, "France", b"Fr\x00nce"), "unexpected control character in string"),
     malformed("a line feed in a string", _with(A, "France", b"Fr\nnce"), "unexpected control character in string"),
-    no_form("a byte order mark before UTF-8", b"\xef\xbb\xbf" + array(A)),
+    fine("a byte order mark before UTF-8", b"\xef\xbb\xbf" + array(A, C)),
     no_form("UTF-16", array(A).decode().encode("utf-16")),
     no_form("NUL bytes after the array", array(A) + b"\x00\x00"),
     Case(
@@ -111,6 +127,21 @@ ENVELOPES = (
     no_form("an array where an envelope is declared", array(A), "envelope"),
     no_envelope(
         "an envelope without its list", '{"rows":[],"next":null}', "has no list 'data', only 'next', 'rows'", NO_LIST
+    ),
+    Case(
+        "an envelope whose list is null, which is declared to mean no data",
+        (answer('{"data":null,"next":null}'),),
+        DataFailed,
+        ("transform: events_has_rows: 1 failing rows", "raw_rows=0", "kept: branch etl-"),
+        Counts(0, 0),
+        source="null list",
+    ),
+    Case(
+        "an envelope whose `ok` is not as expected",
+        (answer('{"ok":0,"data":[],"next":null}'),),
+        SourceRefused,
+        ("page-00001.json of shop.events: ok is '0', and expect declares true", "or expect of shop.events"),
+        source="expected",
     ),
     no_envelope(
         "an envelope whose list is null", '{"data":null,"next":null}', "has no list 'data', it is b'null'", NO_LIST

@@ -27,6 +27,17 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
             "paging": {"style": "cursor", "parameter": "cursor", "next": "next"},
         }
     },
+    "null list": {"fetch": {"form": "envelope", "records": "data", "empty": {"records": [None]}}},
+    "expected": {"fetch": {"form": "envelope", "records": "data", "expect": {"ok": True}}},
+    "no data": {"fetch": {"empty": {"status": [204, 404], "body": [{}]}}, "may_be_empty": True},
+    "counted": {
+        "fetch": {
+            "form": "envelope",
+            "records": "data",
+            "total": "total",
+            "paging": {"style": "page", "parameter": "page"},
+        }
+    },
     "paged": {"fetch": {"paging": {"style": "page", "parameter": "page"}}, "may_be_empty": True},
     "linked": {"fetch": {"paging": {"style": "next_link"}}},
 }

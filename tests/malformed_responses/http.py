@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
+
+import brotli
+from backports import zstd
 
 from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
 from tests.malformed_responses.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
@@ -39,7 +43,9 @@ def _refused() -> Iterator[Case]:
         yield _fails(status, answer(ERROR_BODY, status), SourceRefused, f"answered {status}: ", WHERE)
     for status in ("301 Moved Permanently", "302 Found", "307 Temporary Redirect"):
         sent = answer(b"", status, "Location: https://elsewhere.example/events")
-        says = f"answered {status} to 'https://elsewhere.example/events': redirects are not followed"
+        says = (
+            f"answered {status} to 'https://elsewhere.example/events': only redirects on the same origin are followed"
+        )
         yield _fails(status, sent, SourceRefused, says, WHERE)
 
 
@@ -68,6 +74,13 @@ def _busy() -> Iterator[Case]:
     sent = answer(ERROR_BODY, "403 Forbidden", "Retry-After: 3600")
     says = ("answered 403 Forbidden: ", "and asks to wait 3600 s", f"{limit}; or check SHOP_API_TOKEN")
     yield _fails("403 with Retry-After `3600`", sent, SourceBusy, *says)
+    for status in ("403 Forbidden", "418 I'm a Teapot"):
+        limit_headers = ("X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 3600")
+        sent = answer(ERROR_BODY, status, *limit_headers)
+        says = (f"answered {status}: ", "and asks to wait 3600 s", limit)
+        yield _fails(f"{status} with a rate limit that is reset in an hour", sent, SourceBusy, *says)
+    sent = answer(ERROR_BODY, "403 Forbidden", "X-RateLimit-Remaining: 41", "X-RateLimit-Reset: 3600")
+    yield _fails("403 with a rate limit that is not used up", sent, SourceRefused, "answered 403 Forbidden: ")
     yield Case(
         "403 with Retry-After `0`, then the records",
         (answer(ERROR_BODY, "403 Forbidden", "Retry-After: 0"), answer(BODY)),
@@ -78,7 +91,7 @@ def _busy() -> Iterator[Case]:
 def _transient() -> Iterator[Case]:
     for status in (
         "408 Request Timeout", "425 Too Early", "500 Internal Server Error", "502 Bad Gateway",
-        "503 Service Unavailable", "504 Gateway Timeout",
+        "503 Service Unavailable", "504 Gateway Timeout", "520 Unknown", "529 Overloaded",
     ):  # fmt: skip
         yield _fails(status, answer(ERROR_BODY, status), SourceUnreachable, f"answered {status}")
 
@@ -87,7 +100,7 @@ def _unreadable() -> Iterator[Case]:
     status_line = "answered 404 Not Found: its body cannot be read: "
     bomb = gzip.compress(gzip.compress(bytes(64 * MIB), mtime=0), mtime=0)
     zipped = answer(bomb, "404 Not Found", "Content-Encoding: gzip, gzip")
-    says = "answered 404 Not Found: its body is encoded as 'gzip, gzip'"
+    says = r"answered 404 Not Found: '\x00\x00\x00"
     yield _fails("404 with a body that decodes to 64 MiB", zipped, SourceRefused, says, WHERE)
     cut = answer(ERROR_BODY, "404 Not Found", length=1_000)
     yield _fails("404 with a body that is cut off", cut, SourceRefused, status_line + "peer closed connection", WHERE)
@@ -97,6 +110,19 @@ STATUSES = (
     _fails("101 Switching Protocols", answer(b"", "101 Switching Protocols"), SourceUnreachable, CUT_OFF),
     _fails("103 Early Hints without a final response", answer(b"", "103 Early Hints"), SourceUnreachable, CUT_OFF),
     _fails("204 No Content", answer(b"", "204 No Content"), SourceRefused, "answered 204 No Content: ''"),
+    *(
+        Case(f"{name}, which is declared to mean no data", (sent,), counts=Counts(0, 0), source="no data")
+        for name, sent in {
+            "204 No Content": answer(b"", "204 No Content", content_type=None),
+            "404 Not Found": answer(ERROR_BODY, "404 Not Found"),
+            "the body `{}`": answer(b"{}"),
+        }.items()
+    ),
+    Case(
+        "a redirect on the same origin",
+        (answer(b"", "307 Temporary Redirect", "Location: /events?v=2"), answer(BODY)),
+        counts=Counts(1, 1),
+    ),
     _fails("304 Not Modified", answer(b"", "304 Not Modified"), SourceRefused, "304 Not Modified to nowhere", WHERE),
     *_refused(),
     *_unreadable(),
@@ -131,13 +157,24 @@ def _content_types() -> Iterator[Case]:
 
 def _encodings() -> Iterator[Case]:
     zipped = gzip.compress(BODY, mtime=0)
-    remedy = "next: correct the API, or the proxy in front of it"
-    for name in ("gzip", "br"):
-        sent = answer(zipped, "200 OK", f"Content-Encoding: {name}")
-        says = f"content encoding '{name}', although only identity was requested"
-        yield _fails(
-            f"content encoding `{name}`, although identity was requested", sent, SourceBodyInvalid, says, remedy
+    encoded = {"gzip": zipped, "deflate": zlib.compress(BODY), "br": brotli.compress(BODY), "zstd": zstd.compress(BODY)}
+    encoded["gzip, br"] = brotli.compress(zipped)
+    encoded["x-gzip"] = zipped[:] + gzip.compress(b"\n", mtime=0)
+    for name, body in encoded.items():
+        yield Case(
+            f"content encoding `{name}`", (answer(body, "200 OK", f"Content-Encoding: {name}"),), counts=Counts(1, 1)
         )
+    sent = answer(BODY, "200 OK", "Content-Encoding: compress")
+    says = "content encoding 'compress' is not one of gzip, deflate, br, zstd"
+    yield _fails("content encoding `compress`", sent, SourceBodyInvalid, says, "next: correct the API, or the proxy")
+    sent = answer(BODY, "200 OK", "Content-Encoding: gzip")
+    yield _fails("a body without compression as `gzip`", sent, SourceBodyInvalid, "the body is not gzip: Error -3")
+    sent = answer(zipped[:-9], "200 OK", "Content-Encoding: gzip")
+    yield _fails("gzip that is cut off", sent, SourceUnreachable, f"{CUT_OFF}: the gzip body ends too early")
+    bomb = answer(gzip.compress(bytes(64 * MIB), mtime=0), "200 OK", "Content-Encoding: gzip")
+    says = "a page over 1,000,000 bytes: 1,"
+    environment = {"ELT_MAX_PAGE_BYTES": "1000000"}
+    yield Case("gzip that decodes to 64 MiB", (bomb,), SourceBodyInvalid, (says,), environment=environment)
     says = r"begins b'\x1f\x8b"
     yield _fails("gzip without a Content-Encoding header", answer(zipped), SourceBodyInvalid, says, "is not an array")
 

@@ -70,6 +70,22 @@ PAGING = (
         source="envelope",
     ),
     Case(
+        "an empty page among pages whose total is declared",
+        tuple(
+            answer(envelope(*records).replace(b'"next"', b'"total":2,"next"'))
+            for records in ([event("a")], [], [event("b")])
+        ),
+        counts=Counts(2, 2),
+        source="counted",
+    ),
+    Case(
+        "no total where one is declared",
+        (answer(envelope(event("a"))),),
+        SourceBodyInvalid,
+        ("does not announce its total: it has no field 'total'",),
+        source="counted",
+    ),
+    Case(
         "a last page that announces more records",
         (answer(envelope(event("a")).replace(b'"next"', b'"has_more":true,"next"')),),
         SourceBodyInvalid,
@@ -203,6 +219,15 @@ PAGING = (
     cursor("a cursor that is not UTF-8", '"ÿ"', r"""next is b'"\xff"', not a text or number""", NO_NEXT),
     cursor(
         "a cursor of 70,000 characters", f'"{"x" * 70_000}"', "cannot be requested", "too long", "next: correct the API"
+    ),
+    *(
+        Case(
+            f"a cursor that is `{last}`",
+            (answer(envelope(event(), following=last)),),
+            counts=Counts(1, 1),
+            source="envelope",
+        )
+        for last in ("0", '"0"', "false")
     ),
     cursor("the same cursor on every page", '"more"', "page 2 is page 1 again", *CIRCLES),
     Case(

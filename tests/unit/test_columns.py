@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from orchestration.errors import UsageError
-from orchestration.source.columns import Column, InvalidColumns, read_columns, rendered, snake_case
+from orchestration.source.columns import Column, InvalidColumns, in_shape, read_columns, rendered, snake_case
 from orchestration.source.config import read_tables
 from tests.helpers.projects import EVENTS, write_sources
 
@@ -75,6 +75,18 @@ def test_everything_declared_of_a_column_is_read() -> None:
         Column("At", "at", "timestamptz"),
         Column("two {{ braces", "two_braces"),
     )
+
+
+def test_columns_of_arrays_are_in_order_or_have_positions() -> None:
+    ordered = in_shape(read_columns([{"name": "a"}, {"name": "b", "data_type": "bigint"}]), "arrays")
+    placed = in_shape(read_columns([at("a", "[2]"), at("b", "[0].x")]), "arrays")
+
+    assert [(column.place, column.label) for column in ordered] == [((0,), "a"), ((1,), "b")]
+    assert [(column.place, column.label) for column in placed] == [((2,), "[2]"), ((0, "x"), "[0].x")]
+    with pytest.raises(InvalidColumns, match="either each column has a field, or none has"):
+        in_shape(read_columns([{"name": "a"}, at("b", "[1]")]), "arrays")
+    with pytest.raises(InvalidColumns, match=r"with fetch\.shape: arrays a field begins with a position"):
+        in_shape(read_columns([at("b", "x.y")]), "arrays")
 
 
 def typed(data_type: str, **meta: Any) -> dict[str, Any]:
@@ -182,8 +194,12 @@ def own(name: str | None, field: str) -> dict[str, Any]:
         ([at("x", "Event ID")], "columns 'Event ID' and 'x' are both the field 'Event ID'"),
         ([at("x", "[-1]")], "column 'x': config.meta.field: a record's own list is counted from its beginning"),
         (
+            [{"name": "x", "config": {"meta": {"record_name": True}}}],
+            "record_name: applies to fetch.shape: values only",
+        ),
+        (
             [at("x", "[0]")],
-            "columns: a field that begins with a position, such as '[0]', means that a record is a list",
+            "config.meta.field: '[0]': with fetch.shape: objects a field is a name, since a record is no list",
         ),
     ],
 )
@@ -237,7 +253,7 @@ def add(file: Path, columns: list[Any]) -> None:
         ({"identical": "keep"}, "config.meta.identical: applies to key: none only; of rows with one key, one is kept"),
         (
             {"key": "none", "identical": "all"},
-            "config.meta.identical: Invalid enum value 'all'; allowed: keep, collapse",
+            "config.meta.identical: Invalid enum value 'all'; allowed: collapse, keep",
         ),
         (
             {"key": "none", "identical": "keep", "latest": "Sent"},

@@ -88,8 +88,8 @@ def test_a_json_body_is_filled_and_epochs_become_numbers() -> None:
     ("text", "problem"),
     [
         (
-            "{strat}",
-            "{strat} is not a placeholder: allowed are {date}, {start} and {end}; write {{strat}} for the text",
+            "{begin}",
+            "{begin} is not a placeholder: allowed are {date}, {start} and {end}; write {{begin}} for the text",
         ),
         ("{start:iso}", "{start:iso}: 'iso' is not a format: allowed are epoch, epoch_ms, rfc3339, rfc3339_ms, or a"),
         ("{date:epoch}", "{date:epoch}: 'epoch' is not a format: allowed are a strftime format such as %Y%m%d"),

@@ -199,6 +199,13 @@ def test_a_cursor_that_is_nothing_ends_the_pages(api: Api, last: str) -> None:
     assert len(api.targets) == 2
 
 
+@pytest.mark.parametrize("cursor", ["1747735200.50", "12345678901234567890", '"007"', "-5"])
+def test_a_number_as_the_cursor_keeps_its_digits(api: Api, cursor: str) -> None:
+    api.fetch(answer(f'{{"data": [1], "next": {cursor}}}'), answer('{"data": [2], "next": null}'), **CURSOR)
+
+    assert api.targets[1].endswith(f"&cursor={cursor.strip(chr(34))}")
+
+
 @pytest.mark.parametrize("last", ["-1", '"-1"', '"END"'])
 def test_a_declared_cursor_ends_the_pages(api: Api, last: str) -> None:
     paging = {**CURSOR["paging"], "end_values": [-1, "END"]}
@@ -301,6 +308,43 @@ def test_records_may_be_at_a_path(api: Api, records_path: str, body: str) -> Non
     (found,) = api.fetch(answer(body), form="envelope", records=records_path)
 
     assert found.path.read_text() == body
+
+
+@pytest.mark.parametrize(
+    ("shape", "records_path", "body", "total"),
+    [
+        ("values", "data", '{"data": {"a": {"x": 1}, "b": {"x": 2}}}', 2),
+        ("values", "$", '{"a": {"x": 1}, "b": {"x": 2}}', 2),
+        ("columns", "hourly", '{"hourly": {"time": [1, 2, 3], "rain": [0, 0, null]}}', 3),
+        ("columns", "hourly", '{"hourly": {"time": [], "rain": []}}', 0),
+        ("columns", "hourly", '{"hourly": {}}', 0),
+        ("arrays", "rows", '{"rows": [[1, "a"], [2, "b"]]}', 2),
+        ("objects", "$", '[{"x": 1}]', 1),
+    ],
+)
+def test_records_are_counted_in_each_shape(api: Api, shape: str, records_path: str, body: str, total: int) -> None:
+    declared: dict[str, Any] = {"form": "envelope", "records": records_path, "shape": shape, "total_header": "X"}
+
+    (found,) = api.fetch(answer(body, "200 OK", f"X: {total}"), **declared)
+    assert found.path.read_text() == body
+    with pytest.raises(SourceBodyInvalid, match=f"X announces {total + 1} records, {total} were fetched"):
+        api.fetch(answer(body, "200 OK", f"X: {total + 1}"), **declared)
+
+
+@pytest.mark.parametrize(
+    ("shape", "body", "problem"),
+    [
+        ("values", '{"data": []}', "has no object 'data', it is b'[]'"),
+        ("objects", '{"data": {"a": 1}}', "has no list 'data', it is"),
+        ("columns", '{"data": {"a": [1], "b": [1, 2]}}', "has columns of different lengths: 'a' 1, 'b' 2"),
+        ("columns", '{"data": {"a": 5}}', "is not JSON: Expected `array`, got `int`"),
+    ],
+)
+def test_records_of_another_shape_are_refused(api: Api, shape: str, body: str, problem: str) -> None:
+    with pytest.raises(SourceBodyInvalid) as error:
+        api.fetch(answer(body), **ENVELOPE, shape=shape)
+
+    assert problem in error.value.cause
 
 
 def test_what_the_first_object_of_an_array_announces_is_checked(api: Api) -> None:

@@ -21,6 +21,7 @@ from orchestration.source.paths import Name, is_json, parse_path, value_at, with
         ("""'a"b'.c""", (Name('a"b', bare=False), Name("c", bare=True))),
         (r'["a\"]"][0]', (Name('a"]', bare=False), 0)),
         ("Event ID", (Name("Event ID", bare=True),)),
+        ("$", ()),
     ],
 )
 def test_a_path_is_names_and_indexes(text: str, steps: tuple[object, ...]) -> None:
@@ -66,6 +67,7 @@ def test_a_text_that_is_not_a_path_is_refused_with_the_position(text: str, probl
         (b'{"a": [1]}', "a[-2]", None),
         (b'{"a": {}}', "a[0]", None),
         (b"{}", "a", None),
+        (b' {"a": 1} ', "$", b'{"a": 1}'),
         (b'{"a": 1.50}', "a", b"1.50"),
     ],
 )

@@ -221,6 +221,14 @@ def test_every_field_is_read(tmp_path: Path) -> None:
                     "paging.parameter: 'a b' is not a valid header name",
                 ),
                 (
+                    {"paging": {"style": "page", "parameter": "Range", "in": "header"}},
+                    "paging.parameter: header 'Range' cannot be set, since the fetch depends on it",
+                ),
+                (
+                    {"headers": {"x-page": "1"}, "paging": {"style": "page", "parameter": "X-Page", "in": "header"}},
+                    "headers: gives 'X-Page', which is paging.parameter",
+                ),
+                (
                     {"paging": {"style": "page", "parameter": "p", "more": "x"}},
                     "paging.more: 'x' is a field of an envelope; form array needs form envelope",
                 ),

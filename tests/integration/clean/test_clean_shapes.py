@@ -32,8 +32,9 @@ TABLES: dict[str, tuple[tuple[Field, ...], list[str], dict[str, Any]]] = {
     "second": (PAIR, ["id"], {"form": "envelope", "records": "[1]"}),
     "dotted": (PAIR, ["id"], {"form": "envelope", "records": "a.b"}),
     "named": (NAMED, ["symbol"], {"form": "envelope", "records": "quotes", "shape": "values"}),
-    "all_named": (NAMED, ["symbol"], {"form": "envelope", "shape": "values"}),
-    "candles": (CANDLES, ["at"], {"form": "array"}),
+    "all_named": (NAMED, ["symbol"], {"form": "envelope", "records": "$", "shape": "values"}),
+    "candles": (CANDLES, ["at"], {"form": "array", "shape": "arrays"}),
+    "in_order": (PAIR, ["id"], {"form": "envelope", "records": "rows", "shape": "arrays"}),
     "weather": (WEATHER, ["time"], {"form": "envelope", "records": "hourly", "shape": "columns"}),
 }
 
@@ -62,6 +63,7 @@ GOOD: dict[str, Any] = {
     "named": {"quotes": {"AAPL": {"price": 1.5}, 'it\'s "X"': {"price": "2,000"}, "AAPL ": {"price": 3}}},
     "all_named": {"a": {"price": 1}, "b": {"price": 2}},
     "candles": [[1747735200, {"base": "BTC"}, 1.5], [1747735260000, {"base": "ETH"}, "2"]],
+    "in_order": {"rows": [["a", 1], ["b", "2"]]},
     "weather": {"hourly": weather(), "hourly_units": {"temperature": "°C"}},
 }
 UNUSUAL: dict[str, Any] = {
@@ -71,6 +73,7 @@ UNUSUAL: dict[str, Any] = {
     "named": {"quotes": []},
     "all_named": {"a": 5, "b": None, " ": {"price": 2}, "c": {"price": 2, "New": 1}},
     "candles": [[1747735200, {"base": "BTC"}, 1.5, "new"], [1747735201, {"base": "X"}], {"at": 1}, 5],
+    "in_order": {"rows": [["a", 1, "new"], ["b"], [None, 3]]},
     "weather": {"hourly": weather(time=["2025-05-20T00:00", "yesterday"], New=[1, 2])},
 }
 MAY_BE_EMPTY = ("second", "named")
@@ -96,6 +99,7 @@ def test_records_of_each_shape_are_published(shapes: Bench, good: BuildResult) -
         ("2025-05-20 10:00:00+00", 1.5, "BTC"),
         ("2025-05-20 10:01:00+00", 2.0, "ETH"),
     ]
+    assert shapes.rows("in_order") == [("a", 1), ("b", 2)]
     # Midnight in Berlin; the unit belongs to each hour.
     assert shapes.rows("weather", '"time"::varchar, temperature, unit') == [
         ("2025-05-19 22:00:00+00", 1.5, "°C"),
@@ -125,10 +129,12 @@ def test_records_that_do_not_fit_are_rejected_and_counted(shapes: Bench, unusual
         "record_not_list",
         "record_not_list",
     ]
+    assert [reason for reason, _ in rejected["in_order"]] == ["id_missing", "size_not_integer"]
     assert rejected["weather"] == [("time_unparseable", '{"time":"yesterday","temperature":null,"unit":"°C","New":2}')]
     accounting = unusual.accounting
     assert all(accounting[name].closes for name in TABLES)
     assert (accounting["candles"].drift, accounting["candles"].missing) == ({"[3]": 1}, {"[2]": 1})
+    assert (accounting["in_order"].drift, accounting["in_order"].missing) == ({"[2]": 1}, {"size": 1})
     assert (accounting["all_named"].drift, accounting["weather"].drift) == ({"New": 1}, {"New": 2})
     failed = {test.name for test in unusual.failed_tests if test.status == "fail"}
     assert failed == {f"{name}_has_rows" for name in MAY_BE_EMPTY}

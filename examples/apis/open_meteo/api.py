@@ -1,0 +1,44 @@
+"""Open-Meteo: a first and a last day, and a body of columns."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from examples.apis.imitation import EMPTY_DAY, require, serve
+
+SECRETS: dict[str, str] = {}
+
+
+def _hourly(day: str) -> dict[str, list[object]]:
+    hours = range(0 if day >= EMPTY_DAY else 24)
+    return {
+        "time": [f"{day}T{hour:02d}:00" for hour in hours],
+        "temperature_2m": [10.5 + hour / 4 for hour in hours],
+        "precipitation": [None if hour == 3 else 0.1 for hour in hours],
+    }
+
+
+_COLUMNS = _hourly("2025-05-20")
+RECORDS = [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*_COLUMNS.values(), strict=True)]
+
+
+def archive(request: Request) -> Response:
+    """Answer GET /v1/archive."""
+    query = request.query_params
+    for name in ("latitude", "longitude", "start_date", "end_date"):
+        require(name in query, 400, {"error": True, "reason": f"Parameter '{name}' is missing"})
+    first, last = date.fromisoformat(query["start_date"]), date.fromisoformat(query["end_date"])
+    require(first == last, 400, {"error": True, "reason": "This imitation knows single days only"})
+    require(query.get("timezone") == "Europe/Berlin", 400, {"error": True, "reason": "Invalid timezone"})
+    require(query.get("hourly") == "temperature_2m,precipitation", 400, {"error": True, "reason": "hourly"})
+    units = {"time": "iso8601", "temperature_2m": "°C", "precipitation": "mm"}
+    return JSONResponse({"utc_offset_seconds": 7200, "hourly_units": units, "hourly": _hourly(str(first))})
+
+
+def app() -> Starlette:
+    """Return the API."""
+    return serve(("/v1/archive", archive))
