@@ -101,7 +101,8 @@ def build(
         project.work_dir.mkdir(parents=True, exist_ok=True)
         run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):
-        arguments = project.arguments("build", "--selector", selector)
+        # Results and manifest are in memory: their JSON files would be deleted with the work directory.
+        arguments = project.arguments("build", "--selector", selector, "--no-write-json")
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, log=log)
         results = getattr(outcome.result, "results", None)
         if outcome.exception is not None or results is None:

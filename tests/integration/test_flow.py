@@ -70,7 +70,7 @@ def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
 
     written = {path.name for path in runs.folder.rglob("work/*/dbt/target/*")}
 
-    assert "run_results.json" in written
+    assert "compiled" in written
     assert "partial_parse.msgpack" not in written
 
 
@@ -310,7 +310,6 @@ def test_no_secret_is_left_anywhere(
         "run.json",
         "profiles.yml",
         "dbt.log",
-        "run_results.json",
         "prefect.db",
         "prefect.log",
         "lakefs.log",
