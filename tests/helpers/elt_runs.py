@@ -1,4 +1,4 @@
-"""`elt run` as real processes, and what Prefect's API shows of them."""
+"""`elt run` in processes of their own, forked from a warm one, and what Prefect's API shows of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from orchestration.lake.client import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
+from tests.helpers.warm import Forked
 
 CLOSED = "http://127.0.0.1:9"
 """An address without a server."""
@@ -95,7 +97,7 @@ class Runs:
         self._pool = ThreadPoolExecutor(2)
         self._futures: dict[str, Future[Ended]] = {}
         for name, case in cases.items():
-            self._futures[name] = self._pool.submit(self._run, case)
+            self._futures[name] = self._pool.submit(self._run, name, case)
 
     def __getitem__(self, name: str) -> Ended:
         return self._futures[name].result()
@@ -114,33 +116,40 @@ class Runs:
         """Start no more cases, and wait for the running ones."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, case: Case) -> Ended:
-        for name in case.after:
-            self._futures[name].result()
+    def _run(self, name: str, case: Case) -> Ended:
+        for other in case.after:
+            self._futures[other].result()
         # A run removes work directories of dead runs, so the runs that keep theirs have a separate state folder.
         state = self.folder / ("kept" if case.code == REMOVING_NOTHING else "state")
-        with subprocess.Popen(
-            [sys.executable, "-c", case.code, "run", case.date, "--run-type", case.run_type, "--json"],
-            env={
-                **self.environment,
-                "ELT_STATE_DIR": str(state),
-                "SHOP_API_URL": self._shops[case.shop],
-                **case.environment,
-            },
-            cwd=self.folder,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            try:
-                if case.during:
-                    case.during(self._lake, case.date)
-                out, err = process.communicate(timeout=LIMIT)
-            except BaseException:
-                process.kill()
-                raise
-        return Ended(case.date, f"{case.date} {case.run_type}", process.returncode, out, err)
+        environment = {
+            **self.environment,
+            "ELT_STATE_DIR": str(state),
+            "SHOP_API_URL": self._shops[case.shop],
+            **case.environment,
+        }
+        arguments = ("run", case.date, "--run-type", case.run_type, "--json")
+        printed = self.folder / "printed" / name.replace(" ", "-")
+        printed.parent.mkdir(exist_ok=True)
+        process = Forked(
+            partial(_executed, case.code, arguments),
+            folder=self.folder,
+            environment=environment,
+            out=printed.with_suffix(".out"),
+            err=printed.with_suffix(".err"),
+        )
+        try:
+            if case.during:
+                case.during(self._lake, case.date)
+            code = process.wait(LIMIT)
+        except BaseException:
+            process.kill()
+            raise
+        return Ended(case.date, f"{case.date} {case.run_type}", code, process.out, process.err)
+
+
+def _executed(code: str, arguments: Sequence[str]) -> None:
+    sys.argv = ["elt", *arguments]
+    exec(code, {"__name__": "__main__"})
 
 
 async def endless(scope: Scope, receive: Receive, send: Send) -> None:
