@@ -39,9 +39,7 @@ FAILING_IN_FETCH = [
 # A fetch that fails ends every run in the same way, so the first case of each error goes through the run protocol.
 FIRST_BY_ERROR = {case.fails: case.name for case in reversed(FAILING_IN_FETCH)}
 FAILING_IN_RUN = [
-    case
-    for case in ALL
-    if case.fails and (case not in FAILING_IN_FETCH or case.name == FIRST_BY_ERROR[case.fails])
+    case for case in ALL if case.fails and (case not in FAILING_IN_FETCH or case.name == FIRST_BY_ERROR[case.fails])
 ]
 MakeSettings = Callable[[Case], Settings]
 
