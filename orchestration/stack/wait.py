@@ -9,35 +9,35 @@ from orchestration.errors import ServerFailed
 from orchestration.log import Log
 
 LIMIT = 180.0
-_PAUSE = 1.0
+"""Seconds to wait for one service."""
+
+PAUSE = 1.0
 
 
-def wait_for(what: str, problem: Callable[[], str], log: Log, *, limit: float = LIMIT, pause: float = _PAUSE) -> None:
+def wait_for(what: str, problem: Callable[[], str], log: Log) -> None:
     """Call `problem` until it returns an empty text.
 
     Args:
         what: The service, for messages.
         problem: Returns why the service cannot be used yet. An error that it raises ends the wait.
         log: Takes a line if there is a wait.
-        limit: Seconds to wait.
-        pause: Seconds between two calls.
 
     Raises:
-        ServerFailed: The service cannot be used within the limit; the message says why.
+        ServerFailed: The service cannot be used within LIMIT; the message says why.
     """
-    end = time.monotonic() + limit
+    end = time.monotonic() + LIMIT
     waiting = False
     while found := problem():
         if time.monotonic() >= end:
             name = what.split(" at ")[0]
             raise ServerFailed(
-                f"{what} cannot be used after {limit:.0f} s: {found}",
+                f"{what} cannot be used after {LIMIT:.0f} s: {found}",
                 remedy=f"see its log: docker compose logs {name}",
             )
         if not waiting:
             log.info(f"waiting for {what}: {found}")
             waiting = True
-        time.sleep(pause)
+        time.sleep(PAUSE)
 
 
 def health_problem(url: str) -> str:
