@@ -24,9 +24,13 @@ async def serve(port: int, host: str, target_port: int) -> asyncio.Server:
         except (OSError, TimeoutError):
             writer.close()
             return
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_copy(reader, far_writer))
-            both.create_task(_copy(far_reader, writer))
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_copy(reader, far_writer))
+                both.create_task(_copy(far_reader, writer))
+        finally:
+            far_writer.close()
+            writer.close()
 
     return await asyncio.start_server(relay, port=port)
 

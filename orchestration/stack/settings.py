@@ -108,7 +108,7 @@ def read_stack_settings() -> StackSettings:
         UsageError: A variable is missing or not valid; the message names each of them, and shows no value.
     """
     try:
-        return StackSettings()  # type: ignore[call-arg]
+        return StackSettings()
     except ValidationError as invalid:
         problems = [_problem(str(error["loc"][0]), error["type"], error["msg"]) for error in invalid.errors()]
         raise UsageError(

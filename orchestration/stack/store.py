@@ -10,6 +10,7 @@ from orchestration.stack.settings import StackSettings
 from orchestration.stack.wait import wait_for
 
 _AGAIN = "then docker compose up again"
+_LOGS = "see its log: docker compose logs object-store"
 _REMEDIES = {
     "InvalidAccessKeyId": "STACK_STORE_ACCESS_KEY",
     "SignatureDoesNotMatch": "STACK_STORE_SECRET_KEY",
@@ -25,7 +26,7 @@ def ensure_bucket(settings: StackSettings, bucket: str, log: Log) -> Literal["cr
         PlatformFailed: The store answers with another error.
         ServerFailed: The store does not answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     client = _client(settings)
     wait_for(f"object-store at {settings.store_endpoint}", lambda: _problem(client), log)
@@ -37,10 +38,12 @@ def ensure_bucket(settings: StackSettings, bucket: str, log: Log) -> Literal["cr
         if _code(error) == "BucketAlreadyOwnedByYou":
             return "unchanged"
         raise _refused(settings, bucket, error) from error
-    except (BotoCoreError, ValueError) as error:
+    except ParamValidationError as error:
         raise UsageError(
             f"ELT_BUCKET={bucket}: {error}", remedy="name a bucket by 3 to 63 of a-z, 0-9 and -"
         ) from error
+    except BotoCoreError as error:
+        raise PlatformFailed(f"the store at {settings.store_endpoint}: {error}", remedy=_LOGS) from error
     log.info(f"created bucket {bucket} at {settings.store_endpoint}")
     return "created"
 
@@ -69,11 +72,11 @@ def _client(settings: StackSettings) -> Any:
 
 def _problem(client: Any) -> str:
     """Return why the store does not answer yet; an answer that refuses is an answer."""
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         client.list_buckets()
-    except HTTPClientError as error:
+    except BotoCoreError as error:
         return str(error)
     except ClientError as error:
         return str(error) if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 else ""
@@ -107,7 +110,7 @@ def _refused(settings: StackSettings, bucket: str, error: Any) -> UsageError | P
         return UsageError(
             f"ELT_BUCKET={bucket}: {cause}", remedy=f"it belongs to another account: name another, {_AGAIN}"
         )
-    return PlatformFailed(f"bucket {bucket}: {cause}", remedy="see its log: docker compose logs object-store")
+    return PlatformFailed(f"bucket {bucket}: {cause}", remedy=_LOGS)
 
 
 def _code(error: Any) -> str:
