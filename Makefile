@@ -37,7 +37,7 @@ docs: install ## Write the dbt docs as one static page, target/docs/index.html
 models: install ## Write the tables' dbt models from the sources' YAML
 	@$(UV) run --no-sync elt models
 
-check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models
+check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models, containers
 	$(UV) lock --check
 	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql')
 	$(UV) run --no-sync ruff check
@@ -45,6 +45,8 @@ check: install ## Check lock file, words, format, lint of Python and SQL, layers
 	$(UV) run --no-sync lint-imports
 	$(UV) run --no-sync mypy
 	$(UV) run --no-sync elt models --check
+	$(UV) run --no-sync hadolint Dockerfile tools/lakefs/Dockerfile
+	$(UV) run --no-sync check-jsonschema --builtin-schema vendor.compose-spec docker-compose*.yml
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 
 format: ## Format the code
