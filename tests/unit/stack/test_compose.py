@@ -90,6 +90,12 @@ def test_prefect_requires_its_login_and_answers_its_own_pages_only() -> None:
     assert server["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
 
 
+def test_links_to_runs_lead_to_the_published_pages() -> None:
+    # Without it Prefect derives the address from that of the API, which only containers can reach.
+    worker = SERVICES["prefect-worker"]["environment"]
+    assert worker["PREFECT_UI_URL"] == "${STACK_PREFECT_URL:-http://127.0.0.1:4200}"
+
+
 def test_lakefs_is_the_pinned_one_wherever_it_is_built() -> None:
     assert f"treeverse/lakefs:{LAKEFS_VERSION}" in SERVICES["lakefs"]["image"]
     built = (PROJECT_DIR / "tools" / "lakefs" / "Dockerfile").read_text(encoding="utf-8")
