@@ -20,6 +20,12 @@ from orchestration.stack.wait import wait_for
 _ADMIN = "postgres"
 _AGAIN = "then docker compose up again"
 _LOGS = "see its log: docker compose logs postgres"
+# The image lets other hosts in as the last step of creating its volume.
+_INTERRUPTED = (
+    "if the stack's PostgreSQL was interrupted at its very first start, nothing is stored yet: docker compose rm "
+    f"--stop --force postgres, docker volume rm ingest-clean_postgres-data, {_AGAIN}; "
+    "in a PostgreSQL elsewhere, add this host to its pg_hba.conf"
+)
 _TIMEOUT = 10.0
 
 
@@ -119,8 +125,9 @@ async def _connect(settings: StackSettings, database: Database) -> Any:
     try:
         return await _open(settings, database)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
+        remedy = _INTERRUPTED if "pg_hba.conf" in str(error) else _remedy(database)
         raise UsageError(
-            f"{database.variable}: {where} refuses the user {database.name}: {error}", remedy=_remedy(database)
+            f"{database.variable}: {where} refuses the user {database.name}: {error}", remedy=remedy
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise UsageError(

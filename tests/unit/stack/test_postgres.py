@@ -90,6 +90,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
             "set STACK_PREFECT_DB_PASSWORD to the password of prefect",
         ),
         (
+            "postgres",
+            asyncpg.InvalidAuthorizationSpecificationError('no pg_hba.conf entry for host "10.89.0.7"'),
+            UsageError,
+            "STACK_POSTGRES_PASSWORD: ",
+            "at its very first start, nothing is stored yet: docker compose rm --stop --force postgres",
+        ),
+        (
             "lakefs",
             asyncpg.InvalidCatalogNameError("no"),
             UsageError,
