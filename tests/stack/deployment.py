@@ -31,7 +31,7 @@ ONCE = ("check", "prepare", "init")
 PORTS = ("STACK_LAKEFS_PORT", "STACK_PREFECT_PORT", "STACK_DOCS_PORT")
 OVERRIDE = Path(__file__).with_name("override.yml")
 
-_HEALTHY_LIMIT = 300.0
+_HEALTHY_LIMIT = 180.0
 _PAUSE = 0.5
 
 
@@ -161,7 +161,7 @@ class Deployment:
         return ended.stdout + ended.stderr
 
     def kill(self, name: str) -> None:
-        """Crash a service: send SIGKILL to the first process of each container, of which podman is not told."""
+        """Crash a service: send SIGKILL to the first process of each container, without the knowledge of podman."""
         for container in self.containers(name):
             os.kill(int(podman("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
 
