@@ -122,3 +122,9 @@ def test_the_image_runs_without_root_and_installs_hashed_packages() -> None:
     ignored = (PROJECT_DIR / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in ignored
     assert not [line for line in ignored if line.startswith(("!.env", "!.git"))]
+
+
+def test_the_tmpfs_of_a_service_is_writable_with_a_runc_that_keeps_the_mode_of_the_folder() -> None:
+    dockerfile = (PROJECT_DIR / "Dockerfile").read_text(encoding="utf-8")
+    assert SERVICES["prefect-server"]["tmpfs"][0] == "/var/lib/elt:mode=1777"
+    assert "-m 1777 /var/lib/elt " in dockerfile
