@@ -125,7 +125,7 @@ def settings_for(repo: str, bucket: str) -> Settings:
 def origin_of(settings: Settings) -> dict[str, str]:
     """Return commit metadata that identifies the current flow run and the code."""
     return {
-        "code_version": code_version(settings.project_dir),
+        "code_version": settings.elt.code_version or code_version(settings.project_dir),
         "flow_run_id": str(flow_run.id or ""),
         LINK: str(flow_run.ui_url or ""),
     }
