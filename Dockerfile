@@ -37,7 +37,7 @@ LABEL org.opencontainers.image.title="ingest-clean" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
-# Open to all, as the tmpfs at its place: before 1.1.8, runc gives a tmpfs the mode of the folder, with root as its owner.
+# Open to all: runc 1.1.5 gives a tmpfs the mode of the folder that it covers, with root as its owner.
 # The folders exist, so that a volume mounted at /var/lib/elt begins with them and their owner.
 RUN useradd --system --uid 10001 --home-dir /var/lib/elt --shell /usr/sbin/nologin elt && \
     install -d -o elt -g elt -m 1777 /var/lib/elt && \

@@ -13,6 +13,8 @@ _AGAIN = "then docker compose up again"
 _LOGS = "see its log: docker compose logs object-store"
 _REMEDIES = {
     "InvalidAccessKeyId": "STACK_STORE_ACCESS_KEY",
+    # Versity's code for the same, with status 404.
+    "XAdminUserNotFound": "STACK_STORE_ACCESS_KEY",
     "SignatureDoesNotMatch": "STACK_STORE_SECRET_KEY",
     "AccessDenied": "STACK_STORE_ACCESS_KEY, or the rights of that key to the bucket in ELT_BUCKET",
 }
@@ -110,6 +112,9 @@ def _refused(settings: StackSettings, bucket: str, error: Any) -> UsageError | P
         return UsageError(
             f"ELT_BUCKET={bucket}: {cause}", remedy=f"it belongs to another account: name another, {_AGAIN}"
         )
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] in (401, 403):
+        both = "STACK_STORE_ACCESS_KEY, STACK_STORE_SECRET_KEY"
+        return UsageError(f"{both}: {cause}", remedy=f"correct {both}, {_AGAIN}")
     return PlatformFailed(f"bucket {bucket}: {cause}", remedy=_LOGS)
 
 

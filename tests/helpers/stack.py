@@ -1,4 +1,4 @@
-"""What the tests of the stack share: valid settings, and a server that gives the answers it is told to."""
+"""What the tests of the stack share: valid settings, and a server with prepared answers."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def images(store: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(store: str, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Start the stack with one worker; all tests with this store share it."""
+def shared_stack(store: str, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Start the stack with one worker, and note how long that takes and which versions run."""
     deployment = Deployment(f"elt-{store}", tmp_path_factory.mktemp(store), files=FILES[store])
     deployment.down(volumes=True)
     try:
@@ -58,6 +58,14 @@ def stack(store: str, images: None, tmp_path_factory: pytest.TempPathFactory) ->
         yield deployment
     finally:
         deployment.down(volumes=True)
+
+
+@pytest.fixture
+def stack(shared_stack: Deployment) -> Deployment:
+    """Return the running stack that all tests with this store share; one that a test has stopped is started again."""
+    if not shared_stack.containers("prefect-worker"):
+        shared_stack.up()
+    return shared_stack
 
 
 @pytest.fixture

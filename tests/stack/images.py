@@ -24,7 +24,7 @@ from orchestration.settings import read_settings
 from tests.helpers.isolation import CHECKOUT
 from tests.stack.engine import cache_folder, podman, run
 
-PYTHON = re.findall(r"^ARG PYTHON=(\S+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)[0]
+PYTHON: str = re.findall(r"^ARG PYTHON=(\S+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)[0]
 """The base of the project's image. Its stand-in has Debian's Python, which is older."""
 
 ELT = "localhost/ingest-clean:0.1.0"

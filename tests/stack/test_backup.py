@@ -15,7 +15,7 @@ from tests.stack.figures import note
 from tests.stack.images import ELT
 from tests.stack.runs import DAYS, LIMIT, begin, ended, is_final, publish, require_published_once, state_of
 
-BEFORE, DURING, NEXT = DAYS[16], DAYS[17:20], DAYS[20]
+BEFORE, DURING, NEXT = DAYS[15], DAYS[16:19], DAYS[19]
 DATABASES = ("lakefs", "prefect")
 
 

@@ -52,6 +52,7 @@ def test_a_bucket_that_another_init_created_is_unchanged() -> None:
     ("listed", "created", "kind", "begins", "remedy"),
     [
         (error(403, "InvalidAccessKeyId"), LISTED, UsageError, "STACK_STORE_ACCESS_KEY: ", "STACK_STORE_ACCESS_KEY"),
+        (error(404, "XAdminUserNotFound"), LISTED, UsageError, "STACK_STORE_ACCESS_KEY: ", "STACK_STORE_ACCESS_KEY"),
         (error(403, "SignatureDoesNotMatch"), LISTED, UsageError, "STACK_STORE_SECRET_KEY: ", "STACK_STORE_SECRET_KEY"),
         (error(403, "AccessDenied"), LISTED, UsageError, "STACK_STORE_ACCESS_KEY: ", "ELT_BUCKET"),
         (
@@ -62,6 +63,13 @@ def test_a_bucket_that_another_init_created_is_unchanged() -> None:
             "another account",
         ),
         (error(404, "NoSuchBucket"), error(403, "AccessDenied"), UsageError, "STACK_STORE_ACCESS_KEY", "the rights"),
+        (
+            error(403, "InvalidClientTokenId"),
+            LISTED,
+            UsageError,
+            "STACK_STORE_ACCESS_KEY, STACK_STORE_SECRET_KEY: ",
+            "correct",
+        ),
         (error(500, "InternalError"), LISTED, PlatformFailed, "bucket lakefs: ", "logs object-store"),
     ],
 )
