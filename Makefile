@@ -7,7 +7,7 @@ UV := tools/uv
 # Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
 PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install setup demo test test-quick test-faults test-stack docs models check format
+.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack docs models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ setup: install ## Install the packages, and build lakeFS once per machine
 
 demo: setup ## Run the pipeline on sample data, on real servers
 	@$(UV) run --no-sync python -m examples.demo
+
+demo-stack: ## Run the whole stack in Docker on sample data (needs Docker, and no Python package)
+	@python3 examples/demo_stack.py
 
 test: setup ## Run the whole test suite
 	@$(PYTEST)
@@ -49,7 +52,7 @@ check: install ## Check lock file, words, format, lint of Python and SQL, layers
 	$(UV) run --no-sync mypy
 	$(UV) run --no-sync elt models --check
 	$(UV) run --no-sync hadolint Dockerfile tools/lakefs/Dockerfile
-	$(UV) run --no-sync check-jsonschema --builtin-schema vendor.compose-spec docker-compose*.yml
+	$(UV) run --no-sync check-jsonschema --builtin-schema vendor.compose-spec docker-compose*.yml examples/demo_stack.yml
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 
 format: ## Format the code
