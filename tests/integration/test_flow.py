@@ -82,7 +82,7 @@ def test_the_merge_links_to_its_flow_run_and_code(runs: Runs, shown: Shown, lake
     (publication,) = (entry for entry in runs.elt("log")["publications"] if entry["execution_date"] == ended.date)
     assert merge.metadata["flow_run_id"] == flow_run["id"]
     assert merge.metadata["code_version"].removesuffix("-dirty") == code_version(PROJECT_DIR).removesuffix("-dirty")
-    assert merge.metadata[LINK].endswith(f"/flow-run/{flow_run['id']}")
+    assert merge.metadata[LINK].endswith(f"/runs/flow-run/{flow_run['id']}")
     assert httpx.get(merge.metadata[LINK], headers={"Accept": "text/html"}, trust_env=False).status_code == 200
     assert (publication["commit"], publication["link"]) == (merge.id, merge.metadata[LINK])
     assert publication["code_version"] == merge.metadata["code_version"]
