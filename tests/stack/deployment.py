@@ -184,6 +184,9 @@ class Deployment:
 
     def down(self, *, volumes: bool = False) -> None:
         """Stop and remove the containers and networks, and with `volumes` the volumes."""
+        # podman-compose stops the first container of each service only.
+        for container in self.containers("prefect-worker")[1:]:
+            podman("rm", "--force", "--time", "20", container)
         self.compose("down", "--timeout", "20", *(("--volumes",) if volumes else ()), check=False)
 
     @contextmanager

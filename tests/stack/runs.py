@@ -58,17 +58,17 @@ def log_of(stack: Deployment) -> str:
     return "\n".join(stack.logs("prefect-worker").splitlines()[-60:])
 
 
-def branch_of_a_run(stack: Deployment) -> bool:
-    """Return whether a run is between its first write and its merge."""
+def has_branch(stack: Deployment, execution_date: str) -> bool:
+    """Return whether a run of a date is between its first write and its merge."""
     with stack.lake() as lake:
-        return any(lake.branches("etl-"))
+        return any(lake.branches(f"etl-{execution_date}-"))
 
 
 def run_under_way(stack: Deployment, execution_date: str) -> UUID:
     """Begin a date, and wait until its run has created its branch."""
     with stack.prefect() as client:
         run = begin(client, execution_date)
-        eventually(lambda: branch_of_a_run(stack) or is_final(client, run), LIMIT)
+        eventually(lambda: has_branch(stack, execution_date) or is_final(client, run), LIMIT)
         assert not is_final(client, run), state_of(client.read_flow_run(run))
         return run
 
