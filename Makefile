@@ -23,7 +23,7 @@ demo: setup ## Run the pipeline on sample data, on real servers
 	@$(UV) run --no-sync python -m examples.demo
 
 demo-stack: ## Run the whole stack in Docker on sample data (needs Docker, and no Python package)
-	@python3 examples/demo_stack.py
+	@python3 -m examples.demo_stack
 
 test: setup ## Run the whole test suite
 	@$(PYTEST)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from orchestration.servers.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = PROJECT / ".elt" / "demo-stack.env"
@@ -79,7 +80,7 @@ def _generate() -> dict[str, str]:
     demanded = re.findall(r"\$\{(STACK_\w+):\?", (PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
     # lakeFS accepts access keys of 3 to 20 characters.
     keys = {name: secrets.token_hex(10 if name.endswith("ACCESS_KEY") else 24) for name in sorted(set(demanded))}
-    ports = {name: port if _is_free(port) else _free_port() for name, port in _PORTS.items()}
+    ports = {name: free_port((port,)) for name, port in _PORTS.items()}
     return {
         **keys,
         **{name: str(port) for name, port in ports.items()},
@@ -105,22 +106,6 @@ def _works(command: Sequence[str]) -> bool:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

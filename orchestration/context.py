@@ -139,7 +139,7 @@ class MartsRun(RunContext):
 def code_version(project_dir: Path) -> str:
     """Return the project's git commit, with `-dirty` if files differ from it; `unknown` outside a checkout.
 
-    The container image is no checkout. Its ELT_CODE_VERSION is used instead: see `EltSettings.code_version`.
+    The container image has no git repository: there, ELT_CODE_VERSION is the commit (see `EltSettings.code_version`).
     """
     command = ["git", "-C", str(project_dir), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

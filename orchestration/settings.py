@@ -78,7 +78,7 @@ class EltSettings(BaseSettings):
     notify_url: SecretStr | None = Field(
         None, description="The webhook to notify of failed, crashed and cancelled runs."
     )
-    code_version: str = Field("", description="The git commit, where there is no checkout: in the container image.")
+    code_version: str = Field("", description="The git commit, for the container image, which has no git repository.")
     max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
     max_page_bytes: int = Field(5_000_000_000, ge=1, description="Bytes of one page.")
     max_date_bytes: int = Field(20_000_000_000, ge=1, description="Bytes of all pages of one date.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.errors import message_of
 from orchestration.log import Log
+from orchestration.stack.remedies import AGAIN, see_log
 from orchestration.stack.settings import StackSettings
 from orchestration.stack.wait import health_problem, wait_for
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 USER = "admin"
 _TIMEOUT = 30.0
-_LOGS = "see its log: docker compose logs lakefs"
+_LOGS = see_log("lakefs")
 
 
 def set_up_lakefs(settings: StackSettings, log: Log) -> Literal["created", "unchanged"]:
@@ -56,7 +57,7 @@ def _create_administrator(client: httpx.Client, settings: StackSettings) -> Lite
         raise PlatformFailed(
             f"the set-up of lakeFS was interrupted, and cannot be continued: {message}",
             remedy="nothing was stored yet: docker compose stop lakefs, docker compose exec postgres "
-            "dropdb --username postgres lakefs, then docker compose up again",
+            f"dropdb --username postgres lakefs, {AGAIN}",
         )
     raise PlatformFailed(f"the set-up of lakeFS: it answered {answer.status_code}: {message}", remedy=_LOGS)
 
@@ -81,6 +82,6 @@ def _require_keys(client: httpx.Client, settings: StackSettings) -> None:
         raise UsageError(
             f"STACK_LAKEFS_ACCESS_KEY, STACK_LAKEFS_SECRET_KEY: lakeFS was set up before with other keys: {message}",
             remedy="set the keys, and the STACK_LAKEFS_ENCRYPT_KEY, with which it was set up (docs/operations.md"
-            "#keys-of-the-stack says how to change them), then docker compose up again",
+            f"#keys-of-the-stack says how to change them), {AGAIN}",
         )
     raise PlatformFailed(f"lakeFS answered {answer.status_code} to its administrator: {message}", remedy=_LOGS)

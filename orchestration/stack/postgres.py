@@ -14,16 +14,16 @@ from pydantic import SecretStr
 
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.log import Log
+from orchestration.stack.remedies import AGAIN, see_log
 from orchestration.stack.settings import StackSettings
 from orchestration.stack.wait import wait_for
 
 _ADMIN = "postgres"
-_AGAIN = "then docker compose up again"
-_LOGS = "see its log: docker compose logs postgres"
+_LOGS = see_log("postgres")
 # The image lets other hosts in as the last step of creating its volume.
 _INTERRUPTED = (
     "if the stack's PostgreSQL was interrupted at its very first start, nothing is stored yet: docker compose rm "
-    f"--stop --force postgres, docker volume rm ingest-clean_postgres-data, {_AGAIN}; "
+    f"--stop --force postgres, docker volume rm ingest-clean_postgres-data, {AGAIN}; "
     "in a PostgreSQL elsewhere, add this host to its pg_hba.conf"
 )
 _TIMEOUT = 10.0
@@ -132,7 +132,7 @@ async def _connect(settings: StackSettings, database: Database) -> Any:
     except asyncpg.InvalidCatalogNameError as error:
         raise UsageError(
             f"{where} has no database {database.name}: {error}",
-            remedy=f"create it with the owner {database.name} and the password in {database.variable}, {_AGAIN}",
+            remedy=f"create it with the owner {database.name} and the password in {database.variable}, {AGAIN}",
         ) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise PlatformFailed(f"{where}, database {database.name}: {error}", remedy=_LOGS) from error
@@ -140,8 +140,8 @@ async def _connect(settings: StackSettings, database: Database) -> Any:
 
 def _remedy(database: Database) -> str:
     if database.name != _ADMIN:
-        return f"set {database.variable} to the password of {database.name}, {_AGAIN}"
+        return f"set {database.variable} to the password of {database.name}, {AGAIN}"
     return (
         "its volume was created with another password: set that one, or change it by docker compose exec postgres "
-        f"psql --username postgres --command '\\password', {_AGAIN}"
+        f"psql --username postgres --command '\\password', {AGAIN}"
     )

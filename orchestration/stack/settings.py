@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.errors import UsageError
+from orchestration.stack.remedies import AGAIN
 
 PREFIX = "STACK_"
 PREFECT_USER = "elt"
@@ -111,9 +112,7 @@ def read_stack_settings() -> StackSettings:
         return StackSettings()
     except ValidationError as invalid:
         problems = [_problem(str(error["loc"][0]), error["type"], error["msg"]) for error in invalid.errors()]
-        raise UsageError(
-            "; ".join(problems), remedy="correct it in .env (see .env.example), then docker compose up again"
-        ) from None
+        raise UsageError("; ".join(problems), remedy=f"correct it in .env (see .env.example), {AGAIN}") from None
 
 
 def _problem(field: str, kind: str, message: str) -> str:

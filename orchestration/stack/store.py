@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.log import Log
+from orchestration.stack.remedies import AGAIN, see_log
 from orchestration.stack.settings import StackSettings
 from orchestration.stack.wait import wait_for
 
-_AGAIN = "then docker compose up again"
-_LOGS = "see its log: docker compose logs object-store"
+_LOGS = see_log("object-store")
 _REMEDIES = {
     "InvalidAccessKeyId": "STACK_STORE_ACCESS_KEY",
     # Versity's code for the same, with status 404.
@@ -107,14 +107,14 @@ def _refused(settings: StackSettings, bucket: str, error: Any) -> UsageError | P
     code = _code(error)
     cause = f"the store at {settings.store_endpoint} answered {code}: {error.response['Error'].get('Message', '')}"
     if code in _REMEDIES:
-        return UsageError(f"{_REMEDIES[code].split(',')[0]}: {cause}", remedy=f"correct {_REMEDIES[code]}, {_AGAIN}")
+        return UsageError(f"{_REMEDIES[code].split(',')[0]}: {cause}", remedy=f"correct {_REMEDIES[code]}, {AGAIN}")
     if code == "BucketAlreadyExists":
         return UsageError(
-            f"ELT_BUCKET={bucket}: {cause}", remedy=f"it belongs to another account: name another, {_AGAIN}"
+            f"ELT_BUCKET={bucket}: {cause}", remedy=f"it belongs to another account: name another, {AGAIN}"
         )
     if error.response["ResponseMetadata"]["HTTPStatusCode"] in (401, 403):
         both = "STACK_STORE_ACCESS_KEY, STACK_STORE_SECRET_KEY"
-        return UsageError(f"{both}: {cause}", remedy=f"correct {both}, {_AGAIN}")
+        return UsageError(f"{both}: {cause}", remedy=f"correct {both}, {AGAIN}")
     return PlatformFailed(f"bucket {bucket}: {cause}", remedy=_LOGS)
 
 

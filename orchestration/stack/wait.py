@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from orchestration.errors import ServerFailed
 from orchestration.log import Log
+from orchestration.stack.remedies import see_log
 
 LIMIT = 180.0
 """Seconds to wait for one service."""
@@ -32,7 +33,7 @@ def wait_for(what: str, problem: Callable[[], str], log: Log) -> None:
             name = what.split(" at ")[0]
             raise ServerFailed(
                 f"{what} cannot be used after {LIMIT:.0f} s: {found}",
-                remedy=f"see its log: docker compose logs {name}",
+                remedy=see_log(name),
             )
         if not waiting:
             log.info(f"waiting for {what}: {found}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
@@ -80,8 +81,6 @@ def _called(call: Callable[[], object], folder: Path, environment: Mapping[str, 
         call()
     finally:
         # multiprocessing ends a process without the functions that modules registered, such as Prefect's last logs.
-        import atexit
-
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with suppress(ValueError, OSError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
+from orchestration.servers.ports import free_port
 from tests.helpers.isolation import CHECKOUT
 from tests.helpers.projects import RETAIL
 from tests.helpers.stack import VARIABLES
@@ -61,7 +61,7 @@ class Deployment:
     files: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        ports = {name: str(free_port()) for name in PORTS}
+        ports = {name: str(free_port(())) for name in PORTS}
         prefect = {"STACK_PREFECT_URL": f"http://127.0.0.1:{ports['STACK_PREFECT_PORT']}"}
         shop = {"SHOP_API_URL": "http://shop:8900", "TESTS_RETAIL": str(RETAIL.resolve())}
         self.variables = {**VARIABLES, **ports, **prefect, **shop, "ELT_RETRY_WAIT": "1", **self.variables}
@@ -219,14 +219,6 @@ def eventually(holds: Callable[[], bool], limit: float) -> None:
         if time.monotonic() > end:
             raise TimeoutError
         time.sleep(_PAUSE)
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def inspected(container: str) -> Mapping[str, Any]:

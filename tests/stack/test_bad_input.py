@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.stack import VARIABLES
 from tests.stack.deployment import Deployment, ServiceFailed
-from tests.stack.engine import podman, run
+from tests.stack.engine import podman
 from tests.stack.images import POSTGRES
 from tests.stack.runs import require_published_once
 
@@ -58,18 +58,8 @@ def test_a_volume_that_postgres_began_to_fill_is_named(empty: Deployment) -> Non
     empty.compose("up", "--no-start", "--no-build", "--no-deps", "postgres")
     # As an entry point that was killed after `initdb`, before it let other hosts in.
     command = "initdb --username postgres --pwfile=<(echo $P) --auth-host=scram-sha-256 --data-checksums >/dev/null"
-    run(
-        *(
-            "podman",
-            "run",
-            "--rm",
-            "--ulimit",
-            "host",
-            "--user",
-            "postgres",
-            "--volume",
-            f"{volume}:/var/lib/postgresql/data",
-        ),
+    podman(
+        *("run", "--rm", "--ulimit", "host", "--user", "postgres", "--volume", f"{volume}:/var/lib/postgresql/data"),
         *("--env", f"P={empty.variables['STACK_POSTGRES_PASSWORD']}", "--entrypoint", "bash", POSTGRES, "-c", command),
     )
     empty.start("postgres", "object-store")

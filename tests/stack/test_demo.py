@@ -18,7 +18,6 @@ def test_the_demo_publishes_its_date_through_the_deployment(empty: Deployment, t
     here.write_text(yaml.safe_dump({"services": {"sample-api": {"ulimits": "host", "pull_policy": "never"}}}))
     empty.files = (*demo_stack.FILES[1:], str(here))
     empty.variables = {**demo_stack.ensure_settings(tmp_path / "demo.env"), "TESTS_RETAIL": str(tmp_path)}
-    empty.variables["SHOP_API_URL"] = "http://sample-api:8900"
     empty.start("check")
     empty.start("sample-api")
 
