@@ -211,18 +211,25 @@ class Shown:
         """Return the flow runs of a name, oldest first."""
         return self.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_ASC")
 
-    def task_runs(self, flow_run: Mapping[str, Any]) -> dict[str, str]:
-        """Return the state of each task run of a flow run by name, once all are final.
+    def task_runs(self, flow_run: Mapping[str, Any], last: str | None) -> dict[str, str]:
+        """Return the state of each task run of a flow run by name, once all are final and `last` is among them.
 
-        The client sends states with a delay.
+        The server records task runs every few seconds, in the order of their events, so a final state
+        of the last task is the sign that nothing is still to come. `None`: the flow run has no tasks.
         """
 
         def ask() -> list[dict[str, Any]]:
             return self.all("task_runs", flow_runs={"id": {"any_": [flow_run["id"]]}})
 
-        def are_final(found: list[dict[str, Any]]) -> bool:
-            return all(run["state_type"] in ("COMPLETED", "FAILED", "CRASHED") for run in found)
+        def are_recorded(found: list[dict[str, Any]]) -> bool:
+            final = [run for run in found if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
+            return len(final) == len(found) and (last is None or any(step_of(run["name"]) == last for run in final))
 
-        found = eventually(ask, are_final)
+        found = eventually(ask, are_recorded)
         assert len({run["name"] for run in found}) == len(found)
         return {run["name"]: f"{run['state_type']} {run['state_name']}" for run in found}
+
+
+def step_of(task_run: str) -> str:
+    """Return the step that a task run is, to whose name Prefect appends; `""` for a node of dbt, `model …`."""
+    return "" if " " in task_run else task_run.rpartition("-")[0]
