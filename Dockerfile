@@ -38,10 +38,10 @@ LABEL org.opencontainers.image.title="ingest-clean" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Open to all: runc 1.1.5 gives a tmpfs the mode of the folder that it covers, with root as its owner.
-# The folders exist, so that a volume mounted at /var/lib/elt begins with them and their owner.
+# The folders exist, so that a volume mounted at one of them begins with its owner.
 RUN useradd --system --uid 10001 --home-dir /var/lib/elt --shell /usr/sbin/nologin elt && \
     install -d -o elt -g elt -m 1777 /var/lib/elt && \
-    install -d -o elt -g elt -m 0700 /var/lib/elt/tmp
+    install -d -o elt -g elt -m 0700 /var/lib/elt/tmp /var/lib/prefect
 # Code and packages belong to root: the service's own user cannot change them.
 COPY --from=build /app /app
 COPY --from=docs /app/target/docs/index.html /srv/docs/index.html
