@@ -7,7 +7,7 @@ UV := tools/uv
 # Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
 PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install setup demo test test-quick test-faults docs models check format
+.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack docs models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ setup: install ## Install the packages, and build lakeFS once per machine
 demo: setup ## Run the pipeline on sample data, on real servers
 	@$(UV) run --no-sync python -m examples.demo
 
+demo-stack: ## Run the whole stack in Docker on sample data (needs Docker, and no Python package)
+	@python3 -m examples.demo_stack
+
 test: setup ## Run the whole test suite
 	@$(PYTEST)
 
@@ -31,13 +34,16 @@ test-quick: install ## Run the unit tests, without servers
 test-faults: setup ## Inject every fault into every request of a run, and print the matrix (an hour or more)
 	@$(UV) run --no-sync pytest tests/faults -s
 
+test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes; the first time also images)
+	@$(UV) run --locked --group containers pytest tests/stack -s --durations=0
+
 docs: install ## Write the dbt docs as one static page, target/docs/index.html
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
 models: install ## Write the tables' dbt models from the sources' YAML
 	@$(UV) run --no-sync elt models
 
-check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models
+check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models, containers
 	$(UV) lock --check
 	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql')
 	$(UV) run --no-sync ruff check
@@ -45,6 +51,8 @@ check: install ## Check lock file, words, format, lint of Python and SQL, layers
 	$(UV) run --no-sync lint-imports
 	$(UV) run --no-sync mypy
 	$(UV) run --no-sync elt models --check
+	$(UV) run --no-sync hadolint Dockerfile tools/lakefs/Dockerfile
+	$(UV) run --no-sync check-jsonschema --builtin-schema vendor.compose-spec docker-compose*.yml examples/demo_stack.yml
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 
 format: ## Format the code

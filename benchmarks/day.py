@@ -24,6 +24,8 @@ def fetched_as(form: Form, project: Path) -> Path:
     described = yaml.safe_load(file.read_text())
     for table in described["sources"][0]["tables"]:
         table["config"]["meta"]["fetch"]["form"] = form
+        # Every date gets the rows of the same day.
+        table["config"]["meta"]["other_dates_limit"] = 1
     file.write_text(yaml.safe_dump(described, sort_keys=False))
     return project
 

@@ -137,7 +137,10 @@ class MartsRun(RunContext):
 
 
 def code_version(project_dir: Path) -> str:
-    """Return the project's git commit, with `-dirty` if files differ from it; `unknown` outside a checkout."""
+    """Return the project's git commit, with `-dirty` if files differ from it; `unknown` outside a checkout.
+
+    The container image has no git repository: there, ELT_CODE_VERSION is the commit (see `EltSettings.code_version`).
+    """
     command = ["git", "-C", str(project_dir), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

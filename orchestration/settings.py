@@ -58,6 +58,11 @@ class SourceSettings(BaseSettings):
     client_id: SecretStr | None = None
     client_secret: SecretStr | None = None
 
+    @property
+    def secrets(self) -> dict[str, SecretStr]:
+        """Return the secrets that are set, by the names of their fields."""
+        return {name: value for name, value in self if isinstance(value, SecretStr) and value}
+
 
 class EltSettings(BaseSettings):
     """Settings of this project itself: `ELT_…`."""
@@ -83,6 +88,7 @@ class EltSettings(BaseSettings):
     notify_url: SecretStr | None = Field(
         None, description="The webhook to notify of failed, crashed and cancelled runs."
     )
+    code_version: str = Field("", description="The git commit, for the container image, which has no git repository.")
     max_pages: int = Field(10_000, ge=1, le=99_999, description="Pages of one table and date.")
     max_page_bytes: int = Field(5_000_000_000, ge=1, description="Bytes of one page.")
     max_date_bytes: int = Field(20_000_000_000, ge=1, description="Bytes of all pages of one date.")

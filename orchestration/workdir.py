@@ -15,29 +15,49 @@ from orchestration.private import private_folder
 WORK_FOLDER = "work"
 """The folder of all work directories, below the state folder."""
 
+_LOCK = ".lock"
+
 
 @contextmanager
 def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
-    """Create an empty folder for one run, and delete it at the end. First delete folders that dead runs have left.
+    """Create a folder for one run, and delete it at the end. First delete folders that dead runs have left.
+
+    A run holds a lock on its folder, which the kernel releases if the process dies. A process id would not do: workers
+    in several containers may share a state folder, and each has process ids of its own.
 
     Raises:
         DiskFailed: The folder cannot be created.
     """
-    import psutil
+    from filelock import FileLock
 
     parent = state_dir / WORK_FOLDER
     with translate_disk_errors(parent):
         private_folder(state_dir)
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.iterdir():
-            owner = left.name.split("-")[0]
-            if owner.isdigit() and not psutil.pid_exists(int(owner)):
-                shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{subject}-", dir=parent))
+        # One process at a time: another one must not find the new folder before it is locked.
+        with FileLock(state_dir / f"{WORK_FOLDER}.lock"):
+            for left in parent.iterdir():
+                if not _is_in_use(left):
+                    shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{subject}-", dir=parent))
+            held = FileLock(folder / _LOCK, thread_local=False)
+            held.acquire()
     try:
         yield folder
     finally:
+        held.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Return whether a run holds the folder's lock, or has just deleted it."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / _LOCK, blocking=False):
+            return False
+    except (Timeout, FileNotFoundError):
+        return True
 
 
 @contextmanager

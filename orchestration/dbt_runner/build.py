@@ -107,7 +107,8 @@ def build(
         project.work_dir.mkdir(parents=True, exist_ok=True)
         run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):
-        arguments = project.arguments("build", "--selector", selector)
+        # Results and manifest are in memory: their JSON files would be deleted with the work directory.
+        arguments = project.arguments("build", "--selector", selector, "--no-write-json")
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, log=log)
         results = getattr(outcome.result, "results", None)
         if outcome.exception is not None or results is None:
@@ -172,7 +173,9 @@ def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> 
 
 def _accounting(manifest: Manifest, built: set[str], project_dir: Path) -> dict[str, TableAccounting]:
     """Return the accounting of each table whose `<table>_accounting` model was built."""
-    counted = {id_: manifest.nodes[id_] for id_ in sorted(built) if manifest.nodes[id_].name.endswith(_ACCOUNTING)}
+    counted: dict[str, Any] = {
+        id_: manifest.nodes[id_] for id_ in sorted(built) if manifest.nodes[id_].name.endswith(_ACCOUNTING)
+    }
     declared = {table.name: table for table in read_tables(project_dir)} if counted else {}
     tables = {}
     for unique_id, node in counted.items():

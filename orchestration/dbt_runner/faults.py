@@ -34,6 +34,11 @@ _PLATFORM_FAULTS = (
         "",
     ),
     (
+        re.compile(r"\[Errno 28\] [^\n]*"),
+        "the disk of ELT_STATE_DIR, where dbt writes compiled SQL, is full",
+        "free space there, or set ELT_STATE_DIR to a folder on another disk",
+    ),
+    (
         re.compile(r"failed to offload data block[^\n]*|No space left on device"),
         "the disk of ELT_STATE_DIR, where DuckDB spills, is full",
         "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY",

@@ -52,7 +52,7 @@ def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str
         manifest.build_flat_graph()
         return manifest
     with dbt_session(environment):
-        parsed = invoke(project, project.arguments("parse", "--no-partial-parse"), log=log)
+        parsed = invoke(project, project.arguments("parse", "--no-partial-parse", "--no-write-json"), log=log)
     if not parsed.success or not isinstance(parsed.result, Manifest):
         raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
     manifest = parsed.result

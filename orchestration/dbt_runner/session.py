@@ -114,8 +114,9 @@ def invoke(
     else:
         from dbt.cli.main import dbtRunner
 
-        # The callback gets the lines with their levels. dbt's console output would repeat them.
-        levels = ("--log-level", "none", "--log-level-file", "debug")
+        # The callback gets the lines with their levels. Nobody reads dbt's own log, which is deleted with the work
+        # directory, and writing it takes a tenth of a build's CPU.
+        levels = ("--log-level", "none", "--log-level-file", "none")
         outcome = dbtRunner(manifest=manifest, callbacks=[_forward(log)]).invoke([*arguments, *levels])
     error = outcome.exception
     if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""`elt deploy`: create the work pool with its queues, and the deployments of prefect.yaml."""
+"""`elt deploy`: create the work pool with its queues, the deployments of prefect.yaml, and their automation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import subprocess
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from orchestration.errors import PlatformFailed, UsageError
+from orchestration.flows import crashed
 from orchestration.log import Log
 from orchestration.servers.worker import POOL
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.filters import DeploymentFilter
 
 QUEUES = {"nightly": 1, "downstream": 2, "backfill": 3}
 """Work queues by priority (1 is highest): backfills never delay the nightly run."""
 
 
 def deploy(api_url: str, project_dir: Path, log: Log) -> None:
-    """Create the work pool and its queues if they are missing, and deploy prefect.yaml. Idempotent.
+    """Create the work pool and its queues if they are missing, deploy prefect.yaml, and watch its flows. Idempotent.
 
     Raises:
         UsageError: There is no prefect.yaml, it is not YAML, or a deployment in it has no name.
@@ -47,6 +52,8 @@ def deploy(api_url: str, project_dir: Path, log: Log) -> None:
                 f"prefect deploy reported success, but there is no deployment {name}", remedy="correct prefect.yaml"
             )
         log.info(f"deployment {name}")
+    _ensure_crash_automation(names)
+    log.info(f"automation {crashed.NAME}")
 
 
 def _deployment_names(file: Path) -> tuple[str, ...]:
@@ -65,14 +72,30 @@ def _deployment_names(file: Path) -> tuple[str, ...]:
 
 def _found_deployments(names: Collection[str]) -> frozenset[str]:
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
     try:
         with get_client(sync_client=True) as client:
-            wanted = DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
-            return frozenset(found.name for found in client.read_deployments(deployment_filter=wanted))
+            found = client.read_deployments(deployment_filter=_named(names))
+            return frozenset(deployment.name for deployment in found)
     except Exception as error:
         raise PlatformFailed(f"cannot list Prefect's deployments: {error}", remedy="elt status") from error
+
+
+def _ensure_crash_automation(names: Collection[str]) -> None:
+    from prefect.client.orchestration import get_client
+
+    try:
+        with get_client(sync_client=True) as client:
+            flows = client.read_flows(deployment_filter=_named(names))
+            crashed.ensure_automation(client, {flow.name for flow in flows})
+    except Exception as error:
+        raise PlatformFailed(f"cannot create the automation in Prefect: {error}", remedy="elt status") from error
+
+
+def _named(names: Collection[str]) -> DeploymentFilter:
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    return DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
 
 
 def _ensure_pool() -> None:

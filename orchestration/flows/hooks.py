@@ -11,12 +11,12 @@ from typing import Any
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging import get_logger
-from prefect.settings import get_current_settings
 
 from orchestration.dates import day_before
 from orchestration.errors import IngestCleanError
 from orchestration.flows.notify import Notice, send
 from orchestration.flows.secrets import notify_url
+from orchestration.flows.states import page_of
 from orchestration.settings import read_settings
 
 
@@ -24,10 +24,9 @@ def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Notify the webhook, if there is one, of a run that failed, crashed or was cancelled, unless it is a backfill."""
     if flow_run.parameters.get("run_type") == "backfill":
         return
-    link = f"{get_current_settings().ui_url or ''}/runs/flow-run/{flow_run.id}"
     try:
         if url := notify_url(read_settings()):
-            send(url, Notice(_subject(flow, flow_run), state.name or "", state.message or "", link))
+            send(url, Notice(_subject(flow, flow_run), state.name or "", state.message or "", page_of(flow_run.id)))
     except IngestCleanError as error:
         get_logger("ingest_clean").warning("notification for %s failed: %s", flow_run.name, error.describe())
 

@@ -13,6 +13,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
+from prefect.utilities.urls import url_for
 
 from orchestration import errors
 from orchestration.context import RunContext, RunRecord, code_version
@@ -125,7 +126,12 @@ def settings_for(repo: str, bucket: str) -> Settings:
 def origin_of(settings: Settings) -> dict[str, str]:
     """Return commit metadata that identifies the current flow run and the code."""
     return {
-        "code_version": code_version(settings.project_dir),
+        "code_version": settings.elt.code_version or code_version(settings.project_dir),
         "flow_run_id": str(flow_run.id or ""),
-        LINK: str(flow_run.ui_url or ""),
+        LINK: page_of(flow_run.id),
     }
+
+
+def page_of(run_id: object) -> str:
+    """Return the address of a flow run's page in Prefect; empty without a run or without known pages."""
+    return (url_for("flow-run", obj_id=str(run_id)) if run_id else None) or ""

@@ -388,7 +388,7 @@ def _has(structure: Structure, place: Place) -> bool:
     for step in place:
         if isinstance(structure, list) and isinstance(step, int):
             structure = structure[0]
-        elif isinstance(structure, dict) and step in structure:
+        elif isinstance(structure, dict) and isinstance(step, str) and step in structure:
             structure = structure[step]
         else:
             return False

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing.context import ForkServerContext
+from functools import partial
 from pathlib import Path
 
 from orchestration.settings import PROJECT_DIR
+from tests.helpers.warm import Forked
 
 DBT = Path(sys.executable).with_name("dbt")
-# Importing these takes as long as a build: a process forked from one that has them starts at once.
-_WARM = ("dbt.cli.main", "dbt.adapters.duckdb.impl", "orchestration.dbt_runner.plugin", "lakefs_sdk")
 _LIMIT = 300.0
 
 
@@ -70,31 +67,14 @@ def _executed(
     return DbtEnded(ended.returncode, ended.stdout)
 
 
-@cache
-def _warm() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_WARM))
-    return context
-
-
 def _forked(project: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> DbtEnded:
     printed = project / "home" / "printed"
-    process = _warm().Process(target=_run, args=(project, tuple(arguments), dict(environment), printed))
-    process.start()
-    process.join(_LIMIT)
-    if process.exitcode is None:
-        process.kill()
-        raise TimeoutError(f"dbt {' '.join(arguments)} took more than {_LIMIT:.0f} s")
-    return DbtEnded(process.exitcode, printed.read_text(encoding="utf-8", errors="replace"))
+    printed.unlink(missing_ok=True)
+    forked = Forked(partial(_run, tuple(arguments)), folder=project, environment=environment, out=printed, err=printed)
+    return DbtEnded(forked.wait(_LIMIT), forked.out)
 
 
-def _run(project: Path, arguments: tuple[str, ...], environment: Mapping[str, str], printed: Path) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(project)
-    out = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-        os.dup2(out, stream)
+def _run(arguments: tuple[str, ...]) -> None:
     sys.argv = ["dbt", *arguments]
     from dbt.cli.main import cli
 

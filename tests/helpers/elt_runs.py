@@ -1,4 +1,4 @@
-"""`elt run` as real processes, and what Prefect's API shows of them."""
+"""`elt run` in processes of their own, forked from a warm one, and what Prefect's API shows of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from orchestration.lake.client import Lake
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
+from tests.helpers.warm import Forked
 
 CLOSED = "http://127.0.0.1:9"
 """An address without a server."""
@@ -95,7 +97,7 @@ class Runs:
         self._pool = ThreadPoolExecutor(2)
         self._futures: dict[str, Future[Ended]] = {}
         for name, case in cases.items():
-            self._futures[name] = self._pool.submit(self._run, case)
+            self._futures[name] = self._pool.submit(self._run, name, case)
 
     def __getitem__(self, name: str) -> Ended:
         return self._futures[name].result()
@@ -114,33 +116,40 @@ class Runs:
         """Start no more cases, and wait for the running ones."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, case: Case) -> Ended:
-        for name in case.after:
-            self._futures[name].result()
+    def _run(self, name: str, case: Case) -> Ended:
+        for other in case.after:
+            self._futures[other].result()
         # A run removes work directories of dead runs, so the runs that keep theirs have a separate state folder.
         state = self.folder / ("kept" if case.code == REMOVING_NOTHING else "state")
-        with subprocess.Popen(
-            [sys.executable, "-c", case.code, "run", case.date, "--run-type", case.run_type, "--json"],
-            env={
-                **self.environment,
-                "ELT_STATE_DIR": str(state),
-                "SHOP_API_URL": self._shops[case.shop],
-                **case.environment,
-            },
-            cwd=self.folder,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            try:
-                if case.during:
-                    case.during(self._lake, case.date)
-                out, err = process.communicate(timeout=LIMIT)
-            except BaseException:
-                process.kill()
-                raise
-        return Ended(case.date, f"{case.date} {case.run_type}", process.returncode, out, err)
+        environment = {
+            **self.environment,
+            "ELT_STATE_DIR": str(state),
+            "SHOP_API_URL": self._shops[case.shop],
+            **case.environment,
+        }
+        arguments = ("run", case.date, "--run-type", case.run_type, "--json")
+        printed = self.folder / "printed" / name.replace(" ", "-")
+        printed.parent.mkdir(exist_ok=True)
+        process = Forked(
+            partial(_executed, case.code, arguments),
+            folder=self.folder,
+            environment=environment,
+            out=printed.with_suffix(".out"),
+            err=printed.with_suffix(".err"),
+        )
+        try:
+            if case.during:
+                case.during(self._lake, case.date)
+            code = process.wait(LIMIT)
+        except BaseException:
+            process.kill()
+            raise
+        return Ended(case.date, f"{case.date} {case.run_type}", code, process.out, process.err)
+
+
+def _executed(code: str, arguments: Sequence[str]) -> None:
+    sys.argv = ["elt", *arguments]
+    exec(code, {"__name__": "__main__"})
 
 
 async def endless(scope: Scope, receive: Receive, send: Send) -> None:
@@ -202,18 +211,25 @@ class Shown:
         """Return the flow runs of a name, oldest first."""
         return self.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_ASC")
 
-    def task_runs(self, flow_run: Mapping[str, Any]) -> dict[str, str]:
-        """Return the state of each task run of a flow run by name, once all are final.
+    def task_runs(self, flow_run: Mapping[str, Any], last: str | None) -> dict[str, str]:
+        """Return the state of each task run of a flow run by name, once all are final and `last` is among them.
 
-        The client sends states with a delay.
+        The server records task runs every few seconds, in the order of their events, so a final state
+        of the last task is the sign that nothing is still to come. `None`: the flow run has no tasks.
         """
 
         def ask() -> list[dict[str, Any]]:
             return self.all("task_runs", flow_runs={"id": {"any_": [flow_run["id"]]}})
 
-        def are_final(found: list[dict[str, Any]]) -> bool:
-            return all(run["state_type"] in ("COMPLETED", "FAILED", "CRASHED") for run in found)
+        def are_recorded(found: list[dict[str, Any]]) -> bool:
+            final = [run for run in found if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED")]
+            return len(final) == len(found) and (last is None or any(step_of(run["name"]) == last for run in final))
 
-        found = eventually(ask, are_final)
+        found = eventually(ask, are_recorded)
         assert len({run["name"] for run in found}) == len(found)
         return {run["name"]: f"{run['state_type']} {run['state_name']}" for run in found}
+
+
+def step_of(task_run: str) -> str:
+    """Return the step that a task run is, to whose name Prefect appends; `""` for a node of dbt, `model …`."""
+    return "" if " " in task_run else task_run.rpartition("-")[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestration.lake.client import Lake
 from tests.helpers.pipeline import KILLED, Ended, Pipeline, publications_of, require_whole
+from tests.helpers.projects import share_manifests
 from tests.helpers.proxy import FaultKind, Proxy, normalize_request, run_proxy
 
 LONG_TIMEOUT = {"ELT_LAKE_TIMEOUT": "60"}
@@ -226,6 +227,7 @@ def run_cells(cells: Sequence[Cell], benches: Sequence[Bench], report: Callable[
 def open_bench(lake: Lake, project: Path, shop: str, first: date) -> Iterator[Bench]:
     """Opens a bench on one repository; `project` has the dbt project, and the pipeline keeps its state there."""
     access = lake.connection.access
+    share_manifests(project)
     with run_proxy(access.endpoint) as proxy:
         pipeline = Pipeline(
             {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
@@ -21,9 +20,8 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.log import SILENT
 from orchestration.run import PLAIN_STEPS, DateSteps, run_date
 from orchestration.settings import read_settings
+from tests.helpers.warm import warm
 
-# A run starts in milliseconds if its process is forked from one that has imported these.
-_WARM = ("orchestration.run", "dbt.cli.main", "dbt.adapters.duckdb.impl", "duckdb", "httpx", "lakefs_sdk", "tenacity")
 _LIMIT = 120.0
 _TABLES = ("events", "products")
 
@@ -58,14 +56,12 @@ class Pipeline:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(_WARM))
         self._running = 0
 
     def run(self, execution_date: str, steps: DateSteps | None = None, /, **environment: str) -> Ended:
         """Runs a date; `steps` replaces some of its steps, and `environment` is added to the usual one."""
-        receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(
+        receiver, sender = warm().Pipe(duplex=False)
+        process = warm().Process(
             target=_run, args=(self.environment | environment, execution_date, steps, sender), daemon=True
         )
         process.start()

@@ -7,185 +7,46 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.parse import parse_qs
 from uuid import UUID
 
 import psutil
 import pytest
 import yaml
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling, Scheduled
-from pydantic import SecretStr
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from examples.events_api import Options, create_app, serving
+from examples.events_api import Options, create_app
+from orchestration.flows import crashed
 from orchestration.flows.deploy import QUEUES, deploy
-from orchestration.flows.secrets import LAKE, save
 from orchestration.lake import keys
-from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.client import MAIN
 from orchestration.lake.history import publications
 from orchestration.lake.keys import LINK
 from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
-from orchestration.servers.prefect import PrefectAccess
-from orchestration.settings import PROJECT_DIR, EltSettings, read_settings
-from tests.helpers.elt_runs import Shown, endless, eventually, prefect_environment
+from orchestration.settings import PROJECT_DIR
+from tests.helpers.elt_runs import endless, eventually
 from tests.helpers.isolation import PROJECT
-from tests.helpers.own_lake import OwnLake, own_lake, repository_of
+from tests.helpers.nightly import AGAIN, BAD, DOWN, ENDLESS, GOOD, LIMIT, SLOW, TOKEN, Nightly, run_nightly
 from tests.helpers.pipeline import require_whole
 from tests.helpers.secret_search import files_below, forms, leaks
-
-TOKEN = "shop+of-the-deployments/=="
-GOOD, BAD, DOWN, SLOW, AGAIN, ENDLESS = (f"2016-02-0{day}" for day in range(1, 7))
-LIMIT = 150.0
-
-
-class ByDate:
-    """An API with different behaviour on some dates."""
-
-    def __init__(self, dates: dict[str, ASGIApp], otherwise: ASGIApp) -> None:
-        self.dates, self.otherwise = dates, otherwise
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = parse_qs(scope.get("query_string", b"").decode()).get("date", [""])[0]
-        await self.dates.get(asked, self.otherwise)(scope, receive, send)
-
-
-@dataclass
-class Nightly:
-    """The running deployments.
-
-    Attributes:
-        client: A client of the Prefect API.
-        shown: What the Prefect API shows.
-        own: A separate lakeFS, which may go down.
-        lake: Its repository.
-        shop: The API, by date.
-        received: What the webhook received.
-        state: The state folder of the worker and its runs.
-        environment: The environment of the worker.
-    """
-
-    client: SyncPrefectClient
-    shown: Shown
-    own: OwnLake
-    lake: Lake
-    shop: ByDate
-    received: list[dict[str, Any]]
-    state: Path
-    environment: Mapping[str, str] = field(repr=False)
-
-    def begin(
-        self,
-        deployment: str,
-        scheduled: datetime | None = None,
-        environment: Mapping[str, str] | None = None,
-        **parameters: Any,
-    ) -> UUID:
-        """Creates a flow run of a deployment, scheduled for now or for a given time, with more variables."""
-        found = self.client.read_deployment_by_name(deployment)
-        state: State[Any] | None = Scheduled(scheduled_time=scheduled) if scheduled else None
-        variables = {"env": dict(environment)} if environment else None
-        return self.client.create_flow_run_from_deployment(
-            found.id, parameters=parameters, state=state, job_variables=variables
-        ).id
-
-    def ended(self, run: UUID) -> FlowRun:
-        """Waits for the end of a flow run, and returns it."""
-        return self.until(run, lambda found: bool(found.state and found.state.is_final()))
-
-    def until(self, run: UUID, holds: Any) -> FlowRun:
-        """Waits until a condition is true for a flow run, and returns it."""
-        end = time.monotonic() + LIMIT
-        while not holds(found := self.client.read_flow_run(run)) and time.monotonic() < end:
-            time.sleep(0.5)
-        assert holds(found), found.state
-        return found
-
-    def date(self, execution_date: str, **parameters: Any) -> FlowRun:
-        """Runs a date, and waits for the end."""
-        return self.ended(self.begin("ingest-clean/daily-ingest", execution_date=execution_date, **parameters))
 
 
 @pytest.fixture(scope="module")
 def nightly(prefect_server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nightly]:
-    """Starts worker, lake, shop and webhook; deletes the deployments at the end, because tests share the server."""
-    folder = tmp_path_factory.mktemp("nightly")
-    url = str(prefect_server.running_url)
-    login = prefect_environment(prefect_server)
-    received: list[dict[str, Any]] = []
-
-    async def receive_notice(request: Request) -> Response:
-        received.append(await request.json())
-        return Response(status_code=204)
-
-    good = create_app(Options(rows=200, token=TOKEN))
-    shop = ByDate(
-        {
-            BAD: create_app(Options(rows=1_000, token=TOKEN, fault="bad-day")),
-            SLOW: create_app(Options(rows=200, token=TOKEN, fault="slow", delay=5, fault_times=1)),
-        },
-        good,
-    )
-    with (
-        own_lake(folder / "lake") as own,
-        serving(shop) as shop_url,
-        serving(Starlette(routes=[Route("/hook", receive_notice, methods=["POST"])])) as hook_url,
-        repository_of(own.access, "project") as lake,
-        pytest.MonkeyPatch.context() as monkeypatch,
-    ):
-        environment = {
-            "HOME": str(folder),
-            "LAKEFS_ENDPOINT": own.access.endpoint,
-            "SHOP_API_URL": shop_url,
-            "SHOP_API_TOKEN": TOKEN,
-            "ELT_NOTIFY_URL": f"{hook_url}/hook",
-            "ELT_STATE_DIR": str(folder / "state"),
-            "ELT_RETRIES": "0",
-            # test_flow tests nodes as task runs; they cost 4 s a run.
-            "ELT_DBT_TASK_RUNS": "false",
-            **login,
-        }
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        refresh_global_settings_context()
-        # Only Prefect has lakeFS's keys.
-        keys_of_lake = {
-            "access_key": own.access.access_key.get_secret_value(),
-            "secret_key": own.access.secret_key.get_secret_value(),
-        }
-        save(LAKE, json.dumps(keys_of_lake))
-        deploy(url, PROJECT, SILENT)
-        settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
-        server = LocalServer(worker.spec_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
-        server.start(SILENT)
-        shown = Shown(login)
-        try:
-            server.wait(SILENT)
-            with get_client(sync_client=True) as client:
-                yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment)
-                for found in client.read_deployments():
-                    client.delete_deployment(found.id)
-                client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
-        finally:
-            server.stop(SILENT)
-            shown.close()
-    refresh_global_settings_context()
+    """The running deployments, shared by the tests of this module."""
+    with run_nightly(prefect_server, tmp_path_factory.mktemp("nightly")) as running:
+        yield running
 
 
 # What is deployed.
@@ -511,4 +372,8 @@ def test_deploying_again_creates_nothing(nightly: Nightly, monkeypatch: pytest.M
     deploy(nightly.environment["PREFECT_API_URL"], PROJECT, SILENT)
 
     assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
-    assert len(nightly.shown.all("automations")) == 2
+    assert sorted(one["name"] for one in nightly.shown.all("automations")) == [
+        "EDA report after the marts",
+        crashed.NAME,
+        "marts after a date",
+    ]

@@ -24,7 +24,7 @@ from orchestration.lake.receipt import read_receipt
 from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR
 from orchestration.text import indented
-from tests.helpers.elt_runs import CLOSED, Runs, Shown, prefect_environment
+from tests.helpers.elt_runs import CLOSED, Runs, Shown, prefect_environment, step_of
 from tests.helpers.pipeline import require_whole
 from tests.helpers.projects import keys_of
 from tests.helpers.secret_search import files_below, forms, leaks, objects_and_commits
@@ -33,20 +33,20 @@ STEPS = ("extract", "land", "transform", "audit", "publish")
 
 
 def steps_of(task_runs: dict[str, str]) -> dict[str, str]:
-    """Returns the states of the steps; Prefect appends to their names."""
-    return {name.rpartition("-")[0]: state for name, state in task_runs.items() if " " not in name}
+    """Returns the states of the steps."""
+    return {step: state for name, state in task_runs.items() if (step := step_of(name))}
 
 
 def nodes_of(task_runs: dict[str, str]) -> dict[str, str]:
     """Returns the states of dbt's nodes, whose task runs are named `model …` and `test …`."""
-    return {name: state for name, state in task_runs.items() if " " in name}
+    return {name: state for name, state in task_runs.items() if not step_of(name)}
 
 
 def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: Shown, lake: Lake) -> None:
     ended = runs["daily"]
 
     flow_run = shown.flow_runs(ended.name)[0]
-    task_runs = shown.task_runs(flow_run)
+    task_runs = shown.task_runs(flow_run, STEPS[-1])
     receipt = read_receipt(lake, MAIN, keys.date_receipt(ended.date))
     assert (ended.code, ended.report["outcome"]) == (0, "published")
     assert ended.report["rows"]["events"] == accounting(1_000).curated
@@ -70,7 +70,7 @@ def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
 
     written = {path.name for path in runs.folder.rglob("work/*/dbt/target/*")}
 
-    assert "run_results.json" in written
+    assert "compiled" in written
     assert "partial_parse.msgpack" not in written
 
 
@@ -82,7 +82,7 @@ def test_the_merge_links_to_its_flow_run_and_code(runs: Runs, shown: Shown, lake
     (publication,) = (entry for entry in runs.elt("log")["publications"] if entry["execution_date"] == ended.date)
     assert merge.metadata["flow_run_id"] == flow_run["id"]
     assert merge.metadata["code_version"].removesuffix("-dirty") == code_version(PROJECT_DIR).removesuffix("-dirty")
-    assert merge.metadata[LINK].endswith(f"/flow-run/{flow_run['id']}")
+    assert merge.metadata[LINK].endswith(f"/runs/flow-run/{flow_run['id']}")
     assert httpx.get(merge.metadata[LINK], headers={"Accept": "text/html"}, trust_env=False).status_code == 200
     assert (publication["commit"], publication["link"]) == (merge.id, merge.metadata[LINK])
     assert publication["code_version"] == merge.metadata["code_version"]
@@ -94,7 +94,7 @@ def test_the_same_date_again_is_unchanged(runs: Runs, shown: Shown, lake: Lake) 
     flow_run = shown.flow_runs(ended.name)[1]
     assert (ended.code, ended.report["outcome"]) == (0, "unchanged")
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("COMPLETED", "Unchanged")
-    assert steps_of(shown.task_runs(flow_run)) == {"extract": "COMPLETED Completed"}
+    assert steps_of(shown.task_runs(flow_run, "extract")) == {"extract": "COMPLETED Completed"}
     assert [entry.commit for entry in publications(lake) if entry.execution_date == ended.date] == [
         runs["daily"].report["commit"]
     ]
@@ -104,7 +104,7 @@ def test_a_backfill_shows_no_nodes(runs: Runs, shown: Shown) -> None:
     ended = runs["backfill"]
 
     (flow_run,) = shown.flow_runs(ended.name)
-    task_runs = shown.task_runs(flow_run)
+    task_runs = shown.task_runs(flow_run, STEPS[-1])
     assert (ended.code, flow_run["state"]["name"]) == (0, "Published")
     assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
     assert nodes_of(task_runs) == {}
@@ -114,7 +114,7 @@ def test_a_bad_day_is_data_failed_and_shows_the_failed_node(runs: Runs, shown: S
     ended = runs["bad day"]
 
     (flow_run,) = shown.flow_runs(ended.name)
-    task_runs = shown.task_runs(flow_run)
+    task_runs = shown.task_runs(flow_run, "transform")
     (kept,) = lake.branches(f"etl-{ended.date}-")
     message = flow_run["state"]["message"]
     assert (ended.code, ended.report["outcome"]) == (3, "DataFailed")
@@ -165,7 +165,7 @@ def test_a_failure_after_landing_names_its_step_and_keeps_its_branch(
     assert f"\nkept: branch {kept}\nnext: " in message
     assert message.endswith(f"elt run {ended.date}")
     assert message in ended.err
-    assert nodes_of(shown.task_runs(flow_run)) == {}
+    assert nodes_of(shown.task_runs(flow_run, begins.partition(":")[0])) == {}
     assert keys_of(lake, MAIN, ended.date) == {}
 
 
@@ -187,7 +187,7 @@ def test_a_failure_before_landing_names_its_step_and_leaves_nothing(
     message = flow_run["state"]["message"]
     assert (ended.code, ended.report["outcome"]) == (code, outcome)
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", outcome)
-    assert steps_of(shown.task_runs(flow_run)) == {"extract": f"FAILED {outcome}"}
+    assert steps_of(shown.task_runs(flow_run, "extract")) == {"extract": f"FAILED {outcome}"}
     assert message.startswith(f"{ended.date} {begins}")
     assert says in message
     assert "\nmain: untouched\nnext: " in message
@@ -204,7 +204,7 @@ def test_an_invalid_date_fails_in_the_flow_too_and_writes_nothing(runs: Runs, sh
     assert ended.code == 2
     assert (flow_run["state"]["type"], flow_run["state"]["name"]) == ("FAILED", "UsageError")
     assert flow_run["state"]["message"].startswith("'2015-13-01' is not a date: ")
-    assert shown.task_runs(flow_run) == {}
+    assert shown.task_runs(flow_run, None) == {}
     assert list(lake.branches("etl-2015-13-01")) == []
 
 
@@ -310,7 +310,6 @@ def test_no_secret_is_left_anywhere(
         "run.json",
         "profiles.yml",
         "dbt.log",
-        "run_results.json",
         "prefect.db",
         "prefect.log",
         "lakefs.log",

@@ -138,6 +138,20 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     assert restarted[1] == first[1]
     assert repositories(settings) == ["kept"]
 
+    limits = f"{api}/v2/concurrency_limits"
+    assert httpx.post(f"{limits}/", json={"name": "one", "limit": 1}, auth=login, trust_env=False).is_success
+    taken = httpx.post(
+        f"{limits}/increment-with-lease", json={"slots": 1, "names": ["one"]}, auth=login, trust_env=False
+    ).json()
+    kill(restarted[1])
+    restarted = local.up(settings, SILENT)
+    assert restarted[1].url == api
+    # A server that had forgotten the lease would never free the slot of a killed run.
+    renewed = httpx.post(
+        f"{limits}/leases/{taken['lease_id']}/renew", json={"lease_duration": 60}, auth=login, trust_env=False
+    )
+    assert renewed.status_code == 204
+
     monkeypatch.setenv("PREFECT_API_URL", api)
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", access.auth_string.get_secret_value())
     refresh_global_settings_context()

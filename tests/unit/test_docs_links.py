@@ -1,4 +1,4 @@
-"""Links between documents, and references from code to documents, point to files and headings that exist."""
+"""Links between documents, references from code to documents, and tests that documents name, exist."""
 
 import re
 import subprocess
@@ -10,6 +10,7 @@ from orchestration.settings import PROJECT_DIR
 _FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _REFERENCE = re.compile(r"\bdocs/[\w/-]+\.md(?:#[\w-]+)?")
+_TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -67,6 +68,20 @@ def test_every_reference_from_code_to_a_document_resolves() -> None:
         for file, target in references
         if not is_resolved(target, file, PROJECT_DIR)
     ] == []
+
+
+def has_test(file: str, name: str) -> bool:
+    path = PROJECT_DIR / "tests" / file
+    return path.is_file() and f"\ndef {name}(" in path.read_text(encoding="utf-8")
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    named = {found for page in tracked("*.md") for found in _TEST.findall(page.read_text(encoding="utf-8"))}
+
+    assert len(named) > 30
+    assert [f"{file}::{name}" for file, name in sorted(named) if not has_test(file, name)] == []
+    assert not has_test("unit/test_docs_links.py", "test_that_was_renamed")
+    assert not has_test("unit/test_no_such_file.py", "test_every_test_that_a_document_names_exists")
 
 
 def test_a_missing_file_or_heading_is_not_resolved() -> None:

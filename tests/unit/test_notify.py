@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_UI_URL, temporary_settings
 from prefect.states import Crashed, Failed
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from orchestration.flows.notify import Notice, send
 from tests.helpers.elt_runs import CLOSED
 
 SECRET = "T0SESAM/B0SESAM"
+PAGES = "https://prefect.example"
 NOTICE = Notice("2025-05-20", "DataFailed", "events_has_rows: 1 failing rows", "http://prefect/run")
 
 
@@ -78,7 +79,8 @@ def run_hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., N
 
     def run_with(url: str, flow: Flow[..., Any] = ingest_clean, run: FlowRun | None = None, state: Any = None) -> None:
         monkeypatch.setenv("ELT_NOTIFY_URL", url)
-        notify(flow, run or run_of("daily"), state or Failed(name="DataFailed", message="events_has_rows: 1 rows"))
+        with temporary_settings({PREFECT_UI_URL: PAGES}):
+            notify(flow, run or run_of("daily"), state or Failed(name="DataFailed", message="events_has_rows: 1 rows"))
 
     return run_with
 
@@ -181,7 +183,7 @@ def test_a_failed_run_is_reported_with_its_date_outcome_cause_and_page(
     (body,) = webhook.received
     assert body["subject"] == "2025-05-20"
     assert (body["outcome"], body["cause"]) == ("DataFailed", "events_has_rows: 1 rows")
-    assert body["link"] == f"{get_current_settings().ui_url or ''}/runs/flow-run/{run.id}"
+    assert body["link"] == f"{PAGES}/runs/flow-run/{run.id}"
 
 
 def test_a_backfill_sends_no_notification(run_hook: Callable[..., None], webhook: Webhook) -> None:

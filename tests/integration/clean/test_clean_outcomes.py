@@ -178,7 +178,7 @@ def test_the_environment_is_restored_and_the_secret_is_in_no_file(bench: Bench) 
     assert dict(os.environ) == before
     assert not [line for line in lines if SECRET in line]
     written = [path for path in bench.root.rglob("*") if path.is_file()]
-    assert {path.suffix for path in written} >= {".json", ".log", ".msgpack", ".parquet"}
+    assert {path.suffix for path in written} >= {".json", ".msgpack", ".parquet", ".sql"}
     assert not [path for path in written if SECRET.encode() in path.read_bytes()]
 
 

@@ -18,8 +18,9 @@ from orchestration.models.sql import (
     sql_literal,
     structure_of,
 )
-from orchestration.source.columns import Column, Place
+from orchestration.source.columns import Column
 from orchestration.source.config import Table
+from orchestration.source.places import Place
 from tests.helpers.model_tables import AT, ID, RATING, SIZE, sql, table_of
 
 CHECKED = "models/intermediate/things_checked.sql"

@@ -1,10 +1,11 @@
 """The run protocol on the real lakeFS, without Prefect: what is published, and what a failure leaves."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,55 +13,20 @@ from typing import Any
 import pytest
 import yaml
 
-from examples.events_api import Options, accounting, create_app, serving
-from orchestration import plan as plan_module
+from examples.events_api import accounting
 from orchestration.analyst.query import query, rejects
-from orchestration.audit import Candidate
-from orchestration.context import DateRun, MartsRun
-from orchestration.dbt_runner.manifest import load_manifest
-from orchestration.dbt_runner.results import BuildResult
-from orchestration.errors import Conflict, DataFailed, GateMissing, PlatformFailed, SourceBodyInvalid
-from orchestration.extract import Extracted, extract
+from orchestration.context import DateRun
+from orchestration.errors import DataFailed, SourceBodyInvalid
+from orchestration.extract import extract
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.receipt import read_receipt
-from orchestration.land import Landed
-from orchestration.log import SILENT, log_to
-from orchestration.marts import run_marts
+from orchestration.log import log_to
 from orchestration.plan import Plan
-from orchestration.publish import RunResult, publish
-from orchestration.run import ATTEMPTS, DateSteps, run_date
+from orchestration.run import DateSteps, run_date
 from orchestration.settings import Settings
-from orchestration.steps import UNTOUCHED
-from orchestration.transform import transform
-from tests.helpers.projects import copy_project, fetched_in_pages, keys_of, request_for, settings_of
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dbt project, fetched in pages, shared by the tests that do not change it."""
-    return fetched_in_pages(copy_project(tmp_path_factory.mktemp("project")))
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    with ExitStack() as stack:
-
-        def start(rows: int = 1_000, **options: Any) -> str:
-            app = create_app(Options(rows=rows, form="envelope", paging="page", page_size=500, **options))
-            return stack.enter_context(serving(app))
-
-        yield start
-
-
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch, project: Path, serve: Callable[..., str]) -> Callable[..., Settings]:
-    def make(rows: int = 1_000, folder: Path = project, **options: Any) -> Settings:
-        return settings_of(monkeypatch, folder, SHOP_API_URL=serve(rows, **options))
-
-    return make
-
+from tests.helpers.projects import copy_project, fetched_in_pages, keys_of, request_for
 
 MakeSettings = Callable[..., Settings]
 
@@ -267,104 +233,6 @@ def test_a_json_error_that_only_the_full_parse_detects_is_source_failed(
     assert keys_of(lake, MAIN, execution_date) == {}
 
 
-# Races.
-
-
-def publish_after(other: Callable[[], RunResult], times: int) -> Callable[[DateRun, Candidate], RunResult]:
-    """Returns a step `publish` before which another run publishes the date, `times` times."""
-    left = iter(range(times))
-
-    def merge(run: DateRun, candidate: Candidate) -> RunResult:
-        if next(left, None) is not None:
-            other()
-        return publish(run, candidate)
-
-    return merge
-
-
-def test_a_conflict_in_every_attempt_ends_the_run(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    rows = iter(range(200, 900, 50))
-    slow = publish_after(lambda: run_date(request_for(lake, settings(next(rows)), execution_date)), times=ATTEMPTS)
-
-    with pytest.raises(Conflict) as error:
-        run_date(request_for(lake, settings(180), execution_date), DateSteps(publish=slow))
-
-    assert error.value.exit_code == 6
-    assert list(lake.branches(f"etl-{execution_date}")) == [error.value.branch]
-
-
-def test_two_equal_concurrent_runs_publish_the_same_tree(
-    lake: Lake, settings: MakeSettings, execution_date: str
-) -> None:
-    same = settings(100)
-    trees: list[dict[str, str]] = []
-
-    def other() -> RunResult:
-        done = run_date(request_for(lake, same, execution_date))
-        trees.append(keys_of(lake, MAIN, execution_date))
-        return done
-
-    published = run_date(request_for(lake, same, execution_date), DateSteps(publish=publish_after(other, times=1)))
-
-    assert published.outcome == "published"
-    assert keys_of(lake, MAIN, execution_date) == trees[0]
-
-
-# A branch that differs from what was fetched and tested.
-
-
-def test_an_additional_page_on_the_branch_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    extra = keys.raw_page("shop", "events", execution_date, 99)
-
-    def add(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
-        built = transform(run, plan, landed, folder)
-        lake.put(landed.branch, extra, b"[]", keys.RAW_CONTENT_TYPE)
-        return built
-
-    with pytest.raises(PlatformFailed, match=extra):
-        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=add))
-
-
-def test_a_missing_output_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
-        built = transform(run, plan, landed, folder)
-        lake.delete(landed.branch, [keys.rejected("events", execution_date)])
-        return built
-
-    with pytest.raises(PlatformFailed, match=f"lacks {keys.rejected('events', execution_date)}"):
-        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
-
-
-def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    """lakeFS reads the gate from the merged commit: without it, the merge would not be checked at all."""
-
-    def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
-        built = transform(run, plan, landed, folder)
-        lake.delete(landed.branch, [keys.GATE])
-        return built
-
-    with pytest.raises(GateMissing, match="is missing in") as error:
-        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
-
-    assert (error.value.step, error.value.main) == ("audit", "untouched")
-    assert keys_of(lake, MAIN, execution_date) == {}
-
-
-def test_a_base_outside_the_history_of_main_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
-    aside = f"aside-{execution_date}"
-    lake.create_branch(aside, lake.head(MAIN))
-    lake.put(aside, "x", b"", keys.RAW_CONTENT_TYPE)
-    elsewhere = lake.commit(aside, "not of main", {})
-
-    def pin_elsewhere(run: DateRun, plan: Plan, folder: Path) -> Extracted:
-        return replace(extract(run, plan, folder), base=elsewhere)
-
-    with pytest.raises(PlatformFailed, match=f"{elsewhere[:12]} is not in the history of main"):
-        run_date(request_for(lake, settings(100), execution_date), DateSteps(extract=pin_elsewhere))
-
-    assert keys_of(lake, MAIN, execution_date) == {}
-
-
 def test_published_tables_can_be_queried_at_one_commit(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     published = run_date(request_for(lake, settings(100), execution_date))
 
@@ -372,37 +240,3 @@ def test_published_tables_can_be_queried_at_one_commit(lake: Lake, settings: Mak
 
     assert answer.commit == lake.head(MAIN)
     assert answer.rows == ((published.rows["events"], True),)
-
-
-def test_a_run_loads_the_manifest_once(
-    lake: Lake, settings: MakeSettings, execution_date: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded: list[Any] = []
-
-    def load(*arguments: Any, **options: Any) -> Any:
-        loaded.append(load_manifest(*arguments, **options))
-        return loaded[-1]
-
-    monkeypatch.setattr(plan_module, "load_manifest", load)
-    assert run_date(request_for(lake, settings(), execution_date)).outcome == "published"
-    assert len(loaded) == 1
-
-
-def test_a_manifest_without_what_a_run_needs_is_an_error_of_the_date(
-    lake: Lake, settings: MakeSettings, execution_date: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any) -> Any:
-        raise PlatformFailed("the manifest is broken")
-
-    monkeypatch.setattr(plan_module, "published_models", broken)
-    with pytest.raises(PlatformFailed) as failed:
-        run_date(request_for(lake, settings(), execution_date))
-    error = failed.value
-    assert (error.subject, error.step, error.main, error.branch) == (execution_date, "plan", UNTOUCHED, "")
-    assert error.command == f"elt run {execution_date}"
-
-    with pytest.raises(PlatformFailed) as failed:
-        run_marts(MartsRun(lake=lake, settings=settings(), log=SILENT))
-    error = failed.value
-    assert (error.subject, error.step, error.branch) == ("marts", "plan", "")
-    assert list(lake.branches("etl-marts-")) == []
