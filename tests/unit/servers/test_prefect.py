@@ -30,5 +30,6 @@ def test_prefect_runs_on_loopback_without_the_users_settings(tmp_path: Path, mon
         "PREFECT_SERVER_API_AUTH_STRING": login.get_secret_value(),
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4321",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     assert launch.env["DO_NOT_TRACK"] == "1"
