@@ -91,10 +91,12 @@ class DateRun(RunContext):
         execution_date: The date, YYYY-MM-DD.
         run_type: How much Prefect shows of the run, and how often it retries requests to the source. It never changes
             what is published.
+        sources: The dbt sources to fetch, if not all: the raw of the others is taken from `main`, if it has the date.
     """
 
     execution_date: str
     run_type: RunType = "daily"
+    sources: tuple[str, ...] | None = None
 
     @property
     def subject(self) -> str:

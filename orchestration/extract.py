@@ -61,7 +61,7 @@ def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
 
 
 def _landed(run: DateRun, tables: Sequence[Table], base: str, former: Receipt | None, folder: Path) -> tuple[Page, ...]:
-    """Return the pages that `main` already has of tables that cannot be fetched for the date any more.
+    """Return the pages that `main` already has of the tables that cannot or shall not be fetched for the date.
 
     Raises:
         PlatformFailed: A page is not what the receipt lists.
@@ -69,7 +69,8 @@ def _landed(run: DateRun, tables: Sequence[Table], base: str, former: Receipt | 
     pages: list[Page] = []
     for table in tables:
         known = former.inputs.get(table.label, ()) if former else ()
-        if former is None or not known or not not_on(table, run.execution_date, datetime.now(UTC)):
+        reason = not_on(table, run.execution_date, datetime.now(UTC)) or _left_out(run, table)
+        if former is None or not known or not reason:
             continue
         for key in known:
             body = run.lake.read(base, key) or b""
@@ -83,8 +84,15 @@ def _landed(run: DateRun, tables: Sequence[Table], base: str, former: Receipt | 
             details = former.content["details"][key]
             decoded, no_data = tuple(details.get("decoded", ())), details.get("no_data", "")
             pages.append(Page(table.label, key, path, len(body), digest, former.objects[key], decoded, no_data))
-        run.log.info(f"{table.label} has no past dates: its {len(known)} pages are taken from {base[:12]}")
+        run.log.info(f"{table.label}: its {len(known)} pages are taken from {base[:12]}, because {reason}")
     return tuple(pages)
+
+
+def _left_out(run: DateRun, table: Table) -> str:
+    """Return why the run does not fetch a table; an empty text if it does."""
+    if run.sources is None or table.source in run.sources:
+        return ""
+    return f"this run fetches only {', '.join(run.sources)}"
 
 
 def _covers(receipt: Receipt, pages: Sequence[Page], code: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestration.text import one_line, quoted, shortened
@@ -23,7 +23,12 @@ def commit_url(endpoint: str, repository: str, commit: str) -> str:
 
 
 def summary(
-    title: str, message: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None = None
+    title: str,
+    message: str,
+    built: BuildResult | None,
+    seconds: Mapping[str, float],
+    link: str | None = None,
+    superseded: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the summary of a run as Markdown.
 
@@ -33,18 +38,26 @@ def summary(
         built: What dbt built, if the run got there.
         seconds: The seconds of each step.
         link: The URL of the commit's page.
+        superseded: The result of `before_and_after`, if the run superseded a version.
     """
-    return "\n".join(_summary(title, message, built, seconds, link))
+    return "\n".join(_summary(title, message, built, seconds, link, superseded))
 
 
 def _summary(
-    title: str, message: str, built: BuildResult | None, seconds: Mapping[str, float], link: str | None
+    title: str,
+    message: str,
+    built: BuildResult | None,
+    seconds: Mapping[str, float],
+    link: str | None,
+    superseded: Sequence[Mapping[str, Any]],
 ) -> Iterator[str]:
     yield f"## {_escaped(one_line(title))}\n"
     fence = "`" * max(4, _longest_run(message) + 1)
     yield f"{fence}\n{shortened(message)}\n{fence}\n"
     if link:
         yield f"[The commit in lakeFS]({link})\n"
+    if superseded:
+        yield from _table(tuple(superseded[0]), (row.values() for row in superseded))
     if built and built.accounting:
         yield from _table(
             ("table", "raw", "curated", "identical", "conflicting", "rejected"),
@@ -98,7 +111,12 @@ def before_and_after(former: Receipt, rows: Mapping[str, int]) -> list[dict[str,
     """Return the rows before and after of each curated table of a superseded date, or of each mart."""
     before = former.rows
     return [
-        {"table": table, "rows before": before.get(table, 0), "rows after": rows.get(table, 0)}
+        {
+            "table": table,
+            "rows before": before.get(table, 0),
+            "rows after": rows.get(table, 0),
+            "difference": f"{rows.get(table, 0) - before.get(table, 0):+,}",
+        }
         for table in sorted({*before, *rows})
     ]
 

@@ -14,6 +14,7 @@ from orchestration.dates import day_before, parse_execution_date
 from orchestration.endpoints import open_lake
 from orchestration.extract import extract
 from orchestration.flows.hooks import notify
+from orchestration.flows.lookback import start_lookback
 from orchestration.flows.states import origin_of, published_state, run_log, settings_for
 from orchestration.flows.tasks import step_task
 from orchestration.land import land
@@ -55,8 +56,11 @@ def ingest_clean(
     repo: str = "project",
     bucket: str = "lakefs",
     force: bool = False,
+    sources: list[str] | None = None,
 ) -> State[Any]:
     """Publish one date: extract, land, transform, audit, publish.
+
+    Without a date, a run of a deployment then starts further runs for the earlier days of sources with a lookback.
 
     Args:
         execution_date: The logical day, YYYY-MM-DD in UTC; default: the day before the scheduled start.
@@ -66,6 +70,7 @@ def ingest_clean(
         bucket: The storage bucket that the repository must live in, checked before anything is written.
         force: Build even if neither raw nor code changed, and publish even if a table would lose more of its
             published rows than `loss_limit` allows.
+        sources: The dbt sources to fetch; the raw of the others is taken from `main`, if it has the date. Default: all.
     """
     subject, record = _date(), RunRecord()
 
@@ -78,6 +83,7 @@ def ingest_clean(
             settings=settings,
             log=run_log(),
             run_type=run_type,
+            sources=None if sources is None else tuple(sources),
             force=force,
             task_runs=run_type == "daily" and settings.elt.dbt_task_runs,
             origin=origin_of(settings),
@@ -85,4 +91,7 @@ def ingest_clean(
         )
         return run, run_date(run, STEPS)
 
-    return published_state(subject, record, publish_date)
+    state = published_state(subject, record, publish_date)
+    if execution_date is None:
+        start_lookback(subject, state, repo, bucket)
+    return state

@@ -85,13 +85,15 @@ def _make_artifacts(
         link = commit_url(run.lake.connection.access.endpoint, run.lake.repository, result.commit)
         create_link_artifact(link, f"{subject} on main", key="lakefs-commit", description=str(result))
     title = f"{subject} {state.name}"
-    text = summary(title, state.message or "", record.built, record.seconds, link)
+    superseded = []
+    if result and record.former and result.outcome == "superseded":
+        superseded = before_and_after(record.former, result.rows)
+    text = summary(title, state.message or "", record.built, record.seconds, link, superseded)
     create_markdown_artifact(text, key="run-summary", description=title)
     if record.built:
         create_table_artifact(dbt_table(record.built), key="dbt-results", description=title)
-    if result and record.former and result.outcome == "superseded":
-        rows = before_and_after(record.former, result.rows)
-        create_table_artifact(rows, key="superseded-rows", description=title)
+    if superseded:
+        create_table_artifact(superseded, key="superseded-rows", description=title)
 
 
 def run_log() -> Log:

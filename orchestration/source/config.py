@@ -26,7 +26,7 @@ from orchestration.source.columns import (
 )
 from orchestration.source.rows import KeptRows
 from orchestration.source.rules import problems
-from orchestration.source.schema import Fetch, Meta
+from orchestration.source.schema import Fetch, Meta, SourceMeta
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml if it is installed: more than ten times faster."""
@@ -45,6 +45,7 @@ class Table(msgspec.Struct, frozen=True):
         file: The YAML that declares it.
         columns: Its columns, in published order.
         rows: Which rows are kept.
+        lookback: The earlier days that the nightly run asks the source for again.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Table(msgspec.Struct, frozen=True):
     file: Path
     columns: tuple[Column, ...]
     rows: KeptRows
+    lookback: int = 0
 
     @property
     def key(self) -> tuple[Column, ...]:
@@ -95,11 +97,23 @@ def read_file(file: Path) -> Iterator[Table]:
     if not isinstance(content, dict):
         raise UsageError(f"{file}: not a YAML mapping, which dbt requires", remedy="correct the file")
     for source in content.get("sources") or ():
+        of_source = _source_meta(file, source)
         for table in source.get("tables") or ():
-            yield _table(file, str(source.get("name")), table)
+            yield _table(file, str(source.get("name")), of_source, table)
 
 
-def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
+def _source_meta(file: Path, described: Mapping[str, Any]) -> SourceMeta:
+    meta = (described.get("config") or {}).get("meta") or {}
+    try:
+        require_known_keys("config.meta", meta, SourceMeta.__struct_fields__)
+        return msgspec.convert(meta, SourceMeta)
+    except msgspec.ValidationError as error:
+        raise _wrong(file, str(described.get("name")), explained(error, SourceMeta, meta, "config.meta")) from None
+    except InvalidColumns as error:
+        raise _wrong(file, str(described.get("name")), str(error)) from None
+
+
+def _table(file: Path, source: str, of_source: SourceMeta, described: Mapping[str, Any]) -> Table:
     label = f"{source}.{described.get('name')}"
     for name in label.split(".", 1):
         if not _NAME.fullmatch(name):
@@ -132,6 +146,7 @@ def _table(file: Path, source: str, described: Mapping[str, Any]) -> Table:
         file=file,
         columns=tuple(columns.values()),
         rows=rows.kept_rows(declared, columns),
+        lookback=of_source.lookback,
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from orchestration.settings import PROJECT_DIR
-from orchestration.source.schema import Meta
+from orchestration.source.schema import Meta, SourceMeta
 
 DOCUMENT = PROJECT_DIR / "docs" / "sources.md"
 SCHEMA = PROJECT_DIR / "docs" / "source-meta.schema.json"
@@ -32,7 +32,11 @@ def document(text: str) -> str:
 def tables() -> str:
     """Return a Markdown table for each group of fields, from the types that check the YAML."""
     sections = []
-    for heading, kind in _groups("config.meta", inspect.type_info(Meta)):
+    groups = (
+        *_groups("config.meta", inspect.type_info(SourceMeta), " of a source"),
+        *_groups("config.meta", inspect.type_info(Meta), " of a table"),
+    )
+    for heading, kind in groups:
         rows = [
             f"| `{field.encode_name}` | {_values(field.type)} | {_default(field)} | {_meaning(field)} |"
             for field in kind.fields
@@ -48,11 +52,11 @@ def json_schema() -> str:
     return json.dumps(msgspec.json.schema(Meta), indent=2, ensure_ascii=False) + "\n"
 
 
-def _groups(heading: str, kind: inspect.Type) -> Iterator[tuple[str, inspect.StructType]]:
+def _groups(heading: str, kind: inspect.Type, of: str = "") -> Iterator[tuple[str, inspect.StructType]]:
     """Yield a struct and those in its fields, each with the path in the YAML, and its tag if there is a choice."""
     for struct in _structs(kind):
         tag = f", `{struct.tag_field}: {struct.tag}`" if struct.tag_field else ""
-        yield f"`{heading}`{tag}", struct
+        yield f"`{heading}`{tag}{of}", struct
         for field in struct.fields:
             yield from _groups(f"{heading}.{field.encode_name}", field.type)
 

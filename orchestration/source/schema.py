@@ -269,6 +269,20 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return counts or (isinstance(self.paging, Offsets) and self.paging.size is None)
 
 
+class SourceMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that `config.meta` of a source may have. They apply to all its tables."""
+
+    lookback: Annotated[
+        int,
+        Says(
+            ge=0,
+            le=366,
+            description="The number of earlier days that the nightly run asks for again: for an API that changes "
+            "or adds records afterwards. Only days that are published.",
+        ),
+    ] = 0
+
+
 class Meta(RowRules, frozen=True, kw_only=True):
     """The fields that `config.meta` of a source table may have."""
 

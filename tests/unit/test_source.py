@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,38 @@ def test_a_loss_limit_that_is_not_a_share_is_refused(tmp_path: Path, limit: floa
 
     with pytest.raises(UsageError, match=rf"loss_limit: {limit} is not a share from 0 to 1"):
         read_tables(tmp_path)
+
+
+def test_a_lookback_is_declared_once_for_all_tables_of_a_source(tmp_path: Path) -> None:
+    declare_for_the_source(write_sources(tmp_path, {name: {"key": ["id"], "fetch": EVENTS} for name in "ab"}), 3)
+
+    assert [table.lookback for table in read_tables(tmp_path)] == [3, 3]
+    assert {table.lookback for table in read_tables(PROJECT_DIR)} == {0}
+
+
+@pytest.mark.parametrize(
+    ("lookback", "problem"),
+    [
+        (-1, "source shop: config.meta.lookback: Expected `int` >= 0"),
+        (400, "source shop: config.meta.lookback: Expected `int` <= 366"),
+        ("3 days", "source shop: config.meta.lookback: Expected `int`, got `str`"),
+    ],
+)
+def test_an_invalid_lookback_is_named(tmp_path: Path, lookback: object, problem: str) -> None:
+    declare_for_the_source(events_only(tmp_path), lookback)
+
+    with pytest.raises(UsageError, match=re.escape(problem)):
+        read_tables(tmp_path)
+
+
+def test_an_unknown_field_of_a_source_is_named(tmp_path: Path) -> None:
+    declare_for_the_source(events_only(tmp_path), 1, name="look_back")
+
+    with pytest.raises(UsageError, match=r"source shop: config\.meta: .*look_back"):
+        read_tables(tmp_path)
+
+
+def declare_for_the_source(file: Path, value: object, *, name: str = "lookback") -> None:
+    described = yaml.safe_load(file.read_text())
+    described["sources"][0]["config"] = {"meta": {name: value}}
+    file.write_text(yaml.safe_dump(described))

@@ -11,7 +11,7 @@ import yaml
 from orchestration.settings import PROJECT_DIR
 from orchestration.source.config import read_file
 from orchestration.source.describe import DOCUMENT, SCHEMA, document, json_schema
-from orchestration.source.schema import Fetch
+from orchestration.source.schema import Fetch, SourceMeta
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 
@@ -31,8 +31,12 @@ def test_every_field_has_a_description_in_the_schema() -> None:
 def test_the_examples_of_the_document_are_valid() -> None:
     examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
 
-    assert len(examples) == 3
-    for example in examples:
+    of_sources = [source for example in examples for source in example.get("sources", ())]
+    of_tables = [example for example in examples if "sources" not in example]
+    assert (len(of_sources), len(of_tables)) == (1, 3)
+    for source in of_sources:
+        assert msgspec.convert(source["config"]["meta"], SourceMeta)
+    for example in of_tables:
         fetch = {"path": "/", "form": "array", **example.get("fetch", example)}
         assert msgspec.convert(fetch, Fetch)
 

@@ -124,9 +124,21 @@ def test_a_superseded_date_shows_each_table_before_and_after() -> None:
     former = receipt(keys.date_receipt("2025-05-20"), accounting={"events": {"curated": 10}, "dropped": {"curated": 4}})
 
     assert before_and_after(former, {"events": 12, "added": 3}) == [
-        {"table": "added", "rows before": 0, "rows after": 3},
-        {"table": "dropped", "rows before": 4, "rows after": 0},
-        {"table": "events", "rows before": 10, "rows after": 12},
+        {"table": "added", "rows before": 0, "rows after": 3, "difference": "+3"},
+        {"table": "dropped", "rows before": 4, "rows after": 0, "difference": "-4"},
+        {"table": "events", "rows before": 10, "rows after": 12, "difference": "+2"},
+    ]
+
+
+def test_the_summary_of_a_superseded_date_shows_the_rows_before_and_after() -> None:
+    rows = [{"table": "events", "rows before": 1_000, "rows after": 1_012, "difference": "+12"}]
+
+    text = summary("2025-05-20 Superseded", "2025-05-20 superseded", None, {}, superseded=rows)
+
+    assert text.splitlines()[-3:] == [
+        "| table | rows before | rows after | difference |",
+        "| --- | --- | --- | --- |",
+        "| events | 1,000 | 1,012 | +12 |",
     ]
 
 
@@ -135,7 +147,7 @@ def test_superseded_marts_are_counted_by_their_own_receipt() -> None:
     former = receipt(keys.MARTS_RECEIPT, details={key: {"rows": 5}}, accounting={"events": {"curated": 10}})
 
     assert before_and_after(former, {keys.table_of(key): 6}) == [
-        {"table": keys.table_of(key), "rows before": 5, "rows after": 6}
+        {"table": keys.table_of(key), "rows before": 5, "rows after": 6, "difference": "+1"}
     ]
 
 
