@@ -126,7 +126,7 @@ def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> No
     assert found["marts"]["description"].startswith("Publish the marts")
     assert found["eda-report"]["description"].startswith("Profile the published tables")
     parameters = found["daily-ingest"]["parameter_openapi_schema"]["properties"]
-    assert sorted(parameters) == ["bucket", "execution_date", "force", "repo", "run_type"]
+    assert sorted(parameters) == ["bucket", "execution_date", "force", "repo", "run_type", "sources"]
     assert parameters["run_type"]["enum"] == ["daily", "backfill"]
     assert not any(one["pull_steps"] for one in found.values())
 
