@@ -7,27 +7,28 @@ underscore, so no field can have such a name. Raw names may contain any characte
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from orchestration.models.quoting import WIDTH, aliased, broken, identifier, jinja_list, jinja_map, jinja_text
+from orchestration.models.structure import (
+    is_at_top,
+    jinja_place,
+    jinja_steps,
+    shown_structure,
+    structure_of,
+    top_names,
+    value_of,
+)
 from orchestration.source.columns import Column
 from orchestration.source.config import Table
 from orchestration.source.formats import EPOCHS, grammar_of
-from orchestration.source.places import Place, places_of
+from orchestration.source.places import places_of
 from orchestration.source.schema import Fetch
-from orchestration.sql import literal
-
-WIDTH = 80
-"""The maximum length of a line; sqlfluff has the same limit."""
 
 _FAULTS = {"timestamptz": "unparseable", "bigint": "not_integer", "double": "not_numeric"}
 _RANGE_TESTS = {"timestamptz": "is_outside_years", "double": "is_infinite"}
@@ -115,8 +116,8 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
     key = [column.name for column in table.key]
     fields = [column for column in table.columns if not column.record_name]
     at_top = top_names(fields)
-    plain = [column.field for column in fields if _is_at_top(column)]
-    by_path = [column for column in fields if not _is_at_top(column)]
+    plain = [column.field for column in fields if is_at_top(column)]
+    by_path = [column for column in fields if not is_at_top(column)]
     structure = structure_of(column.place for column in fields)
     is_list = table.fetch.shape == "arrays"
     context = {
@@ -134,12 +135,12 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
         "fields": jinja_list(at_top, indent=0),
         "plain_fields": "fields" if plain == at_top else jinja_list(plain, indent=8),
         "by_path": by_path,
-        "places": {column.name: _jinja_place(column) for column in by_path},
+        "places": {column.name: jinja_place(column) for column in by_path},
         "label": lambda column: jinja_text(column.label),
-        "structure": _shown_structure(structure, plain if not by_path else [], at_top),
-        "values": {column.name: _value(column, structure) for column in table.columns},
+        "structure": shown_structure(structure, plain if not by_path else [], at_top),
+        "values": {column.name: value_of(column, structure) for column in table.columns},
         "texts": jinja_map(
-            {column.name: _jinja_place(column) for column in table.columns if _is_compared(column)}, indent=8
+            {column.name: jinja_place(column) for column in table.columns if _is_compared(column)}, indent=8
         ),
         "names": jinja_list(names, indent=8),
         "key": jinja_list(key, indent=8),
@@ -186,12 +187,8 @@ def _records_arguments(fetch: Fetch) -> str:
     places, is_list = places_of(fetch.records or "$"), fetch.shape in ("objects", "arrays")
     if is_list and places == ((fetch.records,),):
         return ""
-    shown = ", ".join(f"[{_steps(place)}]" for place in places)
+    shown = ", ".join(f"[{jinja_steps(place)}]" for place in places)
     return f", records=[{shown}]" + ("" if is_list else f", shape='{fetch.shape}'")
-
-
-def _steps(place: Place) -> str:
-    return ", ".join(jinja_text(step) if isinstance(step, str) else str(step) for step in place)
 
 
 def _kept(table: Table) -> list[str]:
@@ -284,7 +281,7 @@ def _local(column: Column, sql: str) -> str:
 
 def _format_arguments(column: Column, sql: str) -> str:
     parts = (jinja_text(sql), jinja_text(column.format), jinja_text(grammar_of(column.format)))
-    return _broken("", parts, "", 8).rstrip(" ") + " " * 8
+    return broken("", parts, "", 8).rstrip(" ") + " " * 8
 
 
 def _precision_test(column: Column, text: str) -> str:
@@ -298,188 +295,12 @@ def _precision_test(column: Column, text: str) -> str:
     return f"is_below_microseconds('{text}')" if column.format in ("", "epoch") else ""
 
 
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
-
-
-@cache
-def _needs_quotes(column: str) -> bool:
-    """Return whether DuckDB would read the name without quotes as something other than a column, or refuse it."""
-    engine = _engine()
-    keyword = engine.execute(
-        "select keyword_category from duckdb_keywords() where keyword_name = ?", [column]
-    ).fetchone()
-    if keyword and keyword[0] in ("reserved", "type_function"):
-        return True
-    # A value such as `current_date`, or the beginning of a window's frame such as `rows`.
-    for statement in (f"select {column}", f"select count(*) over (order by 1 {column} current row)"):
-        with suppress(duckdb.Error):
-            engine.execute(statement)
-            return True
-    return False
-
-
-def identifier(column: str) -> str:
-    """Return a column's name as SQL, in quotes only where DuckDB needs them."""
-    return f'"{column}"' if _needs_quotes(column) else column
-
-
-def aliased(value: str, column: str, indent: int) -> str:
-    """Return `value as column`, on two lines where one is too long."""
-    line = f"{value} as {identifier(column)}"
-    # A comma follows.
-    return line if indent + len(line) < WIDTH else f"{value}\n{' ' * (indent + 4)}as {identifier(column)}"
-
-
-def top_names(columns: Sequence[Column]) -> list[str]:
-    """Return the names, or the positions, at the top of a record that the columns read, in their order."""
-    return list(dict.fromkeys(_top_name(column.place[0]) for column in columns))
-
-
-def _top_name(step: str | int) -> str:
-    return step if isinstance(step, str) else f"[{step}]"
-
-
-Structure = str | list[Any] | dict[str, Any]
-"""What one `from_json` reads: `VARCHAR` for a value, a list of one structure, or a structure by name."""
-
-
-def structure_of(places: Iterable[Place]) -> Structure:
-    """Return the structure that has as many of these places as one DuckDB type can have.
-
-    A struct's names are not empty and differ by more than case, and a value read as text has no fields. Other places
-    are read from the record one by one.
-    """
-    top: list[Structure] = []
-    for place in places:
-        if top:
-            _grow(top[0], place)
-        elif new := _sprout(place):
-            top.append(new)
-    return top[0] if top else {}
-
-
-def _sprout(place: Place) -> Structure | None:
-    """Return the structure of one place; None if no type has it."""
-    if not place:
-        return "VARCHAR"
-    inner = _sprout(place[1:])
-    if inner is None or place[0] == "":
-        return None
-    return [inner] if isinstance(place[0], int) else {place[0]: inner}
-
-
-def _grow(structure: Structure, place: Place) -> None:
-    """Add a place, if the structure can have it."""
-    if not place:
-        return
-    step, rest = place[0], place[1:]
-    if isinstance(structure, list) and isinstance(step, int):
-        _grow(structure[0], rest)
-    elif isinstance(structure, dict) and isinstance(step, str):
-        if step in structure:
-            _grow(structure[step], rest)
-        elif step.lower() not in (name.lower() for name in structure) and (inner := _sprout(place)):
-            structure |= inner  # type: ignore[arg-type]
-
-
-def _has(structure: Structure, place: Place) -> bool:
-    for step in place:
-        if isinstance(structure, list) and isinstance(step, int):
-            structure = structure[0]
-        elif isinstance(structure, dict) and isinstance(step, str) and step in structure:
-            structure = structure[step]
-        else:
-            return False
-    return structure == "VARCHAR"
-
-
-def _value(column: Column, structure: Structure) -> str:
-    """Return the SQL of a column's raw text."""
-    if column.record_name:
-        return "_record_name"
-    place = column.place
-    if _has(structure, place):
-        return "_fields" + "".join(f"[{_subscript(step)}]" for step in place)
-    if len(place) == 1 and isinstance(place[0], str):
-        pointer = "/" + place[0].replace("~", "~0").replace("/", "~1")
-        return f"json_extract_string(_record, {sql_literal(pointer)})"
-    return f"{{{{ json_at('json_extract_string', {_jinja_place(column)}) }}}}"
-
-
-def _subscript(step: str | int) -> str:
-    if isinstance(step, str):
-        return sql_literal(step)
-    # SQL counts from 1, and from -1 at the end.
-    return str(step + 1 if step >= 0 else step)
-
-
-def _shown_structure(structure: Structure, plain: Sequence[str], at_top: Sequence[str]) -> str:
-    """Return the structure as an argument of `parse_fields`, which takes a list of names too."""
-    if isinstance(structure, dict) and set(structure) <= set(plain):
-        return "fields" if list(structure) == list(at_top) else jinja_list(structure, indent=8)
-    return f"structure={_jinja_structure(structure, 8)}"
-
-
-def _jinja_structure(structure: Structure, indent: int) -> str:
-    if isinstance(structure, str):
-        return jinja_text(structure)
-    if isinstance(structure, list):
-        return f"[{_jinja_structure(structure[0], indent)}]"
-    return jinja_map({name: _jinja_structure(inner, indent + 4) for name, inner in structure.items()}, indent)
-
-
-def _is_at_top(column: Column) -> bool:
-    """Return whether a column's field is declared by its name, and not by a path or a position."""
-    return not column.path and column.position is None
-
-
 def _is_compared(column: Column) -> bool:
     """Return whether a column's text is compared with the kind of JSON value that it was sent as.
 
     The engine writes a JSON number with a point, which a decimal comma takes for a sign between thousands.
     """
     return (column.data_type == "varchar" or column.decimal == "comma") and not column.record_name
-
-
-def _jinja_place(column: Column) -> str:
-    """Return the place of a column's value: the name of a field at the top, else a list of names and positions."""
-    if _is_at_top(column):
-        return jinja_text(column.field)
-    return f"[{_steps(column.place)}]"
-
-
-def sql_literal(text: str) -> str:
-    """Return a text as a SQL literal in a dbt model: by the macro `literal` where Jinja would change it."""
-    if any(mark in text for mark in ("{{", "{%", "{#")) or not text.isprintable():
-        return "{{ literal(" + jinja_text(text) + ") }}"
-    return literal(text)
-
-
-def jinja_text(text: str) -> str:
-    """Return a text as a string of Jinja."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    return quoted if "'" in quoted or "\\" in quoted else f"'{quoted[1:-1]}'"
-
-
-def jinja_list(texts: Iterable[str], indent: int) -> str:
-    """Return a list of Jinja: on one line if it is short, else a line for each text."""
-    shown = [jinja_text(text) for text in texts]
-    line = f"[{', '.join(shown)}]"
-    return line if indent + len(line) < WIDTH - 20 else _broken("[", shown, "]", indent)
-
-
-def jinja_map(values: Mapping[str, str], indent: int) -> str:
-    """Return a dictionary of Jinja, with a line for each value, which is Jinja already."""
-    return _broken("{", [f"{jinja_text(name)}: {value}" for name, value in values.items()], "}", indent)
-
-
-def _broken(start: str, items: Sequence[str], end: str, indent: int) -> str:
-    if not items:
-        return start + end
-    lines = "".join(f"{' ' * (indent + 4)}{item},\n" for item in items)
-    return f"{start}\n{lines}{' ' * indent}{end}"
 
 
 def _ordered(key: Sequence[ModelColumn]) -> str:

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.models.contracts import contract_of
-from orchestration.models.sql import (
-    sql_of,
-)
+from orchestration.models.sql import sql_of
 from orchestration.source.columns import Column
 from orchestration.source.config import Table
 from orchestration.source.rows import KeptRows

@@ -8,16 +8,9 @@ import duckdb
 import pytest
 from jinja2 import Environment
 
-from orchestration.models.sql import (
-    Structure,
-    aliased,
-    digest,
-    identifier,
-    jinja_list,
-    jinja_text,
-    sql_literal,
-    structure_of,
-)
+from orchestration.models.quoting import aliased, identifier, jinja_list, jinja_text, sql_literal
+from orchestration.models.sql import digest
+from orchestration.models.structure import Structure, structure_of
 from orchestration.source.columns import Column
 from orchestration.source.config import Table
 from orchestration.source.places import Place
