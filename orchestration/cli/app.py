@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestration.cli import data, models, runs, sandbox, secrets, servers, stack
+from orchestration.cli import data, models, operations, runs, sandbox, secrets, servers, stack
 from orchestration.cli.output import show_failure
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
 from orchestration.private import restrict_rights
@@ -31,7 +31,7 @@ app = typer.Typer(
 for command in (
     *(servers.up, servers.deploy, servers.down, servers.status, servers.init),
     *(runs.run, runs.marts, runs.report),
-    *(data.log, data.rejects, data.sql, models.models),
+    *(data.log, data.rejects, data.sql, models.models, operations.audit),
 ):
     app.command()(command)
 app.add_typer(sandbox.app, name="sandbox")

@@ -160,6 +160,22 @@ class Lake:
             self.head(ref)
             return None
 
+    def chunks(self, ref: str, key: str) -> Iterator[bytes]:
+        """Yield the bytes of an object of any size.
+
+        Raises:
+            LakeNotFound: It does not exist.
+        """
+        action = f"read {ref}/{key}"
+        path = f"/repositories/{self.repository}/refs/{ref}/objects"
+        with (
+            translate_errors(action, self.connection.access.endpoint),
+            self.connection.http.stream("GET", path, params={"path": key}) as response,
+        ):
+            if response.status_code != 200:
+                raise error_for(action, response.status_code, message_of(response.read()))
+            yield from response.iter_raw()
+
     def put(self, branch: str, key: str, body: Path | bytes, content_type: str) -> LakeObject:
         """Write an object in one request, streamed from a file or from memory. lakeFS computes the checksum itself."""
 
@@ -224,6 +240,15 @@ class Lake:
             f"merge base of {ref}", self._refs.find_merge_base, self.repository, ref, MAIN
         )
         return str(base.base_commit_id)
+
+    # hooks
+
+    def completed_hook_runs(self, branch: str, event: str) -> frozenset[str]:
+        """Return the commits of a branch whose hooks for an event, such as `pre-merge`, ran and accepted them."""
+        found = self.connection.iterate_results(
+            f"list runs of hooks on {branch}", self._actions.list_repository_runs, self.repository, branch=branch
+        )
+        return frozenset(str(run.commit_id) for run in found if (run.event_type, run.status) == (event, "completed"))
 
     # commits and merges
 
@@ -309,6 +334,12 @@ class Lake:
         import lakefs_sdk
 
         return lakefs_sdk.CommitsApi(self.connection.sdk)
+
+    @cached_property
+    def _actions(self) -> lakefs_sdk.ActionsApi:
+        import lakefs_sdk
+
+        return lakefs_sdk.ActionsApi(self.connection.sdk)
 
     @cached_property
     def _objects(self) -> lakefs_sdk.ObjectsApi:

@@ -71,7 +71,7 @@ def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
     _require_bucket(lake, found.storage_namespace, bucket)
     head = lake.head(MAIN)
     require_gate(lake, head, project_dir)
-    if MAIN not in _protection_rules(lake):
+    if not is_protected_by_rule(lake):
         raise PlatformFailed(f"{MAIN} of {lake.repository} is not protected from writes", remedy="elt init")
     _require_no_stray(lake)
     return head
@@ -160,6 +160,11 @@ def ensure_protection(lake: Lake, log: Log) -> Literal["set", "unchanged"]:
         done = "set"
     _wait(lambda: _is_protected(lake), f"the protection of {MAIN} is set but not in effect")
     return done
+
+
+def is_protected_by_rule(lake: Lake) -> bool:
+    """Return whether the repository's settings protect `main` from writes."""
+    return MAIN in _protection_rules(lake)
 
 
 def _protection_rules(lake: Lake) -> list[str]:
