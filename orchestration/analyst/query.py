@@ -52,8 +52,8 @@ class Rejects:
     examples: tuple[tuple[str, str], ...]
 
 
-def query(lake: Lake, sql: str) -> Answer:
-    """Run one SQL query over all published tables at the current head of `main`.
+def query(lake: Lake, sql: str, commit: str | None = None) -> Answer:
+    """Run one SQL query over all tables published at a commit of `main`; by default at its current head.
 
     Tables with dates get a column `_execution_date`.
 
@@ -61,7 +61,7 @@ def query(lake: Lake, sql: str) -> Answer:
         UsageError: It is not a single query that reads, or DuckDB rejects it; DuckDB's message is the cause.
         PlatformFailed: DuckDB cannot read the lake.
     """
-    commit = lake.head("main")
+    commit = commit or lake.head("main")
     # DuckDB 1.5.5 fails with an internal error on min and max of the partition column over a single file.
     with open_duckdb(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)

@@ -34,6 +34,7 @@ for command in (
     *(data.log, data.rejects, data.sql, models.models, operations.audit),
 ):
     app.command()(command)
+app.command(name="show")(operations.show_date)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(stack.app, name="stack")

@@ -17,16 +17,25 @@ Date = Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY
 
 def log(
     limit: Annotated[int, typer.Option(min=1, help="The maximum number of publications to show.")] = 20,
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="Only publications of this date.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only publications since a time in UTC, such as 2025-05-20T03:00."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show publications and their flow runs, latest first."""
     from itertools import islice
 
+    from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake
     from orchestration.lake.history import publications
+    from orchestration.operations.points import parse_time
     from orchestration.settings import read_settings
 
-    found = tuple(islice(publications(open_lake(read_settings())), limit))
+    of_date = parse_execution_date(date) if date else None
+    begin = parse_time(since) if since else None
+    found = tuple(islice(publications(open_lake(read_settings()), execution_date=of_date, since=begin), limit))
     rows = [
         (
             one.execution_date or "marts",
@@ -39,7 +48,8 @@ def log(
         for one in found
     ]
     columns = ("date", "outcome", "commit", "published at", "rows", "flow run")
-    show({"publications": found}, format_table(columns, rows) if rows else "nothing is published yet", as_json)
+    nothing = "no publication is like that" if date or since else "nothing is published yet"
+    show({"publications": found}, format_table(columns, rows) if rows else nothing, as_json)
 
 
 def rejects(
@@ -68,15 +78,23 @@ def rejects(
     show({"rejects": found}, "\n".join(lines) or f"no rows of {execution_date} were rejected", as_json)
 
 
-def sql(query: Annotated[str, typer.Argument(help="SQL for DuckDB.")], as_json: Json = False) -> None:
+def sql(
+    query: Annotated[str, typer.Argument(help="SQL for DuckDB.")],
+    at: Annotated[
+        str | None, typer.Option(metavar="POINT", help="A commit of main, a tag, or a time in UTC (default: now).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Query the published tables at one commit of main.
 
     Each table is a view with all its dates.
     """
     from orchestration.analyst.query import query as ask
     from orchestration.endpoints import open_lake
+    from orchestration.operations.points import point_on_main
     from orchestration.settings import read_settings
 
-    answer = ask(open_lake(read_settings()), query)
+    lake = open_lake(read_settings())
+    answer = ask(lake, query, point_on_main(lake, at).id if at else None)
     say(f"main at {answer.commit[:12]}")
     show(answer, format_table(answer.columns, answer.rows), as_json)

@@ -1,7 +1,8 @@
-"""Commands for operators: `elt audit`."""
+"""Commands for operators: `elt audit`, `elt show`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from orchestration.cli.output import Json, format_table, show
 
 if TYPE_CHECKING:
     from orchestration.operations.audit import Audited
+    from orchestration.operations.versions import Version
 
 FOUND = 5
 """The exit code if something is wrong on `main`: that of PlatformFailed."""
@@ -34,6 +36,49 @@ def audit(
     show(found, _shown(found), as_json)
     if found.findings:
         raise typer.Exit(FOUND)
+
+
+def show_date(
+    date: Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")],
+    as_json: Json = False,
+) -> None:
+    """Show all versions of a date, latest first: commit, run, rows and rejects.
+
+    elt sql --at COMMIT reads any of them.
+    """
+    from orchestration.dates import parse_execution_date
+    from orchestration.endpoints import open_lake
+    from orchestration.errors import UsageError
+    from orchestration.operations.versions import versions_of
+    from orchestration.settings import read_settings
+
+    execution_date = parse_execution_date(date)
+    found = tuple(versions_of(open_lake(read_settings()), execution_date))
+    if not found:
+        raise UsageError(f"{execution_date} was never published", remedy=f"elt run {execution_date}")
+    show({"date": execution_date, "versions": found}, _versions(found), as_json)
+
+
+def _versions(found: tuple[Version, ...]) -> str:
+    columns = ("commit", "at", "outcome", "by", "raw", "rows", "rejected", "code", "reason", "flow run")
+    rows = [
+        (
+            one.commit[:12],
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.outcome,
+            " ".join(filter(None, (one.by, one.run_type))),
+            *(_counts(counts) for counts in (one.raw, one.rows, one.rejected)),
+            one.code_version[:12],
+            one.reason,
+            one.link,
+        )
+        for one in found
+    ]
+    return format_table(columns, rows)
+
+
+def _counts(by_table: Mapping[str, int]) -> str:
+    return ", ".join(f"{table} {count:,}" for table, count in by_table.items())
 
 
 def _shown(found: Audited) -> str:

@@ -32,7 +32,8 @@ class LakeObject:
 class LakeCommit:
     """A commit.
 
-    The first parent of a merge into `main` is the former head of `main`. `created` is in Unix seconds.
+    The first parent of a merge into `main` is the former head of `main`. `created` is in Unix seconds. `committer` is
+    lakeFS's name of the user.
     """
 
     id: str
@@ -40,6 +41,8 @@ class LakeCommit:
     metadata: Mapping[str, str]
     metarange: str
     created: int
+    committer: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -354,5 +357,11 @@ def _object(stats: Any) -> LakeObject:
 
 def _commit(found: Any) -> LakeCommit:
     return LakeCommit(
-        str(found.id), tuple(found.parents), dict(found.metadata or {}), found.meta_range_id, int(found.creation_date)
+        id=str(found.id),
+        parents=tuple(found.parents),
+        metadata=dict(found.metadata or {}),
+        metarange=str(found.meta_range_id),
+        created=int(found.creation_date),
+        committer=str(found.committer),
+        message=str(found.message),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from orchestration.lake.client import MAIN, Lake, LakeCommit
 from orchestration.lake.keys import LINK
@@ -33,9 +34,16 @@ class Publication:
     link: str
 
 
-def publications(lake: Lake) -> Iterator[Publication]:
-    """Return all publications, latest first."""
-    return (_publication(merge) for merge in lake.log(MAIN) if "outcome" in merge.metadata)
+def publications(
+    lake: Lake, *, execution_date: str | None = None, since: datetime | None = None
+) -> Iterator[Publication]:
+    """Return the publications of a date, or all, latest first, and none from before `since`."""
+    merges = takewhile(lambda merge: since is None or merge.created >= since.timestamp(), lake.log(MAIN))
+    return (
+        _publication(merge)
+        for merge in merges
+        if "outcome" in merge.metadata and execution_date in (None, merge.metadata.get("execution_date"))
+    )
 
 
 def _publication(merge: LakeCommit) -> Publication:
