@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.history import is_on_hold
 from orchestration.source.config import Table
 
 
@@ -25,9 +26,12 @@ class EarlierDate:
 
 
 def earlier_dates(tables: Sequence[Table], lake: Lake, execution_date: str) -> Iterator[EarlierDate]:
-    """Yield the dates before `execution_date` that sources look back to and that `main` has, newest first."""
+    """Yield the dates before `execution_date` that sources look back to and that `main` has, newest first.
+
+    A date that was rolled back is on hold, and left out.
+    """
     lookback = {table.source: table.lookback for table in tables}
     for age in range(1, max(lookback.values(), default=0) + 1):
         day = str(date.fromisoformat(execution_date) - timedelta(days=age))
-        if lake.stat(MAIN, keys.date_receipt(day)):
+        if lake.stat(MAIN, keys.date_receipt(day)) and not is_on_hold(lake, day):
             yield EarlierDate(day, tuple(sorted(source for source, days in lookback.items() if days >= age)))

@@ -31,7 +31,7 @@ app = typer.Typer(
 for command in (
     *(servers.up, servers.deploy, servers.down, servers.status, servers.init),
     *(runs.run, runs.marts, runs.report),
-    *(data.log, data.rejects, data.sql, models.models, operations.audit),
+    *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),
 ):
     app.command()(command)
 app.command(name="show")(operations.show_date)

@@ -29,7 +29,7 @@ def log(
 
     from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake
-    from orchestration.lake.history import publications
+    from orchestration.lake.history import ROLLED_BACK, publications
     from orchestration.operations.points import parse_time
     from orchestration.settings import read_settings
 
@@ -38,16 +38,16 @@ def log(
     found = tuple(islice(publications(open_lake(read_settings()), execution_date=of_date, since=begin), limit))
     rows = [
         (
-            one.execution_date or "marts",
+            one.execution_date or ("main" if one.outcome == ROLLED_BACK else "marts"),
             one.outcome,
             one.commit[:12],
             f"{one.published_at:%Y-%m-%d %H:%M:%S}",
             ", ".join(f"{table} {count:,}" for table, count in one.rows.items()),
-            one.link,
+            one.link or one.reason,
         )
         for one in found
     ]
-    columns = ("date", "outcome", "commit", "published at", "rows", "flow run")
+    columns = ("date", "outcome", "commit", "published at", "rows", "flow run or reason")
     nothing = "no publication is like that" if date or since else "nothing is published yet"
     show({"publications": found}, format_table(columns, rows) if rows else nothing, as_json)
 

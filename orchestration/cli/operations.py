@@ -1,4 +1,4 @@
-"""Commands for operators: `elt audit`, `elt show`."""
+"""Commands for operators: `elt audit`, `elt show`, `elt rollback`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from orchestration.cli.output import Json, format_table, show
 
 if TYPE_CHECKING:
     from orchestration.operations.audit import Audited
+    from orchestration.operations.rollback import Rollback
     from orchestration.operations.versions import Version
 
 FOUND = 5
@@ -57,6 +58,52 @@ def show_date(
     if not found:
         raise UsageError(f"{execution_date} was never published", remedy=f"elt run {execution_date}")
     show({"date": execution_date, "versions": found}, _versions(found), as_json)
+
+
+def rollback(
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="POINT", help="All of main: a commit of main, a tag, or a time in UTC."),
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only this date: to its version before, or off main.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; the history shows it.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this, only show what would change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put main, or one date, back to what it was.
+
+    It is one new merge through the gate, so it can be rolled back too.
+    """
+    from orchestration.dates import parse_execution_date
+    from orchestration.endpoints import open_lake
+    from orchestration.errors import UsageError
+    from orchestration.operations.rollback import plan_rollback, plan_rollback_of_date, roll_back
+    from orchestration.settings import read_settings
+
+    if (to is None) == (date is None):
+        raise UsageError("give either --to or --date", remedy="elt rollback --help")
+    if yes and not (reason and reason.strip()):
+        raise UsageError("a rollback needs a reason", remedy='add --reason "…"')
+    settings = read_settings()
+    lake = open_lake(settings)
+    plan = plan_rollback_of_date(lake, parse_execution_date(date)) if date else plan_rollback(lake, str(to))
+    if not yes:
+        show({"plan": plan}, f"{_planned(plan)}\nnothing is changed; do it with --reason TEXT --yes", as_json)
+        return
+    done = roll_back(lake, plan, settings, str(reason).strip())
+    show(done, f"{_planned(plan)}\nrolled back: main is at {done.commit[:12]}", as_json)
+
+
+def _planned(plan: Rollback) -> str:
+    rows = [(one.execution_date, one.effect, _counts(one.before), _counts(one.after)) for one in plan.dates]
+    lines = [f"back to {plan.target[:12]}", format_table(("date", "effect", "rows now", "rows then"), rows)]
+    if plan.marts:
+        lines.append("the marts go back too")
+    elif plan.execution_date:
+        lines.append("the marts do not change: elt marts builds them without this version")
+    return "\n".join(lines)
 
 
 def _versions(found: tuple[Version, ...]) -> str:

@@ -8,21 +8,28 @@ from datetime import UTC, datetime
 from itertools import takewhile
 
 from orchestration.lake.client import MAIN, Lake, LakeCommit
-from orchestration.lake.keys import LINK
+from orchestration.lake.keys import LINK, date_receipt
+
+RUNS = ("published", "superseded")
+"""The outcomes of runs that changed `main`."""
+
+ROLLED_BACK = "rolled back"
+"""The outcome of a rollback."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One merge of a date, or of the marts, into `main`.
+    """One merge of a date, of the marts, or of an earlier state, into `main`.
 
     Attributes:
-        execution_date: The date; None for the marts.
-        outcome: `published` or `superseded`.
+        execution_date: The date; None for the marts, and for a rollback of all of `main`.
+        outcome: `published`, `superseded` or `rolled back`.
         rows: Curated rows by table, or rows by mart.
         commit: The id of the merge commit.
         published_at: The time of the merge in UTC.
         code_version: The project's git commit.
         link: The URL of the Prefect flow run; empty without a flow run.
+        reason: Why it was rolled back; empty for a run.
     """
 
     execution_date: str | None
@@ -32,6 +39,7 @@ class Publication:
     published_at: datetime
     code_version: str
     link: str
+    reason: str = ""
 
 
 def publications(
@@ -46,6 +54,32 @@ def publications(
     )
 
 
+def commits_of(lake: Lake, execution_date: str) -> Iterator[LakeCommit]:
+    """Yield the commits of `main` that changed a date, latest first. Its receipt changes with every one of them."""
+    key = date_receipt(execution_date)
+    for commit in lake.log(MAIN):
+        of_date = commit.metadata.get("execution_date")
+        if of_date == execution_date or (of_date is None and _changed(lake, commit, key)):
+            yield commit
+
+
+def _changed(lake: Lake, commit: LakeCommit, key: str) -> bool:
+    """Return whether a commit that names no date changed an object. lakeFS's log by object leaves out merges.
+
+    A run that names no date has published the marts.
+    """
+    if not commit.parents or commit.metadata.get("outcome") in RUNS:
+        return False
+    before, after = (lake.stat(id_, key) for id_ in (commit.parents[0], commit.id))
+    return (before and before.checksum) != (after and after.checksum)
+
+
+def is_on_hold(lake: Lake, execution_date: str) -> bool:
+    """Return whether the last change of a date was a rollback. Only a run that names the date publishes it again."""
+    last = next(commits_of(lake, execution_date), None)
+    return last is not None and last.metadata.get("outcome") == ROLLED_BACK
+
+
 def _publication(merge: LakeCommit) -> Publication:
     metadata = merge.metadata
     rows = (pair.partition("=") for pair in metadata.get("rows", "").split())
@@ -58,4 +92,5 @@ def _publication(merge: LakeCommit) -> Publication:
         datetime.fromtimestamp(merge.created, UTC),
         metadata.get("code_version", ""),
         metadata.get(LINK, ""),
+        metadata.get("reason", ""),
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestration.lake import keys
-from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.client import Lake, LakeCommit
+from orchestration.lake.history import commits_of
 from orchestration.lake.receipt import Receipt, read_receipt
 
 
@@ -18,7 +19,7 @@ class Version:
     Attributes:
         commit: The commit of `main` that made it.
         at: When, in UTC.
-        outcome: `published`, `superseded`, or what another commit says of itself; `removed` if the date is gone.
+        outcome: `published`, `superseded`, `rolled back`, `changed` by something else; `removed` if the date is gone.
         by: lakeFS's name of the user.
         run_type: The type of the run; empty without a run.
         link: The page of the flow run; empty without one.
@@ -45,20 +46,9 @@ class Version:
 
 
 def versions_of(lake: Lake, execution_date: str) -> Iterator[Version]:
-    """Yield the versions of a date, latest first. Its receipt changes with every one of them."""
+    """Yield the versions of a date, latest first."""
     key = keys.date_receipt(execution_date)
-    for commit in lake.log(MAIN):
-        of_date = commit.metadata.get("execution_date")
-        if of_date == execution_date or (of_date is None and _changed(lake, commit, key)):
-            yield _version(commit, read_receipt(lake, commit.id, key))
-
-
-def _changed(lake: Lake, commit: LakeCommit, key: str) -> bool:
-    """Return whether a commit that names no date changed an object. lakeFS's log by object leaves out merges."""
-    if not commit.parents or "outcome" in commit.metadata:
-        return False
-    before, after = (lake.stat(id_, key) for id_ in (commit.parents[0], commit.id))
-    return (before and before.checksum) != (after and after.checksum)
+    return (_version(commit, read_receipt(lake, commit.id, key)) for commit in commits_of(lake, execution_date))
 
 
 def _version(commit: LakeCommit, receipt: Receipt | None) -> Version:
