@@ -51,7 +51,8 @@ def violations(tree: Mapping[str, str], receipts: Mapping[str, Any]) -> Iterator
         for key, checksum in objects.items():
             if covering_receipt(key) != name:
                 yield name, f"lists {key}, which it does not cover"
-            elif key not in tree:
+                continue
+            if key not in tree:
                 yield key, f"is missing, and {name} lists it"
             elif tree[key] != checksum:
                 yield key, f"has the checksum {tree[key]}, and {name} lists {checksum}"

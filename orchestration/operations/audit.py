@@ -183,14 +183,16 @@ def _of_bytes(lake: Lake, head: str, tree: Mapping[str, str], receipts: Mapping[
 def _byte_problem(body: Iterator[bytes], file: IO[bytes], checksum: str, detail: Mapping[str, Any]) -> str:
     """Return what is wrong with an object's bytes, which are kept in `file`; empty if nothing is."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    size = 0
     for chunk in body:
+        size += len(chunk)
         md5.update(chunk)
         sha256.update(chunk)
         file.write(chunk)
     if md5.hexdigest() != checksum:
         return f"has bytes with the checksum {md5.hexdigest()}, and lakeFS lists {checksum}"
     file.flush()
-    found: dict[str, Any] = {"bytes": file.tell(), "sha256": sha256.hexdigest()}
+    found: dict[str, Any] = {"bytes": size, "sha256": sha256.hexdigest()}
     if "rows" in detail:
         found["rows"] = _rows_of(file.name)
     return next(

@@ -82,7 +82,7 @@ def plan_rollback(lake: Lake, to: str) -> Rollback:
 
 
 def plan_rollback_of_date(lake: Lake, execution_date: str) -> Rollback:
-    """Return what it means to put one date back to its version before, or off `main` if there was none.
+    """Return what it means to put one date back to its version before, or off `main` if it has only one.
 
     Raises:
         UsageError: The date was never published.
