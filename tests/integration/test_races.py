@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-import lakefs_sdk
 import pytest
 import yaml
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,8 +22,9 @@ from orchestration.lake.gate import gate_file
 from orchestration.lake.receipt import read_receipt
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
+from orchestration.operations.rollback import plan_rollback, roll_back
 from orchestration.run import DateSteps
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.matrix import LONG_TIMEOUT, Bench
 from tests.helpers.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
 
@@ -90,17 +89,9 @@ def run_with_action(bench: Bench, date: str, action: Callable[[], object]) -> En
         return bench.pipeline.run(date, **LONG_TIMEOUT)
 
 
-def roll_back(lake: Lake, commit: str) -> str:
-    """Rolls `main` back to the tree of a former commit, by one merge through the gate; returns the merge."""
-    branch = f"rollback-{secrets.token_hex(4)}"
-    lake.create_branch(branch, lake.head(MAIN))
-    wanted = lake.commit_of(commit).metarange
-    creation = lakefs_sdk.CommitCreation(message="roll back", metadata={"rollback_to": commit}, allow_empty=True)
-    commits = lakefs_sdk.CommitsApi(lake.connection.sdk)
-    made = lake.connection.call("roll back", commits.commit, lake.repository, branch, creation, source_metarange=wanted)
-    merge = lake.merge(str(made.id), "roll back", {"rollback_to": commit})
-    lake.delete_branch(branch)
-    return merge
+def roll_back_to(lake: Lake, commit: str) -> None:
+    """Rolls `main` back to the tree of a former commit, as `elt rollback` does."""
+    roll_back(lake, plan_rollback(lake, commit), read_settings(), "a test")
 
 
 @pytest.fixture
@@ -167,7 +158,7 @@ def test_a_rollback_of_other_dates_during_a_run_is_kept(bench: Bench) -> None:
     other, date = islice(bench.dates, 2)
     assert bench.pipeline.run(other).outcome == "published"
 
-    ended = run_with_action(bench, date, lambda: roll_back(bench.lake, before))
+    ended = run_with_action(bench, date, lambda: roll_back_to(bench.lake, before))
 
     assert ended.outcome == "published"
     assert count_events_on_main(bench.lake, other) is None
@@ -178,7 +169,7 @@ def test_a_rollback_of_the_date_that_a_run_supersedes_restarts_the_run(bench: Be
     before = bench.lake.head(MAIN)
     assert bench.pipeline.run(date, SHOP_API_URL=newer).outcome == "published"
 
-    ended = run_with_action(bench, date, lambda: roll_back(bench.lake, before))
+    ended = run_with_action(bench, date, lambda: roll_back_to(bench.lake, before))
 
     assert ended.outcome == "published"
     assert count_events_on_main(bench.lake, date) == accounting(USUAL).curated
@@ -189,7 +180,7 @@ def test_a_rolled_back_date_is_published_again_with_the_same_bytes(bench: Bench,
     assert bench.pipeline.run(date).outcome == "published"
     tree = objects_of(bench.lake, date)
 
-    roll_back(bench.lake, before)
+    roll_back_to(bench.lake, before)
 
     assert bench.lake.commit_of(MAIN).metarange == bench.lake.commit_of(before).metarange
     assert count_events_on_main(bench.lake, date) is None
