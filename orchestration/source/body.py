@@ -61,17 +61,22 @@ class Body:
                 return len(msgspec.json.decode(self.records, type=dict[str, msgspec.Raw]))
             if self.shape == "columns":
                 return self._count_columns()
-            return len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
+            listed = len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
+            return listed - 1 if self.shape == "table" else listed
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceBodyInvalid(f"{self.where} is not JSON: {error}", remedy="correct the API") from error
 
     def _count_columns(self) -> int:
-        columns = msgspec.json.decode(self.records, type=dict[str, list[msgspec.Raw]])
-        lengths = {name: len(column) for name, column in columns.items()}
+        members = msgspec.json.decode(self.records, type=dict[str, msgspec.Raw])
+        lists = {name: text for name, raw in members.items() if (text := bytes(raw).strip(BLANK)).startswith(b"[")}
+        lengths = {name: len(msgspec.json.decode(text, type=list[msgspec.Raw])) for name, text in lists.items()}
+        if not lengths:
+            shown = examples(map(quoted, members), len(members))
+            raise SourceBodyInvalid(f"{self.where} has no list among its columns: {shown}", remedy="correct the API")
         if len(set(lengths.values())) > 1:
             shown = examples((f"{quoted(name)} {length:,}" for name, length in lengths.items()), len(lengths))
             raise SourceBodyInvalid(f"{self.where} has columns of different lengths: {shown}", remedy="correct the API")
-        return next(iter(lengths.values()), 0)
+        return next(iter(lengths.values()))
 
     def value(self, path: str, remedy: str) -> bytes | None:
         """Return the JSON text at a path; None if it is absent.
@@ -117,8 +122,7 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     found = body.value(path, remedy)
     if fetch.failure_signs:
         _require_success(where, table, fields, empty=is_empty_list(found or b""))
-    kind, bracket = ("object", b"{") if fetch.shape in ("values", "columns") else ("list", b"[")
-    if found is not None and found.startswith(bracket):
+    if found is not None and _has_shape(found, fetch.shape):
         return Body(where, text, fields, found, shape=fetch.shape)
     if no_data := _no_data(found, fetch.empty.records):
         return Body(where, text, fields, no_data=f"{path}: {no_data}")
@@ -126,9 +130,17 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     instead = f"it is {found[:80]!r}" if found else f"only {named}"
     hint = "null" if found == b"null" else "absent" if found is None else ""
     raise SourceBodyInvalid(
-        f"{where} has no {kind} {path!r}, {instead}",
+        f"{where} has no {'object' if fetch.shape in ('values', 'columns') else 'list'} {path!r}, {instead}",
         remedy=f"{remedy}; if that means no data, set empty: {{records: [{hint}]}}" if hint else remedy,
     )
+
+
+def _has_shape(found: bytes, shape: Shape) -> bool:
+    """Return whether a value can be the records."""
+    if shape in ("values", "columns"):
+        # Some languages, such as PHP, write an empty object as an empty list.
+        return found.startswith(b"{") or (found.startswith(b"[") and is_empty_list(found))
+    return found.startswith(b"[")
 
 
 def _fields_of(text: bytes) -> Fields:
