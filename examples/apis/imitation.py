@@ -5,15 +5,17 @@ documentation describes it. An imitation has
 
     app()      the API as an ASGI app
     SECRETS    the settings of the source, such as {"token": "..."}
-    RECORDS    the records of 2025-05-20, in order
+    RECORDS    the records of 2025-05-20 as the API sends them, in order
+    PUBLISHED  the rows that `main` then has, in order, written down independently of the declaration
+    COUNTS     how many records are in no row, and why, if there are any
 
-2025-05-19 has records too, and 2025-05-21 has none.
+2025-05-19 has records too, and 2026-01-01 has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -22,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 DAY = "2025-05-20"
-EMPTY_DAY = "2025-05-21"
+EMPTY_DAY = "2026-01-01"
 
 Handler = Callable[[Request], Response]
 
@@ -69,6 +71,11 @@ def instant(text: str) -> datetime:
         raise Refused(400, {"error": f"{text!r} is not a time"}) from None
     require(at.tzinfo is not None, 400, {"error": f"{text!r} has no offset"})
     return at
+
+
+def at(text: str) -> datetime:
+    """Return a time in UTC, as a published row has it."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def number(request: Request, name: str, default: int) -> int:

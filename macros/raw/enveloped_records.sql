@@ -43,8 +43,10 @@
         select
             unnest(
                 case
-                    when json_type(_found) = 'OBJECT' or cast(_found as varchar) = '[]'
+                    when json_type(_found) = 'OBJECT'
                         then json_keys(_found)
+                    when json_type(_found) = 'ARRAY' and json_array_length(_found) = 0
+                        then cast([] as varchar[])
                     else error({{ literal('No object ' ~ at ~ ' in file "') }} || _uri || '"')
                 end
             ) as _record_name,
@@ -53,6 +55,8 @@
         from (
             {{ bodies }}
         )
+    {%- elif shape == 'table' -%}
+        {{- headed_records(bodies, at) -}}
     {%- else -%}
         {{- transposed_records(bodies, at) -}}
     {%- endif -%}

@@ -14,8 +14,10 @@
             _uri,
             unnest(
                 case
-                    when len(json_keys(_found)) > 0
+                    when json_type(_found) = 'OBJECT'
                         then json_keys(_found)
+                    when json_type(_found) = 'ARRAY' and json_array_length(_found) = 0
+                        then cast([] as varchar[])
                     else error({{ literal('No object ' ~ at ~ ' with lists in file "') }} || _uri || '"')
                 end
             ) as _name,

@@ -16,7 +16,9 @@ MESSAGE_LIMIT = 1_000
 _BODY_FAULTS = (
     re.compile(r'(?P<what>Malformed JSON) in file "(?P<uri>[^"]+)", (?P<where>at byte \d+ in \S+ \d+: [^.\n]*)'),
     re.compile(r'(?P<what>Lists of unequal lengths in ".+": .+?) in file "(?P<uri>[^"]+)"'),
-    re.compile(r'(?P<what>No (?:list|object) ".+"(?: with lists)?) in file "(?P<uri>[^"]+)"'),
+    re.compile(
+        r'(?P<what>No (?:list|object) ".+"(?: with lists| whose first row has names)?) in file "(?P<uri>[^"]+)"'
+    ),
     re.compile(r'JSON transform error in file "(?P<uri>[^"]+)", (?P<where>in \S+ \d+): (?P<what>[^\n]{1,200})'),
     re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
     re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),

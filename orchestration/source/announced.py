@@ -10,12 +10,13 @@ import msgspec
 
 from orchestration.errors import SourceBodyInvalid
 from orchestration.log import Log
-from orchestration.source.body import Body, Fields, count_records, text_of
+from orchestration.source.body import Body, count_records
 from orchestration.source.config import Table
+from orchestration.source.failures import Fields, text_of
 from orchestration.source.page import Download
 from orchestration.source.paging import linked
 from orchestration.source.paths import BLANK
-from orchestration.source.schema import PageNumbers
+from orchestration.source.schema import Cursors, PageNumbers
 from orchestration.text import quoted
 
 _TOTALS = (
@@ -28,7 +29,7 @@ _TOTAL_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total")
 _PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages")
 _TRUE_MEANS_MORE = (
     *("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage", "more", "moreAvailable"),
-    *("truncated", "is_truncated", "isTruncated"),
+    *("truncated", "is_truncated", "isTruncated", "more_records", "moreRecords"),
 )
 _FALSE_MEANS_MORE = ("is_last", "isLast", "is_last_page", "isLastPage", "last", "done")
 _NEXT = (
@@ -36,7 +37,10 @@ _NEXT = (
     *("next_cursor", "nextCursor", "next_link", "nextLink", "@odata.nextLink", "next_url", "nextUrl"),
     *("next_page_url", "nextPageUrl", "next_page_uri", "nextRecordsUrl", "continuation_token", "continuationToken"),
 )
-_INSIDE = ("meta", "_meta", "metadata", "pagination", "paging", "page", "page_info", "pageInfo")
+_INSIDE = (
+    *("meta", "_meta", "metadata", "pagination", "paging", "page", "page_info", "pageInfo"),
+    *("links", "_links", "info", "result_info", "response_metadata", "hits"),
+)
 """Objects of an envelope whose fields are checked after the top-level fields."""
 
 _WHOLE = re.compile(rb'"?(\d{1,15})"?')
@@ -76,8 +80,13 @@ def announced(table: Table, page: Download, body: Body) -> Announced:
     more += [f"{name}: false" for name in _FALSE_MEANS_MORE if _any(within, name) == b"false"]
     if not fetch.counts_pages:
         # Only meaningful on the last page: there, the declared field or header named no next page.
-        named = ((name, _any(within, name)) for name in _NEXT)
-        more += [f"{name}: {quoted(text.decode(errors='replace'))}" for name, text in named if _names_something(text)]
+        ends = {str(value) for value in paging.end_values} if isinstance(paging, Cursors) else set()
+        named = ((name, _target(_any(within, name))) for name in _NEXT)
+        more += [
+            f"{name}: {quoted(text)}"
+            for name, found in named
+            if _names_something(found) and (text := found.decode(errors="replace")).strip('"') not in ends
+        ]
     if target := linked(page):
         more.append(f"a Link header with the next page {quoted(target)}")
     total = _declared(table, page, body, "total", fetch.total or None, fetch.total_header)
@@ -143,9 +152,23 @@ def _any(within: Sequence[Fields], name: str) -> bytes:
     return next((text for fields in within if (text := text_of(fields, name))), b"")
 
 
+def _target(text: bytes) -> bytes:
+    """Return the address of a link that is an object, as in `{"href": "/events?page=2"}`; any other value as it is."""
+    return _field_of(text, "href") if text.startswith(b"{") else text
+
+
+def _field_of(text: bytes, name: str) -> bytes:
+    try:
+        return text_of(msgspec.json.decode(text, type=dict[str, msgspec.Raw]), name)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return b""
+
+
 def _number(within: Sequence[Fields], names: Sequence[str]) -> tuple[str, int] | None:
     for name in names:
-        if found := _WHOLE.fullmatch(_any(within, name)):
+        text = _any(within, name)
+        # Elasticsearch: {"total": {"value": 5, "relation": "eq"}}
+        if found := _WHOLE.fullmatch(_field_of(text, "value") if text.startswith(b"{") else text):
             return name, int(found[1])
     return None
 

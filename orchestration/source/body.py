@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from orchestration.errors import SourceBodyInvalid, SourceRefused
 from orchestration.source.config import Table
+from orchestration.source.failures import Fields, require_success, words_of
 from orchestration.source.page import ENVELOPE_LIMIT, Download
 from orchestration.source.paths import BLANK, is_json, value_at
 from orchestration.source.schema import Shape
 from orchestration.text import FOREIGN_LIMIT, examples, quoted
-
-Fields = Mapping[str, msgspec.Raw]
-"""Fields of an object, still as JSON text."""
-
-_FALSE_MEANS_FAILURE = ("ok", "success", "succeeded", "successful")
-_TRUE_MEANS_FAILURE = ("incomplete_results", "incomplete", "partial", "timed_out")
-_STATUSES = ("status", "stat")
-_FAILED = ("error", "fail", "failed", "failure")
-_ERRORS = ("error", "errors")
-_NO_ERROR = ("", "0", "false", "no", "no error", "none", "null", "ok", "success")
-_WORDS = (*_ERRORS, "error_description", "error_message", "errorMessage", "message", "msg", "detail", "reason", "code")
 
 
 @dataclass(frozen=True)
@@ -61,17 +49,22 @@ class Body:
                 return len(msgspec.json.decode(self.records, type=dict[str, msgspec.Raw]))
             if self.shape == "columns":
                 return self._count_columns()
-            return len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
+            listed = len(msgspec.json.decode(self.records, type=list[msgspec.Raw]))
+            return listed - 1 if self.shape == "table" else listed
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceBodyInvalid(f"{self.where} is not JSON: {error}", remedy="correct the API") from error
 
     def _count_columns(self) -> int:
-        columns = msgspec.json.decode(self.records, type=dict[str, list[msgspec.Raw]])
-        lengths = {name: len(column) for name, column in columns.items()}
+        members = msgspec.json.decode(self.records, type=dict[str, msgspec.Raw])
+        lists = {name: text for name, raw in members.items() if (text := bytes(raw).strip(BLANK)).startswith(b"[")}
+        lengths = {name: len(msgspec.json.decode(text, type=list[msgspec.Raw])) for name, text in lists.items()}
+        if not lengths:
+            shown = examples(map(quoted, members), len(members))
+            raise SourceBodyInvalid(f"{self.where} has no list among its columns: {shown}", remedy="correct the API")
         if len(set(lengths.values())) > 1:
             shown = examples((f"{quoted(name)} {length:,}" for name, length in lengths.items()), len(lengths))
             raise SourceBodyInvalid(f"{self.where} has columns of different lengths: {shown}", remedy="correct the API")
-        return next(iter(lengths.values()), 0)
+        return next(iter(lengths.values()))
 
     def value(self, path: str, remedy: str) -> bytes | None:
         """Return the JSON text at a path; None if it is absent.
@@ -116,9 +109,8 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     _require_expected(body, table)
     found = body.value(path, remedy)
     if fetch.failure_signs:
-        _require_success(where, table, fields, empty=is_empty_list(found or b""))
-    kind, bracket = ("object", b"{") if fetch.shape in ("values", "columns") else ("list", b"[")
-    if found is not None and found.startswith(bracket):
+        require_success(where, table, fields, empty=is_empty_list(found or b""))
+    if found is not None and _has_shape(found, fetch.shape):
         return Body(where, text, fields, found, shape=fetch.shape)
     if no_data := _no_data(found, fetch.empty.records):
         return Body(where, text, fields, no_data=f"{path}: {no_data}")
@@ -126,9 +118,17 @@ def _read_envelope(where: str, text: bytes, table: Table) -> Body:
     instead = f"it is {found[:80]!r}" if found else f"only {named}"
     hint = "null" if found == b"null" else "absent" if found is None else ""
     raise SourceBodyInvalid(
-        f"{where} has no {kind} {path!r}, {instead}",
+        f"{where} has no {'object' if fetch.shape in ('values', 'columns') else 'list'} {path!r}, {instead}",
         remedy=f"{remedy}; if that means no data, set empty: {{records: [{hint}]}}" if hint else remedy,
     )
+
+
+def _has_shape(found: bytes, shape: Shape) -> bool:
+    """Return whether a value can be the records."""
+    if shape in ("values", "columns"):
+        # Some languages, such as PHP, write an empty object as an empty list.
+        return found.startswith(b"{") or (found.startswith(b"[") and is_empty_list(found))
+    return found.startswith(b"[")
 
 
 def _fields_of(text: bytes) -> Fields:
@@ -146,11 +146,6 @@ def _no_data(found: bytes | None, declared: tuple[object, ...]) -> str:
     return (
         found.decode(errors="replace") if any(is_json(found, value) for value in declared if value != "absent") else ""
     )
-
-
-def text_of(fields: Fields, name: str) -> bytes:
-    """Return a field's JSON text without surrounding blanks; empty if the field is absent."""
-    return bytes(fields[name]).strip(BLANK) if name in fields else b""
 
 
 def is_empty_list(text: bytes) -> bool:
@@ -191,59 +186,9 @@ def _require_expected(body: Body, table: Table) -> None:
         found = body.value(path, f"correct the API, or expect of {table.label} in the source's YAML")
         if found is None or not is_json(found, wanted):
             shown = "absent" if found is None else quoted(found.decode(errors="replace"), FOREIGN_LIMIT)
-            words = _words(body.fields)
+            words = words_of(body.fields)
             raise SourceRefused(
                 f"{body.where}: {path} is {shown}, and expect declares {json.dumps(wanted)}"
                 + (f": {', '.join(words)}" if words else ""),
                 remedy=f"correct what the API reports and run again, or expect of {table.label} in the source's YAML",
             )
-
-
-def _words(fields: Fields) -> list[str]:
-    """Return what an envelope says about a failure."""
-    return [
-        f"{name} {quoted(text.decode(errors='replace'), FOREIGN_LIMIT)}"
-        for name in _WORDS
-        if (text := text_of(fields, name)) not in (b"", b"null")
-    ]
-
-
-def _require_success(where: str, table: Table, fields: Fields, *, empty: bool) -> None:
-    signs = list(_failures(fields, empty=empty))
-    if not signs:
-        return
-    words = _words(fields)
-    raise SourceRefused(
-        f"{where} reports a failure by {' and '.join(signs)}" + (f": {', '.join(words)}" if words else ""),
-        remedy=f"correct what the API reports and run again; "
-        f"if that is not a failure, set failure_signs: false of {table.label} in the source's YAML",
-    )
-
-
-def _failures(fields: Fields, *, empty: bool) -> Iterator[str]:
-    """Yield the signs of a failure as `name: value`. A complete response has none of them."""
-    for name in _FALSE_MEANS_FAILURE:
-        if text_of(fields, name) == b"false":
-            yield f"{name}: false"
-    for name in _TRUE_MEANS_FAILURE:
-        if text_of(fields, name) == b"true":
-            yield f"{name}: true"
-    for name in _STATUSES:
-        # Next to records, a status may repeat a query parameter, such as "failed" payments.
-        if empty and (status := _word(fields, name)) in _FAILED:
-            yield f"{name}: {status}"
-    for name in _ERRORS:
-        text = text_of(fields, name)
-        if text[:1] in (b"{", b"["):
-            failed = bool(text[1:-1].strip(BLANK))
-        elif text[:1] == b'"':
-            failed = _word(fields, name) not in _NO_ERROR
-        else:
-            # A number may count events of that name. Without records it is an error code.
-            failed = text == b"true" or (empty and bool(re.fullmatch(rb"-?0*[1-9]\d*", text)))
-        if failed:
-            yield name
-
-
-def _word(fields: Fields, name: str) -> str:
-    return text_of(fields, name).strip(b'"').decode(errors="replace").strip().lower()

@@ -73,7 +73,8 @@ class TokenSource:
             return dict(TokenAuth(self._client.token).prepare("", {}, "")[1])
         except KeyError as error:
             raise SourceBodyInvalid(
-                f"POST {self._url}: the token is of type {quoted(str(error))}, not bearer", remedy="correct the API"
+                f"POST {self._url}: the token is of type {quoted(str(error.args[0]))}, not bearer",
+                remedy="correct the API",
             ) from None
 
     def _fetch(self) -> None:

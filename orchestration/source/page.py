@@ -283,7 +283,7 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
 
 
 def _is_whole_list(table: Table) -> bool:
-    return table.fetch.records == "$" and table.fetch.shape in ("objects", "arrays")
+    return table.fetch.records == "$" and table.fetch.shape in ("objects", "arrays", "table")
 
 
 def _check_edges(asked: str, page: Download, table: Table) -> None:
@@ -296,6 +296,8 @@ def _check_edges(asked: str, page: Download, table: Table) -> None:
         return
     # The list of an envelope may be an element of an array.
     is_array = form == "array" or (form == "envelope" and (table.fetch.records or "").startswith("["))
+    # An empty object of records may be sent as an empty list.
+    is_array |= table.fetch.records == "$" and table.fetch.shape in ("values", "columns") and is_json(begin, [])
     first, last = _ARRAY if is_array or _is_whole_list(table) else _OBJECT
     if not (begin.startswith(first) and end.endswith(last)):
         raise SourceBodyInvalid(

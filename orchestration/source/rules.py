@@ -135,8 +135,8 @@ def _body_problems(fetch: Fetch) -> Iterator[str]:
         yield "total_header: conflicts with total; remove one of them"
     if fetch.form == "envelope":
         return
-    if fetch.shape in ("values", "columns") or (fetch.form == "ndjson" and fetch.shape != "objects"):
-        yield f"shape: {fetch.shape} applies to form envelope only"
+    if fetch.shape in ("table", "values", "columns") or (fetch.form == "ndjson" and fetch.shape != "objects"):
+        yield f"shape: {fetch.shape} applies to form envelope only, where records: $ is the whole body"
     if fetch.records:
         yield f"records: {fetch.records!r} applies to form envelope only"
     if isinstance(fetch.total, str):

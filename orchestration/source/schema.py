@@ -15,7 +15,7 @@ from msgspec import Meta as Says
 from orchestration.source.rows import RowRules
 
 Form = Literal["array", "ndjson", "envelope"]
-Shape = Literal["objects", "arrays", "values", "columns"]
+Shape = Literal["objects", "arrays", "table", "values", "columns"]
 Place = Literal["query", "body", "header"]
 AtOnce = Annotated[int, Says(ge=1, le=20)]
 Rate = Annotated[float, Says(gt=0)]
@@ -200,8 +200,9 @@ class Fetch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     shape: Annotated[
         Shape,
         Says(
-            description="What is there: a list of `objects` or of `arrays` in the order of the columns, an object "
-            "whose `values` are the records, or an object of `columns`, with one list for each field."
+            description="What is there: a list of `objects` or of `arrays` in the order of the columns, a `table`, "
+            "which is a list of lists whose first one has the names of the fields, an object whose `values` are the "
+            "records, or an object of `columns`, with one list for each field."
         ),
     ] = "objects"
     method: Annotated[Literal["GET", "POST"], Says(description="The request's method.")] = "GET"

@@ -10,10 +10,12 @@ from tests.malformed_responses.case import Case
 from tests.malformed_responses.http import HEADERS, STATUSES
 from tests.malformed_responses.names import NAMES
 from tests.malformed_responses.paging import PAGING, TABLES
+from tests.malformed_responses.signing_in import SIGNING_IN
 
 CASES: Mapping[str, tuple[Case, ...]] = {
     "Statuses": STATUSES,
     "Headers": HEADERS,
+    "Signing in": SIGNING_IN,
     "Arrays": ARRAYS,
     "NDJSON": LINES,
     "Envelopes": ENVELOPES,

@@ -79,6 +79,12 @@ ARRAYS = (
         counts=TWO,
     ),
     Case(
+        "bytes that the declared charset does not have",
+        (answer(_with(A, "France", b"Fran\x81a"), content_type="application/json; charset=windows-1252"),),
+        SourceBodyInvalid,
+        ("the body is not cp1252", "set charset of shop.events"),
+    ),
+    Case(
         "UTF-8, declared as Latin-1",
         (answer(_with(A, "France", "França".encode()), content_type="application/json; charset=iso-8859-1"),),
         SourceBodyInvalid,

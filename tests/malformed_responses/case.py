@@ -40,6 +40,21 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
     },
     "paged": {"fetch": {"paging": {"style": "page", "parameter": "page"}}, "may_be_empty": True},
     "linked": {"fetch": {"paging": {"style": "next_link"}}},
+    "offsets": {"fetch": {"paging": {"style": "offset", "parameter": "offset", "size": 2}, "total_header": "X-Count"}},
+    "posted": {
+        "fetch": {
+            "method": "POST",
+            "parameters": {},
+            "body": {"day": "{date}"},
+            "form": "envelope",
+            "records": "data",
+            "paging": {"style": "cursor", "parameter": "after", "in": "body", "next": "next"},
+        }
+    },
+    "until refused": {"fetch": {"paging": {"style": "page", "parameter": "page", "end_status": [404]}}},
+    "basic": {"fetch": {"auth": {"type": "basic"}}},
+    "key in the query": {"fetch": {"auth": {"type": "query", "name": "api_key"}}},
+    "oauth2": {"fetch": {"auth": {"type": "oauth2", "token_url": "/token"}}},
 }
 """The declarations of `events`: the changes to its `config.meta`."""
 
@@ -84,6 +99,7 @@ class Case:
         source: How `events` is declared.
         stalls: The server keeps the connection open after its bytes.
         products: The response to the requests for `products`.
+        token: The response to the requests for an access token.
         environment: Settings of the run.
     """
 
@@ -95,6 +111,7 @@ class Case:
     source: str = "array"
     stalls: bool = False
     products: bytes = b""
+    token: bytes = b""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property

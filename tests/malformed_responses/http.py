@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from threading import Event
 
 import brotli
 from backports import zstd
 
-from orchestration.errors import IngestCleanError, SourceBodyInvalid, SourceBusy, SourceRefused, SourceUnreachable
+from orchestration.errors import (
+    IngestCleanError,
+    SourceBodyInvalid,
+    SourceBusy,
+    SourceRefused,
+    SourceTimedOut,
+    SourceUnreachable,
+)
 from tests.malformed_responses.case import MIB, Case, Counts, answer, array, chunked, event, ndjson
 
 BODY = array(event())
@@ -106,6 +115,15 @@ def _unreadable() -> Iterator[Case]:
     yield _fails("404 with a body that is cut off", cut, SourceRefused, status_line + "peer closed connection", WHERE)
 
 
+def _dripping(drop: bytes) -> Iterator[bytes]:
+    """A response that ends when the client closes the connection."""
+    yield answer(b"[", length=None)
+    closed = Event()
+    while True:
+        closed.wait(0.02)
+        yield drop
+
+
 STATUSES = (
     _fails("101 Switching Protocols", answer(b"", "101 Switching Protocols"), SourceUnreachable, CUT_OFF),
     _fails("103 Early Hints without a final response", answer(b"", "103 Early Hints"), SourceUnreachable, CUT_OFF),
@@ -140,6 +158,26 @@ STATUSES = (
         stalls=True,
         environment={"ELT_SOURCE_TIMEOUT": "0.2"},
     ),
+    Case(
+        "a body that does not end, one byte after another",
+        (partial(_dripping, b" "),),
+        SourceUnreachable,
+        ("a page of shop.events was not fetched within 0.2 s: ", "raise ELT_PAGE_TIMEOUT"),
+        environment={"ELT_PAGE_TIMEOUT": "0.2"},
+    ),
+    Case(
+        "a body that does not end, until the time of the table is over",
+        (partial(_dripping, b" "),),
+        SourceTimedOut,
+        ("shop.events was not fetched within 0.2 s: ", "raise ELT_FETCH_TIMEOUT"),
+        environment={"ELT_FETCH_TIMEOUT": "0.2"},
+    ),
+    Case(
+        "redirects without an end",
+        (answer(b"", "307 Temporary Redirect", "Location: /events"),),
+        SourceRefused,
+        ("redirects",),
+    ),
 )
 
 
@@ -169,14 +207,32 @@ def _encodings() -> Iterator[Case]:
     yield _fails("content encoding `compress`", sent, SourceBodyInvalid, says, "next: correct the API, or the proxy")
     sent = answer(BODY, "200 OK", "Content-Encoding: gzip")
     yield _fails("a body without compression as `gzip`", sent, SourceBodyInvalid, "the body is not gzip: Error -3")
-    sent = answer(zipped[:-9], "200 OK", "Content-Encoding: gzip")
-    yield _fails("gzip that is cut off", sent, SourceUnreachable, f"{CUT_OFF}: the gzip body ends too early")
-    bomb = answer(gzip.compress(bytes(64 * MIB), mtime=0), "200 OK", "Content-Encoding: gzip")
-    says = "a page over 1,000,000 bytes: 1,"
-    environment = {"ELT_MAX_PAGE_BYTES": "1000000"}
-    yield Case("gzip that decodes to 64 MiB", (bomb,), SourceBodyInvalid, (says,), environment=environment)
+    for name, whole in encoded.items():
+        if name in ("gzip", "deflate", "br", "zstd"):
+            sent = answer(whole[:-9], "200 OK", f"Content-Encoding: {name}")
+            says = f"{CUT_OFF}: the {name} body ends too early"
+            yield _fails(f"{name} that is cut off", sent, SourceUnreachable, says)
+    yield from _bombs()
     says = r"begins b'\x1f\x8b"
     yield _fails("gzip without a Content-Encoding header", answer(zipped), SourceBodyInvalid, says, "is not an array")
+
+
+def _bombs() -> Iterator[Case]:
+    zeros = bytes(64 * MIB)
+    bombs = {
+        "gzip": lambda: gzip.compress(zeros, 1, mtime=0),
+        "deflate": lambda: zlib.compress(zeros, 1),
+        "br": lambda: brotli.compress(zeros, quality=1),
+        "zstd": lambda: zstd.compress(zeros),
+    }
+    environment = {"ELT_MAX_PAGE_BYTES": "1000000"}
+    for name, compress in bombs.items():
+
+        def sent(name: str = name, compress: Callable[[], bytes] = compress) -> bytes:
+            return answer(compress(), "200 OK", f"Content-Encoding: {name}")
+
+        says = ("a page over 1,000,000 bytes: 1,", "bytes were received so far", "raise ELT_MAX_PAGE_BYTES")
+        yield Case(f"{name} that decodes to 64 MiB", (sent,), SourceBodyInvalid, says, environment=environment)
 
 
 def _lengths() -> Iterator[Case]:

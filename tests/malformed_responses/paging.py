@@ -105,6 +105,54 @@ PAGING = (
         source="paged",
     ),
     Case(
+        "offsets with a page of fewer records than asked for",
+        (
+            answer(array(event("a"), event("b")), "200 OK", "X-Count: 5"),
+            answer(array(event("c")), "200 OK", "X-Count: 5"),
+            answer(array(event("e")), "200 OK", "X-Count: 5"),
+        ),
+        SourceBodyInvalid,
+        ("shop.events: X-Count announces 5 records, 4 were fetched",),
+        source="offsets",
+    ),
+    Case(
+        "offsets with an empty page before the total is reached",
+        (answer(array(event("a"), event("b")), "200 OK", "X-Count: 3"), answer("[]", "200 OK", "X-Count: 3")),
+        SourceBodyInvalid,
+        ("shop.events: X-Count announces 3 records, 2 were fetched",),
+        source="offsets",
+    ),
+    Case(
+        "404 after the last page, which is declared to end the pages",
+        (A, B, answer('{"detail":"Invalid page."}', "404 Not Found")),
+        counts=Counts(2, 2),
+        source="until refused",
+    ),
+    Case(
+        "404 for the first page, although 404 ends the pages",
+        (answer("", "404 Not Found"),),
+        SourceRefused,
+        ("&page=1 answered 404 Not Found",),
+        source="until refused",
+    ),
+    Case(
+        "the same cursor again in answer to a POST",
+        (answer(envelope(event("a"), following='"x"')), answer(envelope(event("b"), following='"x"'))),
+        SourceBodyInvalid,
+        ("page 3 is page 2 again", *CIRCLES),
+        source="posted",
+    ),
+    Case(
+        "a cursor that leads back to an earlier one, with other records",
+        tuple(
+            answer(envelope(event(name), following=f'"{following}"'))
+            for name, following in (("a", "x"), ("b", "y"), ("c", "x"))
+        ),
+        SourceBodyInvalid,
+        ("page 4 is page 2 again", *CIRCLES, "was requested before"),
+        source="envelope",
+    ),
+    Case(
         "500 for the second page",
         (A, answer(b"", "500 Internal Server Error")),
         SourceUnreachable,

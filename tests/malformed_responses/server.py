@@ -35,6 +35,7 @@ class AnswerServer(ThreadingTCPServer):
         self.answers = {
             "/events": chain(case.answers, repeat(case.answers[-1])),
             "/products": repeat(case.products or PRODUCTS),
+            "/token": repeat(case.token),
         }
         return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 

@@ -73,7 +73,7 @@ def test_a_day_and_an_empty_day_are_fetched_exactly(
             with pytest.raises(SourceFailed, match=api.NO_DATA):
                 fetch(EMPTY_DAY)
         else:
-            assert fetch(getattr(api, "EMPTY_DAY", EMPTY_DAY)) == []
+            assert fetch(EMPTY_DAY) == []
     assert not any(
         str(secret) in line for line in logged for field, secret in api.SECRETS.items() if "user" not in field
     )

@@ -19,6 +19,18 @@ from tests.malformed_responses.case import answer
         ('"timed_out": true, "data": [1]', "timed_out: true"),
         ('"status": "ERROR", "data": []', "status: error"),
         ('"stat": "fail", "data": null', "stat: fail"),
+        ('"isSuccess": false, "message": "late", "data": []', "isSuccess: false: message '\"late\"'"),
+        ('"Success": "False", "data": [1]', "Success: false"),
+        ('"timedOut": true, "data": []', "timedOut: true"),
+        ('"has_errors": true, "data": [1]', "has_errors: true"),
+        ('"isError": true, "data": []', "isError: true"),
+        ('"result": "failure", "data": []', "result: failure"),
+        ('"code": 500, "msg": "busy", "data": []', "code: 500: msg '\"busy\"', code '500'"),
+        ('"status": "429", "data": null', "status: 429"),
+        ('"statusCode": 503, "data": []', "statusCode: 503"),
+        ('"Response": "False", "Error": "Too many", "data": []', "Error: Error '\"Too many\"'"),
+        ('"meta": {"status": "error", "errorMessage": "no"}, "data": []', "status: error: errorMessage '\"no\"'"),
+        ('"status": {"error_code": 429}, "data": []', "error_code: 429"),
         ('"error": {"code": 7}, "data": []', "error: error '{\"code\": 7}'"),
         ('"error": 7, "data": []', "error: error '7'"),
         ('"error": true, "data": []', "error: error 'true'"),
@@ -44,6 +56,8 @@ def test_an_envelope_that_reports_a_failure_is_refused_with_its_message(api: Api
         '"error": 0, "status": "success"',
         '"error": "none"',
         '"ok": "yes", "code": 200, "message": "OK"',
+        '"status": {"error_code": 0, "error_message": null}, "meta": {"code": 200}',
+        '"hasErrors": false, "failed": 0, "result": "ok"',
     ],
 )
 @pytest.mark.parametrize("records", ["", "1"])
@@ -51,7 +65,7 @@ def test_an_envelope_that_reports_no_failure_is_accepted(api: Api, more: str, re
     assert api.fetch(answer(f'{{{more}, "data": [{records}]}}'), **ENVELOPE)
 
 
-@pytest.mark.parametrize("more", ['"errors": 3', '"status": "failed"'])
+@pytest.mark.parametrize("more", ['"errors": 3', '"status": "failed"', '"code": 404', '"status": 500', '"failed": 2'])
 def test_a_count_of_errors_or_an_echo_beside_records_is_not_a_failure(api: Api, more: str) -> None:
     assert api.fetch(answer(f'{{{more}, "data": [1]}}'), **ENVELOPE)
 
@@ -90,6 +104,20 @@ def test_a_total_larger_than_what_came_is_an_error(api: Api, name: str, inside: 
         api.fetch(answer(f'{{{announced}, "data": [1, 2, [3, 4], {{}}]}}'), **ENVELOPE)
 
     assert "set total: to the field with the number of records, or to false" in error.value.remedy
+
+
+@pytest.mark.parametrize("announced", ['"total": {"value": 5}', '"hits": {"total": {"value": 5, "relation": "gte"}}'])
+def test_a_total_may_be_an_object(api: Api, announced: str) -> None:
+    with pytest.raises(SourceBodyInvalid, match="total announces 5 records, 1 were fetched"):
+        api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)
+
+
+@pytest.mark.parametrize("end", ['"END"', "-1", '"-1"'])
+def test_a_declared_end_value_announces_no_more(api: Api, end: str) -> None:
+    paging = {"style": "cursor", "parameter": "cursor", "next": "next", "end_values": ["END", -1]}
+
+    assert records(api.fetch(answer(f'{{"data": [1], "next": {end}}}'), **ENVELOPE, paging=paging)) == [1]
+    assert len(api.targets) == 1
 
 
 def test_a_total_counts_all_pages_and_the_last_with_records_announces_it(api: Api) -> None:
@@ -159,6 +187,10 @@ def test_a_declared_total_counts_and_has_to_be_there(api: Api, announced: str, p
         ('"meta": {"next_cursor": "x"}', "next_cursor: '\"x\"'"),
         ('"next_page": 2', "next_page: '2'"),
         ('"@odata.nextLink": "/x"', "@odata.nextLink: '\"/x\"'"),
+        ('"links": {"next": "/x"}', "next: '\"/x\"'"),
+        ('"_links": {"next": {"href": "/x"}}', "next: '\"/x\"'"),
+        ('"response_metadata": {"next_cursor": "x"}', "next_cursor: '\"x\"'"),
+        ('"info": {"more_records": true}', "more_records: true"),
     ],
 )
 def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, announced: str, sign: str) -> None:
@@ -169,7 +201,12 @@ def test_a_single_page_that_says_that_there_is_more_is_an_error(api: Api, announ
 
 
 @pytest.mark.parametrize(
-    "announced", ['"has_more": false', '"isLast": true', '"next": null', '"next": ""', '"next_page": 0']
+    "announced",
+    [
+        *('"has_more": false', '"isLast": true', '"next": null', '"next": ""', '"next_page": 0'),
+        *('"links": {"next": null}', '"_links": {"next": {"href": ""}}', '"_links": {"next": {}}'),
+        *('"info": {"more_records": false}', '"response_metadata": {"next_cursor": ""}'),
+    ],
 )
 def test_a_single_page_that_says_that_it_is_the_last_is_taken(api: Api, announced: str) -> None:
     assert api.fetch(answer(f'{{{announced}, "data": [1]}}'), **ENVELOPE)

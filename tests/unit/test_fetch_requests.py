@@ -317,7 +317,15 @@ def test_records_may_be_at_a_path(api: Api, records_path: str, body: str) -> Non
         ("values", "$", '{"a": {"x": 1}, "b": {"x": 2}}', 2),
         ("columns", "hourly", '{"hourly": {"time": [1, 2, 3], "rain": [0, 0, null]}}', 3),
         ("columns", "hourly", '{"hourly": {"time": [], "rain": []}}', 0),
+        ("columns", "hourly", '{"hourly": {"time": [1, 2], "unit": "mm", "place": {"id": [1]}}}', 2),
         ("columns", "hourly", '{"hourly": {}}', 0),
+        ("columns", "hourly", '{"hourly": []}', 0),
+        ("values", "data", '{"data": {}}', 0),
+        ("values", "data", '{"data": [ ]}', 0),
+        ("values", "$", "[]", 0),
+        ("table", "$", '[["id", "at"], [1, 2], [3, 4]]', 2),
+        ("table", "rows", '{"rows": [["id"]]}', 0),
+        ("table", "rows", '{"rows": []}', 0),
         ("arrays", "rows", '{"rows": [[1, "a"], [2, "b"]]}', 2),
         ("objects", "$", '[{"x": 1}]', 1),
     ],
@@ -334,10 +342,12 @@ def test_records_are_counted_in_each_shape(api: Api, shape: str, records_path: s
 @pytest.mark.parametrize(
     ("shape", "body", "problem"),
     [
-        ("values", '{"data": []}', "has no object 'data', it is b'[]'"),
+        ("values", '{"data": [1]}', "has no object 'data', it is b'[1]'"),
+        ("columns", '{"data": [[1]]}', "has no object 'data', it is b'[[1]]'"),
+        ("table", '{"data": {"a": 1}}', "has no list 'data', it is"),
         ("objects", '{"data": {"a": 1}}', "has no list 'data', it is"),
         ("columns", '{"data": {"a": [1], "b": [1, 2]}}', "has columns of different lengths: 'a' 1, 'b' 2"),
-        ("columns", '{"data": {"a": 5}}', "is not JSON: Expected `array`, got `int`"),
+        ("columns", '{"data": {"a": 5, "b": "x"}}', "has no list among its columns: 'a', 'b'"),
     ],
 )
 def test_records_of_another_shape_are_refused(api: Api, shape: str, body: str, problem: str) -> None:

@@ -78,6 +78,15 @@ def test_a_run_is_summarized_with_its_rows_rejects_fields_and_seconds() -> None:
     ]
 
 
+def test_rows_of_other_dates_have_a_table_where_there_are_any() -> None:
+    kept = replace(CLEAN, raw=1_234, other_dates=1_227)
+
+    text = summary("2025-05-20 Published", "", built(accounting={"issues": kept, "events": CLEAN}), {}, None)
+
+    assert "| table | rows of other dates |\n| --- | --- |\n| issues | 1,227 |\n" in text
+    assert "other dates" not in summary("2025-05-20 Published", "", built(accounting={"events": CLEAN}), {}, None)
+
+
 def test_nothing_is_shown_of_what_a_run_did_not_reach() -> None:
     bare = ["## t", "", "````", "no lake", "````"]
 

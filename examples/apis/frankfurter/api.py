@@ -16,6 +16,12 @@ RECORDS = [
     {"date": "2025-05-20", "base": "EUR", "quote": quote, "rate": rate}
     for quote, rate in {"CHF": 0.9382, "GBP": 0.84155, "JPY": 162.71, "USD": 1.1254}.items()
 ]
+PUBLISHED = [
+    {"date": "2025-05-20", "base": "EUR", "quote": "CHF", "rate": 0.9382},
+    {"date": "2025-05-20", "base": "EUR", "quote": "GBP", "rate": 0.84155},
+    {"date": "2025-05-20", "base": "EUR", "quote": "JPY", "rate": 162.71},
+    {"date": "2025-05-20", "base": "EUR", "quote": "USD", "rate": 1.1254},
+]
 
 
 def rates(request: Request) -> Response:

@@ -9,16 +9,34 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.apis.imitation import Refused, instant, number, require, serve
+from examples.apis.imitation import Refused, at, instant, number, require, serve
 
 SECRETS = {"token": "nvd-1"}
 _SIZE = 2
 _TIMES = ("2025-05-19T23:59:59.999", "2025-05-20T00:00:00.000", "2025-05-20T13:15:22.100", "2025-05-20T23:59:59.999")
 _ALL: list[dict[str, Any]] = [
-    {"cve": {"id": f"CVE-2025-{4_000 + place}", "published": at}}
-    for place, at in enumerate((*_TIMES, "2025-05-22T00:00:00.000"))
+    {
+        "cve": {
+            "id": f"CVE-2025-{4_000 + place}",
+            "published": published,
+            "vulnStatus": "Received",
+            "descriptions": [{"lang": "en", "value": f"Flaw {place}"}, {"lang": "es", "value": f"Fallo {place}"}],
+            "metrics": {"cvssMetricV31": [{"cvssData": {"baseScore": 9.8}}]} if place == 2 else {},
+        }
+    }
+    for place, published in enumerate((*_TIMES, "2025-05-22T00:00:00.000"))
 ]
 RECORDS = _ALL[1:4]
+PUBLISHED = [
+    {
+        "cve_id": f"CVE-2025-400{place}",
+        "published": at(f"2025-05-20T{published}"),
+        "status": "Received",
+        "description": f"Flaw {place}",
+        "base_score": score,
+    }
+    for place, published, score in ((1, "00:00:00", None), (2, "13:15:22.100", 9.8), (3, "23:59:59.999", None))
+]
 
 
 class _Api:

@@ -10,16 +10,37 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.apis.imitation import instant, require, serve
+from examples.apis.imitation import at, instant, require, serve
 
 SECRETS = {"client_id": "3MVG9", "client_secret": "shh"}
 _PATH = "/services/data/v60.0/query"
 _TIMES = ("2025-05-19T23:59:59.000+0000", "2025-05-20T00:00:00.000+0000", "2025-05-20T11:00:00.000+0000")
 _ALL = [
-    {"attributes": {"type": "Account"}, "Id": f"001{place}", "Name": f"Account {place}", "SystemModstamp": at}
-    for place, at in enumerate((*_TIMES, "2025-05-20T12:00:00.000+0000", "2025-05-20T23:59:59.000+0000"))
+    {
+        "attributes": {"type": "Account", "url": f"/services/data/v60.0/sobjects/Account/001{place}"},
+        "Id": f"001{place}",
+        "Name": f"Account {place}",
+        "AnnualRevenue": None if place == 2 else 1_500_000.5 * place,
+        "SystemModstamp": changed,
+    }
+    for place, changed in enumerate((*_TIMES, "2025-05-20T12:00:00.000+0000", "2025-05-20T23:59:59.000+0000"))
 ]
 RECORDS = _ALL[1:]
+PUBLISHED = [
+    {
+        "id": f"001{place}",
+        "name": f"Account {place}",
+        "annual_revenue": revenue,
+        "system_modstamp": at(f"2025-05-20T{changed}"),
+        "kind": "Account",
+    }
+    for place, revenue, changed in (
+        (1, 1_500_000.5, "00:00:00"),
+        (2, None, "11:00:00"),
+        (3, 4_500_001.5, "12:00:00"),
+        (4, 6_000_002.0, "23:59:59"),
+    )
+]
 
 
 class _Api:

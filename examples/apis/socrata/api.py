@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.apis.imitation import number, require, serve
+from examples.apis.imitation import at, number, require, serve
 
 SECRETS = {"token": "app-1"}
 _DAYS = ("2025-05-19", "2025-05-20", "2025-05-20", "2025-05-20", "2025-05-20", "2025-05-22")
-_ALL = [
+_ALL: list[dict[str, Any]] = [
     {"unique_key": str(6_000 + place), "created_date": f"{day}T00:00:00.000", "borough": "BROOKLYN"}
+    | ({} if place == 3 else {"latitude": f"40.6{place}"})
     for place, day in enumerate(_DAYS)
 ]
 RECORDS = _ALL[1:5]
+PUBLISHED = [
+    {"unique_key": name, "created_date": at("2025-05-20T04:00:00"), "borough": "BROOKLYN", "latitude": latitude}
+    for name, latitude in {"6001": 40.61, "6002": 40.62, "6003": None, "6004": 40.64}.items()
+]
 
 
 def rows(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.apis.imitation import instant, number, require, serve
+from examples.apis.imitation import at, instant, number, require, serve
 
 SECRETS = {"token": "EAAA1"}
 # The day begins at four o'clock in UTC.
@@ -20,10 +20,31 @@ _TIMES = (
     "2025-05-21T03:59:59.000Z",
 )
 _ALL: list[dict[str, Any]] = [
-    {"id": f"pay{place}", "created_at": at, "amount_money": {"amount": 100 * place, "currency": "USD"}}
-    for place, at in enumerate((*_TIMES, "2025-05-22T04:00:00.000Z"))
+    {
+        "id": f"pay{place}",
+        "created_at": created,
+        "amount_money": {"amount": 100 * place, "currency": "USD"},
+        "updated_at": f"2025-05-22T0{place}:00:00.000Z",
+    }
+    | ({"note": "paid at the door"} if place == 2 else {})
+    for place, created in enumerate((*_TIMES, "2025-05-22T04:00:00.000Z"))
 ]
 RECORDS = _ALL[1:4]
+PUBLISHED = [
+    {
+        "id": name,
+        "created_at": at(created),
+        "amount": amount,
+        "currency": "USD",
+        "updated_at": at(updated),
+        "note": note,
+    }
+    for name, created, amount, updated, note in (
+        ("pay1", "2025-05-20T04:00:00", 100, "2025-05-22T01:00:00", None),
+        ("pay2", "2025-05-20T15:00:00", 200, "2025-05-22T02:00:00", "paid at the door"),
+        ("pay3", "2025-05-21T03:59:59", 300, "2025-05-22T03:00:00", None),
+    )
+]
 
 
 def payments(request: Request) -> Response:

@@ -9,11 +9,27 @@ from starlette.responses import JSONResponse, Response
 from examples.apis.imitation import number, require, serve
 
 SECRETS: dict[str, str] = {}
-# It counts by year, so an empty day is one of a year without records.
-EMPTY_DAY = "1901-01-01"
+_COUNTRIES = {"ABW": "Aruba", "AFG": "Afghanistan", "AGO": "Angola", "ALB": "Albania", "AND": "Andorra"}
+_VALUES = dict(zip(_COUNTRIES, (107_995, 43_844_111, None, 2_363_314, 82_904), strict=True))
 RECORDS = [
-    {"indicator": {"id": "SP.POP.TOTL"}, "countryiso3code": code, "date": "2025", "value": value}
-    for code, value in {"ABW": 107_995, "AFG": 43_844_111, "AGO": None, "ALB": 2_363_314, "AND": 82_904}.items()
+    {
+        "indicator": {"id": "SP.POP.TOTL", "value": "Population, total"},
+        "country": {"id": code[:2], "value": country},
+        "countryiso3code": code,
+        "date": "2025",
+        "value": _VALUES[code],
+    }
+    for code, country in _COUNTRIES.items()
+]
+PUBLISHED = [
+    {"countryiso3code": code, "year": 2025, "value": value, "indicator": "SP.POP.TOTL", "country": country}
+    for code, value, country in (
+        ("ABW", 107_995.0, "Aruba"),
+        ("AFG", 43_844_111.0, "Afghanistan"),
+        ("AGO", None, "Angola"),
+        ("ALB", 2_363_314.0, "Albania"),
+        ("AND", 82_904.0, "Andorra"),
+    )
 ]
 
 
