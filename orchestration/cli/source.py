@@ -1,4 +1,4 @@
-"""`elt source`: begin a table of an API."""
+"""`elt source`: begin a table of an API, and try a date of one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestration.cli.output import Json, format_table, say, show
 if TYPE_CHECKING:
     from orchestration.declare.draft import Draft
 
-app = typer.Typer(help="Sources: begin a table of an API.", rich_markup_mode=None)
+app = typer.Typer(help="Sources: begin a table of an API, and try a date of one.", rich_markup_mode=None)
 
 
 @app.command()
@@ -88,6 +88,40 @@ def add(
         added = add_table(settings, drafted, folder, log, force=force)
     text = "\n".join([*(f"wrote {name}" for name in added.written), "", "next:", *(f"  {one}" for one in commands)])
     show({**result, "written": added.written, "accounting": added.accounting}, text, as_json)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A source, or SOURCE.TABLE.")],
+    date: Annotated[
+        str | None, typer.Argument(metavar="[DATE]", help="The logical day, YYYY-MM-DD in UTC (default: yesterday).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Report what a run of a date would find.
+
+    The date is fetched and built in a temporary folder. What would be rejected and what looks incomplete is shown.
+    Needs no lakeFS. The exit codes are those of elt run.
+    """
+    from orchestration.dates import day_before, parse_execution_date
+    from orchestration.declare.check import check as check_date
+    from orchestration.declare.check import lines_of
+    from orchestration.log import log_to
+    from orchestration.settings import read_settings
+    from orchestration.workdir import work_directory
+
+    execution_date = parse_execution_date(day_before(datetime.now(UTC)) if date is None else date)
+    settings = read_settings()
+    with work_directory(settings.state_dir, "source-check") as folder:
+        checked = check_date(settings, name, execution_date, folder, log_to(say))
+    failure = checked.failure
+    result = {"date": checked.date, "tables": checked.tables, "notes": checked.notes}
+    show({**result, "failure": failure.parts() if failure else None}, "\n".join(lines_of(checked)), as_json)
+    if failure and as_json:
+        # The object has the failure already.
+        raise typer.Exit(failure.exit_code)
+    if failure:
+        raise failure
 
 
 def _shown(drafted: Draft) -> str:
