@@ -185,5 +185,14 @@ def warn_of_readable_secrets(settings: Settings, log: Log) -> None:
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:
     """Return the settings of the dbt sources. Any other variable that ends in `_API_URL` is ignored."""
-    found = {name: _read(SourceSettings, f"{name.upper()}_API_", project_dir) for name in source_names(project_dir)}
+    found = {name: source_settings(name, project_dir) for name in source_names(project_dir)}
     return {name: source for name, source in found.items() if source.url}
+
+
+def source_settings(name: str, project_dir: Path) -> SourceSettings:
+    """Return the settings of a source, which need not be declared yet.
+
+    Raises:
+        UsageError: A value is not valid for its setting; the message names the variable.
+    """
+    return _read(SourceSettings, f"{name.upper()}_API_", project_dir)

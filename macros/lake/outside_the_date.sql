@@ -1,6 +1,6 @@
-{% macro outside_the_date(column, days) -%}
-    {{ column }} < {{ start_of_day(-days) }}
-        or {{ column }} >= {{ start_of_day(days + 1) }}
+{% macro outside_the_date(column, days, table=none) -%}
+    {{ column }} < {{ start_of_day(-days, table) }}
+        or {{ column }} >= {{ start_of_day(days + 1, table) }}
 {%- endmacro %}
 
 

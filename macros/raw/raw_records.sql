@@ -4,12 +4,13 @@
     {%- set declaration = declaration or source_declaration(relation.schema, relation.identifier) -%}
     {%- if declaration -%}
         {{- return(adapter.dispatch('raw_records', 'ingest_clean')(relation, declaration, records, shape)) -}}
-    {%- endif -%}
+    {%- else -%}
     select
         _record,
         {{- '\n        _record_name,' if shape == 'values' }}
         _page
     from {{ relation }}
+    {%- endif -%}
 {% endmacro %}
 
 

@@ -5,5 +5,5 @@
 
 
 {% macro duckdb__is_other_date(instant, zone) -%}
-    cast(timezone({{ literal(zone) }}, {{ instant }}) as date) <> {{ execution_date() }}
+    cast(timezone({{ literal(zone) }}, {{ instant }}) as date) <> {{ execution_date(this.identifier.removesuffix('_checked')) }}
 {%- endmacro %}

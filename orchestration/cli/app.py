@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestration.cli import data, models, operations, runs, sandbox, secrets, servers, stack
+from orchestration.cli import data, models, operations, runs, sandbox, secrets, servers, source, stack
 from orchestration.cli.output import show_failure
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
 from orchestration.private import restrict_rights
@@ -36,6 +36,7 @@ for command in (
     app.command()(command)
 app.command(name="show")(operations.show_date)
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(source.app, name="source")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(stack.app, name="stack")
 

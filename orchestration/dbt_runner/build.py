@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -78,6 +78,7 @@ def build(
     *,
     selector: str,
     engine: Engine,
+    only: Collection[str] = (),
     gateway: Gateway | None = None,
     task_runs: bool = False,
     log: Log = SILENT,
@@ -90,6 +91,7 @@ def build(
         project: The project. Its work directory takes this run's run file, target and log folders.
         selector: The dbt selector of what to build.
         engine: Resources that DuckDB may use.
+        only: Names of models; of what the selector selects, only these and the tests of nothing else are built.
         gateway: The gateway for `s3://` roots.
         task_runs: See `session.invoke`.
         log: Takes dbt's log lines.
@@ -99,7 +101,7 @@ def build(
         PlatformFailed: dbt itself failed, or another build is in progress in this process.
         DiskFailed: The run file or dbt's files could not be written.
     """
-    models = models_of(manifest, selector)
+    models = [name for name in models_of(manifest, selector) if not only or name.split(".")[-1] in only]
     if unnamed := _sources_of(manifest, models) - run.raw.keys():
         raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
     run_file = project.work_dir / "run.json"
@@ -108,7 +110,10 @@ def build(
         run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
     with dbt_session(environment(engine, gateway, run_file)):
         # Results and manifest are in memory: their JSON files would be deleted with the work directory.
-        arguments = project.arguments("build", "--selector", selector, "--no-write-json")
+        selected: tuple[str, ...] = ("--selector", selector)
+        if only:
+            selected = ("--select", *only, "--exclude", "test_type:unit", "--indirect-selection", "cautious")
+        arguments = project.arguments("build", *selected, "--no-write-json")
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, log=log)
         results = getattr(outcome.result, "results", None)
         if outcome.exception is not None or results is None:

@@ -27,6 +27,7 @@ class RunFile:
         raw: The keys of each table's pages below `raw_root`, by `<source>.<table>`.
         published_root: URI or folder of the published Parquet.
         published: The keys of each table's Parquet below `published_root`, of all published dates, by table.
+        raw_dates: The date of a table's pages where it is another one, by table. Only the raw sample has such tables.
     """
 
     execution_date: str
@@ -35,6 +36,7 @@ class RunFile:
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     published_root: str = ""
     published: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    raw_dates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,17 @@ def open_sandbox(folder: Path) -> Sandbox:
 
 
 def sample_run(date: str, project_dir: Path) -> RunFile:
-    """Return the build of one date of the project's raw sample, which writes below `.elt/dev`.
+    """Return the build of the project's raw sample, which writes below `.elt/dev`.
 
-    It reads all pages of `date`, or of the latest date if that is empty. Earlier builds in `.elt/dev` count as
-    published.
+    With a `date` it reads that date's pages only. Without one it reads the latest date of each table, and writes the
+    date that is the latest of most tables. Earlier builds in `.elt/dev` count as published.
 
     Raises:
         UsageError: The sample has no page of that date.
     """
-    sample, lake = project_dir / "examples" / "raw_sample", project_dir / ".elt" / "dev"
-    dates = sorted({page.parent.name.removeprefix("date=") for page in sample.glob("raw/*/*/date=*/page-*.json")})
+    sample, lake = raw_sample(project_dir), project_dir / ".elt" / "dev"
+    pages = sorted(sample.glob("raw/*/*/date=*/page-*.json"))
+    dates = sorted({page.parent.name.removeprefix("date=") for page in pages})
     if not dates or (date and date not in dates):
         raise UsageError(
             f"ELT_DEV_DATE={date}: the raw sample in {sample} has no page of that date",
@@ -107,16 +110,27 @@ def sample_run(date: str, project_dir: Path) -> RunFile:
             if dates
             else f"put pages below {sample}/raw",
         )
-    date = date or dates[-1]
+    # Pages are sorted, so that a table's latest date is its last one.
+    latest = {page.parent.parent: page.parent.name.removeprefix("date=") for page in pages}
+    run_date = date or max(latest.values(), key=lambda one: (list(latest.values()).count(one), one))
     raw: dict[str, list[str]] = {}
     published: dict[str, list[str]] = {}
-    for folder in sorted(sample.glob("raw/*/*")):
-        table = folder.name
-        pages = sorted(folder.glob(f"date={date}/page-*.json"))
-        raw[f"{folder.parent.name}.{table}"] = [page.relative_to(sample).as_posix() for page in pages]
+    raw_dates: dict[str, str] = {}
+    for folder, last in latest.items():
+        table, read = folder.name, date or last
+        raw[f"{folder.parent.name}.{table}"] = [
+            page.relative_to(sample).as_posix() for page in pages if page.parent == folder / f"date={read}"
+        ]
+        if read != run_date:
+            raw_dates[table] = read
         built = {file.relative_to(lake).as_posix() for file in lake.glob(f"curated/{table}/date=*/data.parquet")}
-        published[table] = sorted({*built, keys.curated(table, date)})
-    return RunFile(date, str(lake), str(sample), raw, str(lake), published)
+        published[table] = sorted({*built, keys.curated(table, run_date)})
+    return RunFile(run_date, str(lake), str(sample), raw, str(lake), published, raw_dates)
+
+
+def raw_sample(project_dir: Path) -> Path:
+    """Return the folder of the raw pages that target dev reads."""
+    return project_dir / "examples" / "raw_sample"
 
 
 def variables(run: RunFile) -> dict[str, str | list[str]]:
@@ -129,6 +143,8 @@ def variables(run: RunFile) -> dict[str, str | list[str]]:
     }
     for table, pages in run.raw.items():
         named[f"raw_{table.replace('.', '__')}"] = [f"{raw_root}/{key}" for key in pages] or [str(_NO_PAGES)]
+    for table, date in run.raw_dates.items():
+        named[f"lake_date_{table}"] = date
     for table, files in run.published.items():
         named[f"published_{table}"] = [f"{published_root}/{key}" for key in files]
     return named

@@ -4,6 +4,7 @@ Variables are set on every cursor, so the parsed manifest is the same for all bu
 
 lake_root                the root of outputs, without a trailing slash
 lake_date                the date
+lake_date_<table>        the date of a table's raw pages, if it is another one, which only the raw sample has
 raw_root                 the URI prefix of the raw pages
 raw_<source>__<table>    the raw pages of a table
 published_<table>        the Parquet of a table, of all published dates

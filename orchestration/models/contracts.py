@@ -73,11 +73,12 @@ def contract_of(table: Table, text: str | None, project_dir: Path) -> str:
     rejected = f"{table.name}_rejected"
     _describe(by_name[rejected], _REJECTED, begun[rejected], path)
     written = StringIO()
-    _yaml().dump(content, written)
+    round_trip().dump(content, written)
     return written.getvalue()
 
 
-def _yaml() -> YAML:
+def round_trip() -> YAML:
+    """Return a reader and writer of YAML that keeps comments and quotes."""
     kept = YAML()
     kept.preserve_quotes = True
     kept.width = 100_000
@@ -87,7 +88,7 @@ def _yaml() -> YAML:
 
 def _loaded(path: str, text: str) -> Any:
     try:
-        content = _yaml().load(text)
+        content = round_trip().load(text)
     except YAMLError as error:
         raise UsageError(f"{path}: not YAML: {error}", remedy="correct the file") from None
     if not isinstance(content, CommentedMap):
@@ -178,10 +179,10 @@ def _describe(model: CommentedMap, wanted: Sequence[ContractColumn], begun: Comm
                 columns.pop()
             for column in wanted:
                 found = there.get(column.name) or new.get(column.name)
-                columns.append(CommentedMap(name=_scalar(column.name)) if found is None else found)
+                columns.append(CommentedMap(name=yaml_text(column.name)) if found is None else found)
         for described, column in zip(columns, wanted, strict=True):
             _set(described, "data_type", column.data_type)
-            _set(described, "description", _scalar(column.description) if column.description else None)
+            _set(described, "description", yaml_text(column.description) if column.description else None)
             if column.required is not None:
                 _set(described, "constraints", _constraints(described.get("constraints"), column.required))
 
@@ -208,11 +209,12 @@ def _constraints(given: Any, required: bool) -> Any:
         return given
     if required:
         # A DuckDB database has no constraints for our materialization, which checks this one itself.
-        kept.append(_flow(CommentedMap(type="not_null", warn_unsupported=False)))
-    return _flow(CommentedSeq(kept)) if kept else None
+        kept.append(flow(CommentedMap(type="not_null", warn_unsupported=False)))
+    return flow(CommentedSeq(kept)) if kept else None
 
 
-def _flow(node: Any) -> Any:
+def flow(node: Any) -> Any:
+    """Return a list or mapping that is written on one line, in brackets."""
     node.fa.set_flow_style()
     return node
 
@@ -225,7 +227,8 @@ def _is_plain(text: str) -> bool:
         return False
 
 
-def _scalar(text: str) -> str:
+def yaml_text(text: str) -> str:
+    """Return a text for `round_trip`, in quotes if YAML 1.1 would read it as something else."""
     return text if _is_plain(text) else DoubleQuotedScalarString(text)
 
 

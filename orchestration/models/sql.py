@@ -31,7 +31,8 @@ from orchestration.source.places import places_of
 from orchestration.source.schema import Fetch
 
 _FAULTS = {"timestamptz": "unparseable", "bigint": "not_integer", "double": "not_numeric"}
-_RANGE_TESTS = {"timestamptz": "is_outside_years", "double": "is_infinite"}
+RANGE_TESTS = {"timestamptz": "is_outside_years", "double": "is_infinite"}
+"""The macros that test whether a converted value is out of range, by type."""
 
 # The templates contain dbt's own Jinja, so this environment uses other delimiters.
 TEMPLATES = Environment(
@@ -86,7 +87,7 @@ class ModelColumn:
     @property
     def range_test(self) -> str:
         """Return the macro that tests whether a typed value is out of range; empty without one."""
-        return _RANGE_TESTS.get(self.data_type, "")
+        return RANGE_TESTS.get(self.data_type, "")
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def sql_of(table: Table, project_dir: Path) -> dict[str, str]:
         "keep_date": _keep_date_arguments(table),
         "record_kind": "list" if is_list else "object",
         "of_record": ", is_record='_is_list'" if is_list else "",
-        "records": _records_arguments(table.fetch),
+        "records": records_arguments(table.fetch),
         "has_record_name": len(fields) < len(table.columns),
         "fields": jinja_list(at_top, indent=0),
         "plain_fields": "fields" if plain == at_top else jinja_list(plain, indent=8),
@@ -162,6 +163,11 @@ def staging_path(table: Table) -> str:
     return f"models/staging/{table.source}/stg_{table.source}__{table.name}.sql"
 
 
+def model_names(table: Table, project_dir: Path) -> tuple[str, ...]:
+    """Return the names of a table's models."""
+    return tuple(Path(path).stem for path in sql_of(table, project_dir))
+
+
 def digest(table: Table) -> str:
     """Return a short digest of what the SQL of a table depends on."""
     declared = [
@@ -172,12 +178,12 @@ def digest(table: Table) -> str:
         table.rows.earliest.name if table.rows.earliest else None,
         # What few tables declare is left out where it is absent, so that the others keep their digests.
         *({column.name: form} for column in table.columns if (form := _form(column))),
-        *filter(None, [_records_arguments(table.fetch), *_kept(table)]),
+        *filter(None, [records_arguments(table.fetch), *_kept(table)]),
     ]
     return hashlib.sha256(msgspec.json.encode(declared)).hexdigest()[:12]
 
 
-def _records_arguments(fetch: Fetch) -> str:
+def records_arguments(fetch: Fetch) -> str:
     """Return the arguments of `raw_records` for the place and the shape of an envelope's records.
 
     A list in a field at the top needs no arguments: the macro finds it in the declaration.
@@ -246,14 +252,15 @@ def _model_column(column: Column, in_key: bool) -> ModelColumn:
         nullable=column.nullable,
         in_key=in_key,
         text=text if needs_text else "",
-        typed=_typed(column, sql),
+        typed=typed_sql(column, sql),
         local=local,
         decimal=column.decimal,
         precision_test=_precision_test(column, text),
     )
 
 
-def _typed(column: Column, sql: str) -> str:
+def typed_sql(column: Column, sql: str) -> str:
+    """Return the SQL, with dbt's Jinja, that converts the text in `sql` to a column's type; null where it cannot."""
     quoted, declared = jinja_text(sql), column.format
     if column.data_type == "varchar":
         return sql

@@ -19,25 +19,25 @@ from orchestration.source.paths import BLANK
 from orchestration.source.schema import Cursors, PageNumbers
 from orchestration.text import quoted
 
-_TOTALS = (
+TOTALS = (
     *("total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords"),
     *("total_items", "totalItems", "total_elements", "totalElements", "total_hits", "totalHits"),
     *("total_rows", "totalRows", "total_size", "totalSize", "num_found", "numFound", "@odata.count", "total"),
 )
-_PAGES = ("total_pages", "totalPages", "num_pages", "numPages", "last_page", "lastPage", "pages")
-_TOTAL_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total")
-_PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages")
-_TRUE_MEANS_MORE = (
+PAGES = ("total_pages", "totalPages", "num_pages", "numPages", "last_page", "lastPage", "pages")
+TOTAL_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total")
+PAGES_HEADERS = ("X-Total-Pages", "X-WP-TotalPages")
+TRUE_MEANS_MORE = (
     *("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage", "more", "moreAvailable"),
     *("truncated", "is_truncated", "isTruncated", "more_records", "moreRecords"),
 )
-_FALSE_MEANS_MORE = ("is_last", "isLast", "is_last_page", "isLastPage", "last", "done")
-_NEXT = (
+FALSE_MEANS_MORE = ("is_last", "isLast", "is_last_page", "isLastPage", "last", "done")
+NEXT = (
     *("next", "next_page", "nextPage", "next_page_token", "nextPageToken", "next_token", "nextToken"),
     *("next_cursor", "nextCursor", "next_link", "nextLink", "@odata.nextLink", "next_url", "nextUrl"),
     *("next_page_url", "nextPageUrl", "next_page_uri", "nextRecordsUrl", "continuation_token", "continuationToken"),
 )
-_INSIDE = (
+INSIDE = (
     *("meta", "_meta", "metadata", "pagination", "paging", "page", "page_info", "pageInfo"),
     *("links", "_links", "info", "result_info", "response_metadata", "hits"),
 )
@@ -76,12 +76,12 @@ def announced(table: Table, page: Download, body: Body) -> Announced:
     if fetch.total is False:
         return Announced(pages=pages)
     within = list(_within(body.fields))
-    more = [f"{name}: true" for name in _TRUE_MEANS_MORE if _any(within, name) == b"true"]
-    more += [f"{name}: false" for name in _FALSE_MEANS_MORE if _any(within, name) == b"false"]
+    more = [f"{name}: true" for name in TRUE_MEANS_MORE if _any(within, name) == b"true"]
+    more += [f"{name}: false" for name in FALSE_MEANS_MORE if _any(within, name) == b"false"]
     if not fetch.counts_pages:
         # Only meaningful on the last page: there, the declared field or header named no next page.
         ends = {str(value) for value in paging.end_values} if isinstance(paging, Cursors) else set()
-        named = ((name, _target(_any(within, name))) for name in _NEXT)
+        named = ((name, _target(_any(within, name))) for name in NEXT)
         more += [
             f"{name}: {quoted(text)}"
             for name, found in named
@@ -90,8 +90,8 @@ def announced(table: Table, page: Download, body: Body) -> Announced:
     if target := linked(page):
         more.append(f"a Link header with the next page {quoted(target)}")
     total = _declared(table, page, body, "total", fetch.total or None, fetch.total_header)
-    total = total or _number(within, _TOTALS) or _in_header(page, _TOTAL_HEADERS)
-    pages = pages or _number(within, _PAGES) or _in_header(page, _PAGES_HEADERS)
+    total = total or _number(within, TOTALS) or _in_header(page, TOTAL_HEADERS)
+    pages = pages or _number(within, PAGES) or _in_header(page, PAGES_HEADERS)
     return Announced(total, pages, more[0] if more else "")
 
 
@@ -140,7 +140,7 @@ def require_complete(table: Table, pages: Sequence[Download], announcements: Seq
 
 def _within(fields: Fields) -> Iterator[Fields]:
     yield fields
-    for name in _INSIDE:
+    for name in INSIDE:
         if text_of(fields, name).startswith(b"{"):
             try:
                 yield msgspec.json.decode(fields[name], type=dict[str, msgspec.Raw])

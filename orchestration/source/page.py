@@ -96,14 +96,32 @@ class Limit:
 def download(
     client: SourceClient, table: Table, wanted: Request, path: Path, limit: Limit, deadline: Deadline
 ) -> Download:
-    """Stream one page to `path`, with constant memory whatever its size.
+    """Stream one page to `path`, and require that it begins and ends like the declared form.
+
+    Raises:
+        SourceFailed: See `receive`; or the first or last bytes do not match the declaration.
+        DiskFailed: The page could not be written to disk.
+    """
+    found = receive(client, table, wanted, path, limit, deadline)
+    if found.no_data:
+        return found
+    if no_data := _no_data(found, table):
+        return found.emptied(no_data)
+    _check_edges(f"{wanted.method} {wanted.address[:_ADDRESS]}", found, table)
+    return found
+
+
+def receive(
+    client: SourceClient, table: Table, wanted: Request, path: Path, limit: Limit, deadline: Deadline
+) -> Download:
+    """Stream one page of any form to `path`, with constant memory whatever its size.
 
     Raises:
         SourceUnreachable: No connection, a timeout, a body shorter than announced, or a transient server error.
         SourceBusy: 429, or another 4xx or 5xx that asks to wait.
         SourceTimedOut: The deadline has passed.
         SourceRefused: Any other status than 200.
-        SourceBodyInvalid: Content type, encoding, size or the body's first or last bytes do not match the declaration.
+        SourceBodyInvalid: Content type, encoding or size do not match the declaration.
         DiskFailed: The page could not be written to disk.
     """
     import httpx
@@ -117,7 +135,7 @@ def download(
                     return _nothing(path, response, url).emptied(f"status {response.status_code}")
                 _check_status(asked, response, table)
                 _check_headers(asked, response, table)
-                found = _write_body(asked, response, table, path, limit, url)
+                return _write_body(asked, response, table, path, limit, url)
             finally:
                 response.close()
     except httpx.RemoteProtocolError as error:
@@ -131,10 +149,6 @@ def download(
         ) from error
     except httpx.TransportError as error:
         raise SourceUnreachable(f"{asked}: {error}") from error
-    if no_data := _no_data(found, table):
-        return found.emptied(no_data)
-    _check_edges(asked, found, table)
-    return found
 
 
 def _nothing(path: Path, response: httpx.Response, url: str) -> Download:

@@ -1,21 +1,18 @@
-"""Tables with any fields, created from the template as a user creates one."""
+"""Tables with any fields, and `elt source` as a user runs it."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from typer.testing import CliRunner, Result
 
+from orchestration.cli.app import app
 from orchestration.models.generate import write_models
-from orchestration.settings import PROJECT_DIR
 
 SOURCES = "models/staging/shop/_shop__sources.yml"
 
@@ -50,21 +47,9 @@ class Field:
         }
 
 
-def begin_table(project: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """Runs `tools/new-table` in a copy of the project."""
-    if not (project / "tools").exists():
-        (project / "tools").mkdir()
-        shutil.copy(PROJECT_DIR / "tools" / "new-table", project / "tools")
-        shutil.copytree(PROJECT_DIR / "examples" / "new_table", project / "examples" / "new_table")
-    # A copy has no .venv: the script finds `elt` beside this Python.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [project / "tools" / "new-table", name],
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def elt_source(*arguments: object) -> Result:
+    """Runs `elt source` in this process, for the project of `ELT_PROJECT_DIR`, without a terminal."""
+    return CliRunner().invoke(app, ["source", *map(str, arguments)])
 
 
 def write_table(

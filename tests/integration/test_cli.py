@@ -57,7 +57,7 @@ def test_every_command_has_help_and_is_in_the_readme(elt: Elt) -> None:
         assert f"elt {name}" in readme
 
 
-@pytest.mark.parametrize("group", [(), ("sandbox",), ("secrets",)], ids=" ".join)
+@pytest.mark.parametrize("group", [(), ("sandbox",), ("secrets",), ("source",)], ids=" ".join)
 def test_help_shows_the_whole_line_of_each_command_at_80_columns(elt: Elt, group: tuple[str, ...]) -> None:
     helped = elt(*group, "--help", COLUMNS="80").stdout
 

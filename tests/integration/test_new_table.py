@@ -1,7 +1,8 @@
-"""The section "A new table" of CONTRIBUTING, step by step: what a third table gets without any Python."""
+"""A new table by `elt source add`: what it gets without any Python, from the sample to a published day."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,20 +18,57 @@ from orchestration.analyst.query import query, rejects
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
+from orchestration.models.generate import write_models
 from orchestration.run import run_date
 from tests.helpers.dbt_runs import dbt
 from tests.helpers.projects import copy_project, keys_of, request_for, settings_of
-from tests.helpers.tables import begin_table
+from tests.helpers.tables import SOURCES, elt_source
 
 GOOD = {"Supplier ID": "S-1", "Name": "Tins", "Lead Days": 3, "Rating": None}
 
 
+SAMPLE = [
+    {
+        "Supplier ID": "S-01",
+        "Name": "Lotus Bags",
+        "Lead Days": 14,
+        "Rating": "4.5",
+        "Updated At": "2025-05-20T08:00:00Z",
+    },
+    {
+        "Supplier ID": "S-02",
+        "Name": "Retrospot",
+        "Lead Days": "1,000",
+        "Rating": None,
+        "Updated At": "2025-05-20 09:30:00",
+    },
+    {
+        "Supplier ID": "S-02",
+        "Name": "Retrospot",
+        "Lead Days": "1,000",
+        "Rating": None,
+        "Updated At": "2025-05-20 09:30:00",
+    },
+    {"Supplier ID": "S-03", "Name": None, "Lead Days": 3, "Rating": 5, "Updated At": 1747735200},
+]
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with one new table from the template."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one new table of the source `shop`, whose first version of a record is to be kept."""
     copy = copy_project(tmp_path / "project")
-    begun = begin_table(copy, "vendors")
-    assert begun.returncode == 0, begun.stderr
+    settings_of(monkeypatch, copy)
+    sample = tmp_path / "vendors.json"
+    sample.write_text(json.dumps(SAMPLE))
+    added = elt_source(
+        "add", "shop", "vendors", "--sample", sample, "--date", "2025-05-20", "--parameter", "date={date}", "--yes"
+    )
+    assert added.exit_code == 0, added.output
+    file = copy / SOURCES
+    guessed = file.read_text()
+    file.write_text(guessed.replace("latest: Updated At", "earliest: Updated At"))
+    assert file.read_text() != guessed
+    write_models(copy)
     return copy
 
 
@@ -93,22 +131,3 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
     ]
     kept = query(lake, f"select name from vendors where supplier_id = 'S-1' and _execution_date = '{execution_date}'")
     assert kept.rows == (("Tins",),)
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("Vendors", "'Vendors' is not a table name"),
-        ("", "'' is not a table name"),
-        ("cost_accounting", "'cost_accounting' ends like a model that every table has"),
-        ("vendors", "there is a table vendors"),
-    ],
-)
-def test_an_invalid_name_is_refused_and_nothing_is_written(project: Path, name: str, says: str) -> None:
-    before = sorted(project.rglob("*"))
-
-    refused = begin_table(project, name)
-
-    assert refused.returncode == 2
-    assert says in refused.stderr
-    assert sorted(project.rglob("*")) == before

@@ -60,6 +60,22 @@ def test_the_sample_of_one_date_is_read_and_what_was_built_counts_as_published(t
     assert run.published == {"events": [f"curated/events/date=2025-05-{day}/data.parquet" for day in (19, 20)]}
 
 
+def test_each_table_has_its_own_latest_date_unless_a_date_is_set(tmp_path: Path) -> None:
+    for table, date in (("shop/events", "2025-05-20"), ("shop/products", "2025-05-20"), ("ads/clicks", "2026-11-25")):
+        page = tmp_path / f"examples/raw_sample/raw/{table}/date={date}/page-00001.json"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.touch()
+
+    run, dated = sample_run("", tmp_path), sample_run("2026-11-25", tmp_path)
+
+    assert run.execution_date == "2025-05-20"
+    assert run.raw["ads.clicks"] == ["raw/ads/clicks/date=2026-11-25/page-00001.json"]
+    assert variables(run)["lake_date_clicks"] == "2026-11-25"
+    assert "lake_date_events" not in variables(run)
+    assert run.published["clicks"] == ["curated/clicks/date=2025-05-20/data.parquet"]
+    assert (dated.execution_date, dated.raw["shop.events"], dict(dated.raw_dates)) == ("2026-11-25", [], {})
+
+
 def test_a_date_that_the_sample_lacks_is_refused_with_those_it_has(tmp_path: Path) -> None:
     page = tmp_path / "examples/raw_sample/raw/shop/events/date=2025-05-20/page-00001.json"
     page.parent.mkdir(parents=True)

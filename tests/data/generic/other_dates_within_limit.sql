@@ -18,7 +18,7 @@ judged as (
     select
         {{ instant }} as happened_at,
         (
-            {{ outside_the_date(instant, days) }}
+            {{ outside_the_date(instant, days, source.split('.')[1]) }}
         )
         and {{ instant }} >= timestamptz '0002-01-01 00:00:00+00'
         and {{ instant }} < timestamptz '9999-01-01 00:00:00+00' as is_other

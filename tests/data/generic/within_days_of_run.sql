@@ -9,7 +9,7 @@ validation_errors as (
     select *
     from {{ model }}
     where
-        {{ outside_the_date(tested_column(column_name), days) }}
+        {{ outside_the_date(tested_column(column_name), days, model.identifier) }}
 
 )
 
