@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from orchestration.declare.fields import Field
 from orchestration.declare.macros import Macros
 from orchestration.declare.shape import Records
-from orchestration.models.sql import RANGE_TESTS, jinja_text, records_arguments, typed_sql
+from orchestration.models.quoting import jinja_text
+from orchestration.models.sql import RANGE_TESTS, records_arguments, typed_sql
 from orchestration.source.columns import TYPES, Column, DataType
 from orchestration.source.formats import EPOCHS, Decimal
 from orchestration.source.schema import Fetch
