@@ -34,7 +34,7 @@ test-quick: install ## Run the unit tests, without servers
 test-faults: setup ## Inject every fault into every request of a run, and print the matrix (an hour or more)
 	@$(UV) run --no-sync pytest tests/faults -s
 
-test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes; the first time also images)
+test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes for each of two stores; the first time also images)
 	@$(UV) run --locked --group containers pytest tests/stack -s --durations=0
 
 docs: install ## Write the dbt docs as one static page, target/docs/index.html
