@@ -26,10 +26,11 @@
             format = '{{ 'array' if form == 'array' else 'newline_delimited' }}',
             filename = '_uri'
         )
-    {%- elif form == 'envelope' and records is not none -%}
+    {%- elif form == 'envelope' and records is not none and records is not string -%}
         {{- enveloped_records(pages, records, shape, declaration.config.meta.fetch.records) -}}
     {%- elif form == 'envelope' -%}
-        {%- set name = declaration.config.meta.fetch.records -%}
+        {#- A name that the declaration has in quotes is given without them. -#}
+        {%- set name = records or declaration.config.meta.fetch.records -%}
         {%- set list = quoted(name) -%}
         {#- The list's field is the only name here that may begin with an underscore. -#}
         {%- set uri = '_page_uri' if name | lower == '_uri' else '_uri' -%}

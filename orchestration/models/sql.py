@@ -186,13 +186,14 @@ def digest(table: Table) -> str:
 def records_arguments(fetch: Fetch) -> str:
     """Return the arguments of `raw_records` for the place and the shape of an envelope's records.
 
-    A list in a field at the top needs no arguments: the macro finds it in the declaration.
+    A list in a field at the top needs no arguments, because the macro finds its name in the declaration, unless the
+    name is in quotes there.
     """
     if fetch.form != "envelope":
         return ""
     places, is_list = places_of(fetch.records or "$"), fetch.shape in ("objects", "arrays")
-    if is_list and places == ((fetch.records,),):
-        return ""
+    if is_list and len(places) == 1 and len(places[0]) == 1 and isinstance(name := places[0][0], str):
+        return "" if name == fetch.records else f", records={jinja_text(name)}"
     shown = ", ".join(f"[{jinja_steps(place)}]" for place in places)
     return f", records=[{shown}]" + ("" if is_list else f", shape='{fetch.shape}'")
 

@@ -42,7 +42,7 @@ def declared_otherwise(copy_project: CopyProject, tmp_path_factory: pytest.TempP
         events["config"]["meta"]["reject_limit"] = 0.34
         country = next(column for column in events["columns"] if column["name"] == "Country")
         country["config"] = {"meta": {"optional": True}}
-        products["config"]["meta"]["fetch"] |= {"form": "envelope", "records": "Today's list"}
+        products["config"]["meta"]["fetch"] |= {"form": "envelope", "records": '"Today\'s list"'}
         products["config"]["meta"]["may_be_empty"] = True
 
     def contract(content: Any) -> None:
