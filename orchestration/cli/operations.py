@@ -24,7 +24,7 @@ def audit(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Prove that all of main is listed, tested and merged through the gate.
+    """Prove that main has only what its gate let through.
 
     Exit code 0 if nothing is wrong, else 5 with a line for each finding.
     """
@@ -43,9 +43,9 @@ def show_date(
     date: Annotated[str, typer.Argument(metavar="DATE", help="The logical day, YYYY-MM-DD in UTC.")],
     as_json: Json = False,
 ) -> None:
-    """Show all versions of a date, latest first: commit, run, rows and rejects.
+    """Show all versions of a date, latest first.
 
-    elt sql --at COMMIT reads any of them.
+    Each with its commit, run, rows and rejects. elt sql --at COMMIT reads any of them.
     """
     from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake

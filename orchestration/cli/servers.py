@@ -20,7 +20,7 @@ def up(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Start the local lakeFS and Prefect, unless others are configured."""
+    """Start lakeFS and Prefect here, unless others are configured."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 

@@ -98,7 +98,8 @@ def draft_table(
         )
     typed = find_types(sample, fields)
     declarable = [one for one in typed if not one.undeclarable]
-    kept = find_kept(sample, typed, wanted.table, wanted.key, date, open_ended=asked.open_ended)
+    names = (wanted.table, snake_case(found.path.rpartition(".")[2]))
+    kept = find_kept(sample, typed, names, wanted.key, date, open_ended=asked.open_ended)
     document = json.loads(answer.body) if found.form != "ndjson" else {}
     paging = find_paging(
         document, found, answer.headers, asked.parameters, len(records), [one.field.label for one in kept.key]

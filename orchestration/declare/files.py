@@ -140,6 +140,7 @@ def write_all(project_dir: Path, files: Mapping[str, bytes]) -> list[str]:
     """
     before = {name: path.read_bytes() if (path := project_dir / name).exists() else None for name in files}
     created: list[Path] = []
+    begun: list[str] = []
     try:
         for name, content in files.items():
             path = project_dir / name
@@ -147,10 +148,11 @@ def write_all(project_dir: Path, files: Mapping[str, bytes]) -> list[str]:
                 missing = [folder for folder in path.parents if not folder.exists()]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 created += missing
+                begun.append(name)
                 path.write_bytes(content)
     except BaseException:
-        for name, kept in before.items():
-            path = project_dir / name
+        for name in begun:
+            path, kept = project_dir / name, before[name]
             if kept is None:
                 path.unlink(missing_ok=True)
             else:

@@ -43,14 +43,20 @@ class Kept:
 
 
 def find_kept(
-    sample: Sample, fields: Sequence[TypedField], table: str, key: Sequence[str], date: str | None, *, open_ended: bool
+    sample: Sample,
+    fields: Sequence[TypedField],
+    names: Sequence[str],
+    key: Sequence[str],
+    date: str | None,
+    *,
+    open_ended: bool,
 ) -> Kept:
     """Return which rows to keep.
 
     Args:
         sample: The records.
         fields: Their fields.
-        table: The table's name.
+        names: What the records are called: by the table, and by the list that they are in.
         key: The fields or columns of the key, if it is known.
         date: The date of the sample; None to take that of most records.
         open_ended: The API answers with everything since a day.
@@ -58,7 +64,7 @@ def find_kept(
     Raises:
         UsageError: A field of the key does not exist, or is null in a record.
     """
-    keys = _given_key(fields, key) if key else find_key(sample, fields, table)
+    keys = _given_key(fields, key) if key else find_key(sample, fields, names)
     instant = _instant(sample, fields, date)
     guesses = [_key_guess(sample, fields, keys, given=bool(key))]
     if instant is None:
@@ -84,7 +90,7 @@ def find_kept(
     return Kept(keys, None if changed else field, field if changed else None, keep, all_dates, day, tuple(guesses))
 
 
-def find_key(sample: Sample, fields: Sequence[TypedField], table: str) -> tuple[TypedField, ...]:
+def find_key(sample: Sample, fields: Sequence[TypedField], names: Sequence[str]) -> tuple[TypedField, ...]:
     """Return the field, or the pair of fields, that names a record best; empty if none is unique and never null."""
     (distinct,) = sample.rows("select count(distinct _record) from records")[0]
     whole = [
@@ -97,11 +103,11 @@ def find_key(sample: Sample, fields: Sequence[TypedField], table: str) -> tuple[
         and "true or false" not in one.why
     ]
     named = [one for one in fields if one.data_type == "timestamptz" and not one.blank and one.format != "epoch_ns"]
-    single = [one for one in (*whole, *named) if one.distinct >= distinct and _names_alone(one, table)]
+    single = [one for one in (*whole, *named) if one.distinct >= distinct and _names_alone(one, names)]
     if single:
-        return (min(single, key=lambda one: _rank(one, table)),)
-    likely = [one for one in (*whole, *named) if one.distinct > 1 and _rank(one, table) < _UNLIKELY]
-    parts = sorted(likely, key=lambda one: _rank(one, table))[:_PAIRED]
+        return (min(single, key=lambda one: _rank(one, names)),)
+    likely = [one for one in (*whole, *named) if one.distinct > 1 and _rank(one, names) < _UNLIKELY]
+    parts = sorted(likely, key=lambda one: _rank(one, names))[:_PAIRED]
     for pair in combinations(parts, 2):
         if _distinct_pairs(sample, fields, pair) >= distinct:
             return pair
@@ -112,18 +118,20 @@ _UNLIKELY = 40
 _TIMES = ("time", "timestamp", "ts", "date", "day", "hour")
 
 
-def _names_alone(one: TypedField, table: str) -> bool:
+def _names_alone(one: TypedField, names: Sequence[str]) -> bool:
     # Instants are often unique by chance. Only one that is called a time, as in a time series, names a record.
-    return one.column in _TIMES if one.data_type == "timestamptz" else _rank(one, table) < _UNLIKELY
+    return one.column in _TIMES if one.data_type == "timestamptz" else _rank(one, names) < _UNLIKELY
 
 
-def _rank(one: TypedField, table: str) -> int:
+def _rank(one: TypedField, names: Sequence[str]) -> int:
     """Return how unlikely a field names its record: by its name first, then by its depth."""
-    name, singular = one.column, table.removesuffix("s")
+    name, called = one.column, {form for name in names for form in (name, name.removesuffix("s"))}
     if one.field.record_name:
         likely = 5
-    elif name in ("id", "uuid", "guid", f"{singular}_id", f"{table}_id", "_id"):
+    elif name in ("id", "uuid", "guid") or name in {f"{form}_id" for form in called}:
         likely = 0
+    elif name in called and len(one.field.place) == 1:
+        likely = 5
     elif re.search(r"(^|_)(id|uuid|guid|sid|key)$", name):
         likely = 10
     elif re.search(r"(^|_)(no|name|sha|slug|symbol|iso|ref)$|(code|number|id|sku)$", name):

@@ -50,8 +50,10 @@ def with_secrets(settings: Settings) -> Settings:
             )
         access, secret = lake_keys(held)
         lake = lake.model_copy(update={"access_key": SecretStr(access), "secret_key": SecretStr(secret)})
+    from orchestration.source.auth import needed
+
     wanted = _wanted(settings)
-    sources = {name: _with_blocks(name, source, wanted.get(name, ())) for name, source in settings.sources.items()}
+    sources = {name: _with_blocks(name, source, wanted.get(name, needed(None))) for name, source in settings.sources.items()}
     return replace(settings, lake=lake, sources=sources)
 
 

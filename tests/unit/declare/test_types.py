@@ -102,7 +102,9 @@ def test_null_is_counted_apart_from_absent(typed: Any) -> None:
 
 def kept(typed: Any, records: Sequence[Any], date: str | None = "2025-05-20", **further: Any) -> dict[str, Any]:
     sample, fields = typed(records)
-    found = find_kept(sample, fields, "orders", further.pop("key", ()), date, **({"open_ended": False} | further))
+    found = find_kept(
+        sample, fields, ("orders", "articles"), further.pop("key", ()), date, **({"open_ended": False} | further)
+    )
     assert all(guess.why for guess in found.guesses)
     return {
         "key": [one.field.label for one in found.key],
@@ -125,6 +127,7 @@ def orders(count: int = 3, **further: Callable[[int], Any]) -> list[dict[str, An
     [
         ({"id": lambda at: at, "title": lambda at: f"t{at}"}, ["id"]),
         ({"title": lambda at: f"t{at}", "order_id": lambda at: f"o{at}"}, ["order_id"]),
+        ({"views": lambda at: at, "article": lambda at: f"a{at}"}, ["article"]),
         # The record's own id wins over one of a nested object.
         ({"user": lambda at: {"id": at}, "id": lambda at: f"o{at}"}, ["id"]),
         # A column that is unique by chance names nothing.
