@@ -160,6 +160,12 @@ def test_a_day_that_is_not_loaded_yet_fails_and_is_published_when_it_is(publishe
     assert published.rows("wikimedia", EMPTY_DAY, tmp_path)[1] == api("wikimedia").PUBLISHED
 
 
+def test_the_limits_of_github_and_nvd_were_met_and_waited_for(published: Published) -> None:
+    refusals = [line for line in published.logged if "answered 403 Forbidden: " in line]
+    limits = ("API rate limit exceeded", "Too many requests")
+    assert [[limit for limit in limits if limit in line] for line in refusals] == [[limits[0]], [limits[1]]]
+
+
 def test_rows_of_other_dates_are_reported(published: Published) -> None:
     assert "issues: 2 of 7 rows omitted: of other dates" in "\n".join(published.logged)
     assert published.accounting("github", DAY)["other_dates"] == 2
