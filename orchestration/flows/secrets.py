@@ -50,15 +50,16 @@ def with_secrets(settings: Settings) -> Settings:
             )
         access, secret = lake_keys(held)
         lake = lake.model_copy(update={"access_key": SecretStr(access), "secret_key": SecretStr(secret)})
-    from orchestration.source.auth import needed
-
     wanted = _wanted(settings)
-    sources = {name: _with_blocks(name, source, wanted.get(name, needed(None))) for name, source in settings.sources.items()}
+    sources = {name: _with_blocks(name, source, wanted[name]) for name, source in settings.sources.items()}
     return replace(settings, lake=lake, sources=sources)
 
 
 def _wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """Return the secrets that the tables of each source need. `make_plan` reports a declaration that is not valid."""
+    """Return the secrets that the tables of each source need, and a token for one without a valid declaration.
+
+    `make_plan` reports a declaration that is not valid.
+    """
     from orchestration.source.auth import needed
     from orchestration.source.config import read_tables
 
@@ -67,8 +68,8 @@ def _wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
         for table in read_tables(settings.project_dir):
             wanted[table.source] = tuple(dict.fromkeys((*wanted.get(table.source, ()), *needed(table.fetch.auth))))
     except UsageError:
-        return dict.fromkeys(settings.sources, needed(None))
-    return wanted
+        wanted = {}
+    return {name: wanted.get(name, needed(None)) for name in settings.sources}
 
 
 def _with_blocks(name: str, source: SourceSettings, fields: tuple[str, ...]) -> SourceSettings:
