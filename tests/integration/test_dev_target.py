@@ -221,7 +221,7 @@ def test_the_error_for_a_locked_file_names_the_process(project: Path) -> None:
             "models/staging/shop/_shop__sources.yml",
             "              form: array\n",
             "              form: array\n              paging: {style: pages}\n",
-            "Invalid enum value 'pages'",
+            "config.meta.fetch.paging.style: Invalid value 'pages'; allowed: none, page, offset, next_link, cursor",
         ),
         (
             "models/staging/shop/_shop__sources.yml",

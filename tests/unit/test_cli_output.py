@@ -35,7 +35,7 @@ def failing(*_: Any, **__: Any) -> Any:
     raise error
 
 
-def publications(*_: Any) -> Iterator[Publication]:
+def publications(*_: Any, **__: Any) -> Iterator[Publication]:
     yield Publication(None, FOREIGN, {FOREIGN: 1}, "c" * 64, datetime(2025, 5, 20, tzinfo=UTC), "", FOREIGN)
 
 
