@@ -183,7 +183,7 @@ def _object_shape(value: Any) -> Shape | None:
 
 
 def joined(path: str, name: str) -> str:
-    """Return the path of a field below a path. A name that is no plain word is quoted."""
+    """Return the path of a field below a path. A name with other characters than a plain word has is quoted."""
     if not name or any(sign in name for sign in ".[]\"'"):
         name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{path}.{name}" if path and path != "$" else name

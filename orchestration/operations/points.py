@@ -32,10 +32,11 @@ def point_on_main(lake: Lake, text: str) -> LakeCommit:
             raise UsageError(f"{text} begins {len(found)} commits of main: {shown}", remedy="give more digits")
         if found:
             return found[0]
-    commit = _resolved(lake, text)
-    if commit not in {one.id for one in history}:
-        raise UsageError(f"{text} is {commit[:12]}, which was never the head of main", remedy=FORMS)
-    return next(one for one in history if one.id == commit)
+    named = _resolved(lake, text)
+    commit = next((one for one in history if one.id == named), None)
+    if commit is None:
+        raise UsageError(f"{text} is {named[:12]}, which was never the head of main", remedy=FORMS)
+    return commit
 
 
 def _resolved(lake: Lake, text: str) -> str:

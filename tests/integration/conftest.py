@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.context import refresh_global_settings_context
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -137,3 +139,15 @@ def shown(prefect_server: LocalServer) -> Iterator[Shown]:
     view = Shown(prefect_environment(prefect_server))
     yield view
     view.close()
+
+
+@pytest.fixture
+def prefect_client(prefect_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
+    """Returns a client of the session's Prefect server, which is also the configured one during the test."""
+    for name, value in prefect_environment(prefect_server).items():
+        monkeypatch.setenv(name, value)
+    refresh_global_settings_context()
+    with get_client(sync_client=True) as client:
+        yield client
+    monkeypatch.undo()
+    refresh_global_settings_context()

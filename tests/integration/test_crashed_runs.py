@@ -8,14 +8,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.context import refresh_global_settings_context
 from prefect.states import Completed, Pending, Running
 
 from orchestration.flows.crashed import ensure_automation
-from orchestration.servers.background import LocalServer
-from tests.helpers.elt_runs import prefect_environment
 
 WATCHED, OTHER = "test-crashed-watched", "test-crashed-other"
 NAME = "test-crashed"
@@ -24,18 +21,12 @@ SILENCE = timedelta(seconds=10)
 
 
 @pytest.fixture
-def client(prefect_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
-    for name, value in prefect_environment(prefect_server).items():
-        monkeypatch.setenv(name, value)
-    refresh_global_settings_context()
-    with get_client(sync_client=True) as client:
-        yield client
-        for automation in client.read_automations_by_name(NAME):
-            client.delete_automation(automation.id)
-        for found in client.read_deployments():
-            client.delete_deployment(found.id)
-    monkeypatch.undo()
-    refresh_global_settings_context()
+def client(prefect_client: SyncPrefectClient) -> Iterator[SyncPrefectClient]:
+    yield prefect_client
+    for automation in prefect_client.read_automations_by_name(NAME):
+        prefect_client.delete_automation(automation.id)
+    for found in prefect_client.read_deployments():
+        prefect_client.delete_deployment(found.id)
 
 
 def deployment(client: SyncPrefectClient, flow: str, name: str) -> UUID:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
-from prefect.context import refresh_global_settings_context
 from prefect.states import Completed, Failed
 
 from orchestration.flows.lookback import start_lookback
@@ -20,10 +19,9 @@ from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT, log_to
 from orchestration.lookback import EarlierDate, earlier_dates
 from orchestration.run import run_date
-from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 from orchestration.source.config import read_tables
-from tests.helpers.elt_runs import CLOSED, prefect_environment
+from tests.helpers.elt_runs import CLOSED
 from tests.helpers.projects import copy_project, fetched_in_pages, request_for
 
 MakeSettings = Callable[..., Settings]
@@ -44,17 +42,6 @@ def lake(open_repository: Callable[..., Lake], execution_date: str) -> Lake:
     own = open_repository(f"lookback-{execution_date}")
     init_lake(own, "lakefs", PROJECT_DIR, SILENT)
     return own
-
-
-@pytest.fixture
-def client(prefect_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
-    for name, value in prefect_environment(prefect_server).items():
-        monkeypatch.setenv(name, value)
-    refresh_global_settings_context()
-    with get_client(sync_client=True) as client:
-        yield client
-    monkeypatch.undo()
-    refresh_global_settings_context()
 
 
 def days_before(execution_date: str, days: int) -> str:
@@ -98,7 +85,7 @@ def test_the_nightly_run_creates_a_run_for_each_earlier_date_once(
     lake: Lake,
     settings: MakeSettings,
     execution_date: str,
-    client: SyncPrefectClient,
+    prefect_client: SyncPrefectClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     used = settings(200)
@@ -107,7 +94,9 @@ def test_the_nightly_run_creates_a_run_for_each_earlier_date_once(
     monkeypatch.setenv("LAKEFS_ENDPOINT", access.endpoint)
     monkeypatch.setenv("LAKEFS_ACCESS_KEY", access.access_key.get_secret_value())
     monkeypatch.setenv("LAKEFS_SECRET_KEY", access.secret_key.get_secret_value())
-    own = client.create_deployment(client.create_flow_from_name("nightly"), f"lookback {execution_date}")
+    own = prefect_client.create_deployment(
+        prefect_client.create_flow_from_name("nightly"), f"lookback {execution_date}"
+    )
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(own))
 
     @flow(name="nightly", persist_result=False)
@@ -116,7 +105,7 @@ def test_the_nightly_run_creates_a_run_for_each_earlier_date_once(
         start_lookback(execution_date, state, lake.repository, used.elt.bucket)
 
     def created() -> list[dict[str, Any]]:
-        return [run.parameters for run in client.read_flow_runs() if run.deployment_id == own]
+        return [run.parameters for run in prefect_client.read_flow_runs() if run.deployment_id == own]
 
     nightly("SourceFailed")
     assert created() == []
@@ -133,4 +122,4 @@ def test_the_nightly_run_creates_a_run_for_each_earlier_date_once(
     ]
     monkeypatch.setenv("LAKEFS_ENDPOINT", CLOSED)
     nightly("Published")
-    client.delete_deployment(own)
+    prefect_client.delete_deployment(own)
