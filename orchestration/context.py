@@ -92,11 +92,13 @@ class DateRun(RunContext):
         run_type: How much Prefect shows of the run, and how often it retries requests to the source. It never changes
             what is published.
         sources: The dbt sources to fetch, if not all: the raw of the others is taken from `main`, if it has the date.
+        from_raw: Fetch nothing: rebuild the date from the raw that its latest version on `main` has.
     """
 
     execution_date: str
     run_type: RunType = "daily"
     sources: tuple[str, ...] | None = None
+    from_raw: bool = False
 
     @property
     def subject(self) -> str:
@@ -105,7 +107,9 @@ class DateRun(RunContext):
 
     @property
     def command(self) -> str:
-        """Return `elt run` with the date."""
+        """Return `elt run` with the date, or the backfill of only this date from its raw."""
+        if self.from_raw:
+            return f"elt backfill {self.execution_date} {self.execution_date} --from-raw"
         return f"elt run {self.execution_date}"
 
     @property

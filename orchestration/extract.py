@@ -1,16 +1,20 @@
-"""Extract: pin `main`, fetch the date's pages and check whether anything changed. The lake is only read."""
+"""Extract: pin `main`, fetch the date's pages, or take landed ones, and check whether anything changed.
+
+The lake is only read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from orchestration.context import DateRun
-from orchestration.errors import PlatformFailed
+from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake import keys
+from orchestration.lake.history import last_version
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
 from orchestration.plan import Plan
@@ -44,7 +48,7 @@ def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
     data.
 
     Raises:
-        UsageError: A source's address is not set, or its token is invalid.
+        UsageError: A source's address is not set, its token is invalid, or there is no raw to rebuild from.
         SourceFailed: The API gave no usable response.
         PlatformFailed: The lake is out of reach or lacks its gate, or the work directory could not be written.
     """
@@ -53,43 +57,75 @@ def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
         base = require_lake(run.lake, settings.elt.bucket, settings.project_dir)
         former = read_receipt(run.lake, base, keys.date_receipt(date))
         run.record.former = former
-        landed = _landed(run, plan.tables, base, former, folder)
-        tables = [table for table in plan.tables if table.label not in {page.table for page in landed}]
-        pages = (*landed, *fetch_date(tables, settings, date, folder, run.log, run.run_type))
+        if run.from_raw:
+            pages = _from_raw(run, plan, base, former, folder)
+        else:
+            reasons = {table.label: _not_fetched(run, table) for table in plan.tables}
+            landed = _landed(run, reasons, base, former, folder)
+            tables = [table for table in plan.tables if table.label not in {page.table for page in landed}]
+            pages = (*landed, *fetch_date(tables, settings, date, folder, run.log, run.run_type))
         unchanged = not run.force and former is not None and _covers(former, pages, plan.code)
     return Extracted(base, pages, former, unchanged)
 
 
-def _landed(run: DateRun, tables: Sequence[Table], base: str, former: Receipt | None, folder: Path) -> tuple[Page, ...]:
-    """Return the pages that `main` already has of the tables that cannot or shall not be fetched for the date.
+def _from_raw(run: DateRun, plan: Plan, base: str, former: Receipt | None, folder: Path) -> tuple[Page, ...]:
+    """Return all pages of the date from `base`, or from the commit that had the date last if `base` has it no more.
+
+    Raises:
+        UsageError: The date was never published, or not with all tables that are declared now.
+        PlatformFailed: A page is not what the receipt lists.
+    """
+    commit, receipt = base, former
+    if receipt is None:
+        commit, receipt = last_version(run.lake, run.execution_date)
+    if receipt is None:
+        raise UsageError(
+            f"{run.execution_date} was never published, so main has no raw of it",
+            remedy=f"elt run {run.execution_date}",
+        )
+    reasons = {table.label: "the date is rebuilt from its raw" for table in plan.tables}
+    pages = _landed(run, reasons, commit, receipt, folder)
+    if missing := reasons.keys() - {page.table for page in pages}:
+        raise UsageError(
+            f"the raw of {run.execution_date} at {commit[:12]} has no pages of {', '.join(sorted(missing))}",
+            remedy=f"elt run {run.execution_date} fetches them",
+        )
+    return pages
+
+
+def _landed(
+    run: DateRun, reasons: Mapping[str, str], commit: str, receipt: Receipt | None, folder: Path
+) -> tuple[Page, ...]:
+    """Return the pages of the date that a commit of `main` has, of each table with a reason not to fetch it.
 
     Raises:
         PlatformFailed: A page is not what the receipt lists.
     """
     pages: list[Page] = []
-    for table in tables:
-        known = former.inputs.get(table.label, ()) if former else ()
-        reason = not_on(table, run.execution_date, datetime.now(UTC)) or _left_out(run, table)
-        if former is None or not known or not reason:
+    for label, reason in reasons.items():
+        known = receipt.inputs.get(label, ()) if receipt else ()
+        if receipt is None or not known or not reason:
             continue
         for key in known:
-            body = run.lake.read(base, key) or b""
+            body = run.lake.read(commit, key) or b""
             digest = sha256(body).hexdigest()
-            if digest != former.raw_digests.get(key):
-                raise PlatformFailed(f"{key} at {base[:12]} is not what its receipt lists", remedy="elt init")
+            if digest != receipt.raw_digests.get(key):
+                raise PlatformFailed(f"{key} at {commit[:12]} is not what its receipt lists", remedy="elt init")
             path = folder / key
             with translate_disk_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(body)
-            details = former.content["details"][key]
+            details = receipt.content["details"][key]
             decoded, no_data = tuple(details.get("decoded", ())), details.get("no_data", "")
-            pages.append(Page(table.label, key, path, len(body), digest, former.objects[key], decoded, no_data))
-        run.log.info(f"{table.label}: its {len(known)} pages are taken from {base[:12]}, because {reason}")
+            pages.append(Page(label, key, path, len(body), digest, receipt.objects[key], decoded, no_data))
+        run.log.info(f"{label}: its {len(known)} pages are taken from {commit[:12]}, because {reason}")
     return tuple(pages)
 
 
-def _left_out(run: DateRun, table: Table) -> str:
-    """Return why the run does not fetch a table; an empty text if it does."""
+def _not_fetched(run: DateRun, table: Table) -> str:
+    """Return why the run prefers the raw that `main` has of a table to a fetch; an empty text if it does not."""
+    if problem := not_on(table, run.execution_date, datetime.now(UTC)):
+        return problem
     if run.sources is None or table.source in run.sources:
         return ""
     return f"this run fetches only {', '.join(run.sources)}"

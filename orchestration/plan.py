@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestration.context import RunContext
 from orchestration.dbt_runner.build import Engine, environment
-from orchestration.dbt_runner.manifest import code_digest, load_manifest, models_of, published_models
+from orchestration.dbt_runner.manifest import DATE_SELECTOR, code_digest, load_manifest, models_of, published_models
 from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import gateway_of
 from orchestration.source.config import Table, read_tables
@@ -36,6 +36,10 @@ class Plan:
     engine: Engine
     code: str
     outputs: frozenset[str]
+
+    def of_date(self, execution_date: str) -> Plan:
+        """Return the plan of another date under the same code."""
+        return replace(self, outputs=frozenset(published_models(self.manifest, DATE_SELECTOR, execution_date)))
 
 
 def make_plan(run: RunContext, execution_date: str = "") -> Plan:

@@ -35,13 +35,18 @@ class DateSteps:
 PLAIN_STEPS = DateSteps()
 
 
-def run_date(run: DateRun, steps: DateSteps = PLAIN_STEPS) -> RunResult:
+def run_date(run: DateRun, steps: DateSteps = PLAIN_STEPS, plan: Plan | None = None) -> RunResult:
     """Publish a date, or find it unchanged.
+
+    Args:
+        run: The run.
+        steps: The five steps.
+        plan: A plan for the date, if a process publishes several dates under the same code; default: made here.
 
     Raises:
         IngestCleanError: With date, step, the state of `main`, the kept branch and the next command.
     """
-    plan = make_plan(run, run.execution_date)
+    plan = plan or make_plan(run, run.execution_date)
     return retry_on_conflict(run, lambda: _attempt(run, plan, steps))
 
 

@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from orchestration.lake.client import MAIN, Lake, LakeCommit
 from orchestration.lake.keys import LINK, date_receipt
+from orchestration.lake.receipt import Receipt, read_receipt
 
 RUNS = ("published", "superseded")
 """The outcomes of runs that changed `main`."""
@@ -72,6 +73,14 @@ def _changed(lake: Lake, commit: LakeCommit, key: str) -> bool:
         return False
     before, after = (lake.stat(id_, key) for id_ in (commit.parents[0], commit.id))
     return (before and before.checksum) != (after and after.checksum)
+
+
+def last_version(lake: Lake, execution_date: str) -> tuple[str, Receipt | None]:
+    """Return the commit that last published a date, and the date's receipt there; None if there is no such commit."""
+    for commit in commits_of(lake, execution_date):
+        if receipt := read_receipt(lake, commit.id, date_receipt(execution_date)):
+            return commit.id, receipt
+    return "", None
 
 
 def is_on_hold(lake: Lake, execution_date: str) -> bool:
