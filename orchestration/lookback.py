@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.history import is_on_hold
+from orchestration.lake.history import on_hold
 from orchestration.source.config import Table
 
 
@@ -31,7 +31,9 @@ def earlier_dates(tables: Sequence[Table], lake: Lake, execution_date: str) -> I
     A date that was rolled back is on hold, and left out.
     """
     lookback = {table.source: table.lookback for table in tables}
-    for age in range(1, max(lookback.values(), default=0) + 1):
-        day = str(date.fromisoformat(execution_date) - timedelta(days=age))
-        if lake.stat(MAIN, keys.date_receipt(day)) and not is_on_hold(lake, day):
+    ages = range(1, max(lookback.values(), default=0) + 1)
+    dates = {age: str(date.fromisoformat(execution_date) - timedelta(days=age)) for age in ages}
+    held = on_hold(lake, dates.values())
+    for age, day in dates.items():
+        if day not in held and lake.stat(MAIN, keys.date_receipt(day)):
             yield EarlierDate(day, tuple(sorted(source for source, days in lookback.items() if days >= age)))

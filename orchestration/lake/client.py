@@ -226,16 +226,20 @@ class Lake:
 
     def changes(self, base: str, branch: str) -> Iterator[Change]:
         """Return how a branch differs from a commit, committed or not, in the order of the keys."""
-        committed = self.connection.iterate_results(
-            f"compare {branch}", self._refs.diff_refs, self.repository, base, branch, type="two_dot"
-        )
-        found = {str(change.path): Change(str(change.path), str(change.type)) for change in committed}
+        found = {change.key: change for change in self.committed_changes(base, branch)}
         written = self.connection.iterate_results(
             f"uncommitted on {branch}", self._branches.diff_branch, self.repository, branch
         )
         for change in written:
             found[str(change.path)] = Change(str(change.path), str(change.type))
         return (found[key] for key in sorted(found))
+
+    def committed_changes(self, base: str, ref: str, prefix: str = "") -> Iterator[Change]:
+        """Return how the commit of a ref differs from another, in the keys that begin with `prefix`."""
+        found = self.connection.iterate_results(
+            f"compare {ref}", self._refs.diff_refs, self.repository, base, ref, type="two_dot", prefix=prefix
+        )
+        return (Change(str(change.path), str(change.type)) for change in found)
 
     def merge_base(self, ref: str) -> str:
         """Return the commit at which a ref and `main` diverged."""

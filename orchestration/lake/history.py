@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from orchestration.lake.client import MAIN, Lake, LakeCommit
-from orchestration.lake.keys import LINK, date_receipt
+from orchestration.lake.keys import LINK, RECEIPTS, date_receipt
 from orchestration.lake.receipt import Receipt, read_receipt
 
 RUNS = ("published", "superseded")
@@ -16,6 +16,9 @@ RUNS = ("published", "superseded")
 
 ROLLED_BACK = "rolled back"
 """The outcome of a rollback."""
+
+_CLOCK_SKEW = timedelta(days=1)
+"""By how much the clocks of lakeFS and of a run may differ."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,29 @@ def last_version(lake: Lake, execution_date: str) -> tuple[str, Receipt | None]:
     return "", None
 
 
-def is_on_hold(lake: Lake, execution_date: str) -> bool:
-    """Return whether the last change of a date was a rollback. Only a run that names the date publishes it again."""
-    last = next(commits_of(lake, execution_date), None)
-    return last is not None and last.metadata.get("outcome") == ROLLED_BACK
+def on_hold(lake: Lake, dates: Collection[str]) -> frozenset[str]:
+    """Return those of the dates that are on hold: a rollback took away what their last run published.
+
+    A run that names the date ends it, and so does a rollback that brings the version of the last run back. The log is
+    read once for all dates, from its end to the earliest of them: no date is published before it begins.
+    """
+    left, before_rollback, head = set(dates), dict[str, str](), ""
+    begin = datetime.fromisoformat(min(left, default="9999-12-31")).replace(tzinfo=UTC) - _CLOCK_SKEW
+    for commit in lake.log(MAIN):
+        if not left or commit.created < begin.timestamp():
+            break
+        head = head or commit.id
+        of_date, outcome = (commit.metadata.get(name) for name in ("execution_date", "outcome"))
+        if outcome == ROLLED_BACK:
+            gone_back = left if of_date is None else left & {of_date}
+            before_rollback.update(dict.fromkeys(gone_back, commit.parents[0]))
+        elif outcome in RUNS:
+            left.discard(str(of_date))
+    changed = {
+        commit: {change.key for change in lake.committed_changes(commit, head, RECEIPTS)}
+        for commit in set(before_rollback.values())
+    }
+    return frozenset(date for date, commit in before_rollback.items() if date_receipt(date) in changed[commit])
 
 
 def _publication(merge: LakeCommit) -> Publication:

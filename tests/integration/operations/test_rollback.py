@@ -12,7 +12,7 @@ from examples.events_api import Options, accounting, create_app, serving
 from orchestration.errors import Conflict, UsageError
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.history import is_on_hold, publications
+from orchestration.lake.history import on_hold, publications
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.operations.audit import audit_main
@@ -85,12 +85,14 @@ def test_all_of_main_goes_back_and_forward_again(shop: Shop) -> None:
     latest = next(publications(lake))
     assert (latest.outcome, latest.execution_date, latest.reason) == ("rolled back", None, REASON)
     assert [version.outcome for version in versions_of(lake, SECOND)] == ["removed", "published"]
-    assert [is_on_hold(lake, date) for date in (FIRST, SECOND, THIRD)] == [True, True, False]
+    assert on_hold(lake, (FIRST, SECOND, THIRD)) == {FIRST, SECOND}
+    assert on_hold(lake, ()) == frozenset()
 
     forward = roll_back(lake, plan_rollback(lake, again.commit), shop.settings, "it was right")
 
     assert shop.tree() == before
     assert [one.effect for one in forward.plan.dates] == ["back", "restored"]
+    assert on_hold(lake, (FIRST, SECOND)) == frozenset(), "main has again what the runs published"
     assert audit_main(lake, PROJECT_DIR).findings == ()
     assert list(lake.branches("rollback-")) == []
 
@@ -111,11 +113,11 @@ def test_one_date_goes_back_to_its_version_before_and_is_published_again(shop: S
     assert audit_main(shop.lake, PROJECT_DIR, deep=True).findings == ()
     latest, _, oldest = versions_of(shop.lake, THIRD)
     assert (latest.outcome, latest.reason, latest.rows) == ("rolled back", REASON, oldest.rows)
-    assert is_on_hold(shop.lake, THIRD)
+    assert on_hold(shop.lake, (FIRST, THIRD)) == {THIRD}
 
     assert shop.publish(THIRD, 300) == "superseded"
     assert shop.tree() == before
-    assert not is_on_hold(shop.lake, THIRD)
+    assert on_hold(shop.lake, (FIRST, THIRD)) == frozenset()
 
 
 def test_the_only_version_of_a_date_goes_off_main_and_comes_back(shop: Shop) -> None:
@@ -127,12 +129,14 @@ def test_the_only_version_of_a_date_goes_off_main_and_comes_back(shop: Shop) -> 
     roll_back(shop.lake, plan_rollback_of_date(shop.lake, date), shop.settings, REASON)
     assert shop.tree() == before
     assert next(versions_of(shop.lake, date)).outcome == "removed"
+    assert on_hold(shop.lake, (date,)) == {date}
 
     plan = plan_rollback_of_date(shop.lake, date)
     roll_back(shop.lake, plan, shop.settings, "a rollback of the rollback")
     assert plan.dates == (DateChange(date, {}, plan.dates[0].after),)
     assert plan.dates[0].effect == "restored"
     assert shop.tree() == with_it
+    assert on_hold(shop.lake, (date,)) == frozenset()
 
 
 def test_a_date_published_after_the_plan_is_kept(shop: Shop) -> None:
