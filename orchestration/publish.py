@@ -76,5 +76,10 @@ def publish(run: RunContext, candidate: Candidate) -> RunResult:
 def _metadata(run: RunContext, candidate: Candidate, outcome: str) -> dict[str, str]:
     rows = " ".join(f"{table}={count}" for table, count in candidate.receipt.rows.items())
     return run.metadata(
-        base=candidate.base, curated=candidate.commit, code=candidate.receipt.code, outcome=outcome, rows=rows
+        base=candidate.base,
+        curated=candidate.commit,
+        code=candidate.receipt.code,
+        outcome=outcome,
+        rows=rows,
+        seconds=f"{sum(run.record.seconds.values()):.2f}",
     )

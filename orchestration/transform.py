@@ -57,6 +57,7 @@ def build_models(run: RunContext, plan: Plan, run_file: RunFile, folder: Path) -
         Project(run.settings.project_dir, TARGET, folder / "dbt"),
         selector=run.selector,
         engine=plan.engine,
+        tables=plan.tables,
         gateway=gateway_of(run.lake),
         task_runs=run.task_runs,
         log=run.log,

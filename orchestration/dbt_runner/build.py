@@ -18,7 +18,7 @@ from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.s3 import Gateway, httpfs_extension
 from orchestration.log import SILENT, Log
 from orchestration.source.columns import Column
-from orchestration.source.config import read_tables
+from orchestration.source.config import Table, read_tables
 from orchestration.sql import literal
 from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from orchestration.workdir import translate_disk_errors
@@ -78,6 +78,7 @@ def build(
     *,
     selector: str,
     engine: Engine,
+    tables: Sequence[Table] = (),
     only: Collection[str] = (),
     gateway: Gateway | None = None,
     task_runs: bool = False,
@@ -91,6 +92,7 @@ def build(
         project: The project. Its work directory takes this run's run file, target and log folders.
         selector: The dbt selector of what to build.
         engine: Resources that DuckDB may use.
+        tables: The declared source tables, if the caller has read them; default: they are read here.
         only: Names of models; of what the selector selects, only these and the tests of nothing else are built.
         gateway: The gateway for `s3://` roots.
         task_runs: See `session.invoke`.
@@ -127,7 +129,7 @@ def build(
                 for node, result in zip(nodes, results, strict=True)
                 if _has_rows(node)
             ),
-            accounting=_accounting(manifest, built, project.project_dir),
+            accounting=_accounting(manifest, built, tables or read_tables(project.project_dir)),
             across_dates=_across_dates(manifest, built),
             versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
             rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
@@ -176,17 +178,17 @@ def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> 
     }
 
 
-def _accounting(manifest: Manifest, built: set[str], project_dir: Path) -> dict[str, TableAccounting]:
+def _accounting(manifest: Manifest, built: set[str], declared: Sequence[Table]) -> dict[str, TableAccounting]:
     """Return the accounting of each table whose `<table>_accounting` model was built."""
     counted: dict[str, Any] = {
         id_: manifest.nodes[id_] for id_ in sorted(built) if manifest.nodes[id_].name.endswith(_ACCOUNTING)
     }
-    declared = {table.name: table for table in read_tables(project_dir)} if counted else {}
+    columns = {table.name: table.columns for table in declared}
     tables = {}
     for unique_id, node in counted.items():
         name = node.name.removesuffix(_ACCOUNTING)
         rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
-        tables[name] = _table_accounting(node.relation_name, rejected.relation_name, declared[name].columns)
+        tables[name] = _table_accounting(node.relation_name, rejected.relation_name, columns[name])
     return tables
 
 

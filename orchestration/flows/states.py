@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -48,12 +49,18 @@ def published_state(subject: str, record: RunRecord, publish: Callable[[], tuple
     return state
 
 
-def guarded_state(subject: str, run: Callable[[], State[Any]]) -> State[Any]:
-    """Return the state that `run` returns, or one named for the error that it raised."""
+def guarded_state(subject: str, run: Callable[[], State[Any]], *, limited: bool = True) -> State[Any]:
+    """Return the state that `run` returns, or one named for the error that it raised.
+
+    Args:
+        subject: What the run publishes, as messages name it.
+        run: The run.
+        limited: Whether ELT_RUN_TIMEOUT limits the whole run.
+    """
     restrict_rights()
     escape_run_logs()
     try:
-        with time_limit(read_settings().elt.run_timeout):
+        with time_limit(read_settings().elt.run_timeout) if limited else nullcontext():
             return run()
     except TimedOut as error:
         # An error raised outside a step has neither subject nor `main`.

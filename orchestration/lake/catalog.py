@@ -38,16 +38,17 @@ def read_catalog(lake: Lake, commit: str) -> DateCatalog:
     """Return the dates that the receipts of a commit cover."""
     found = {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
     checksums = {key: checksum for key, checksum in found.items() if keys.date_of_receipt(key)}
-    receipts = _read(lake, commit, checksums)
+    receipts = read_receipts(lake, commit, checksums)
     return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
 
 
 def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
     """Return the keys of the Parquet published at a commit, by table, including the marts."""
-    return _by_table(_read(lake, commit, [stored.key for stored in lake.objects(commit, keys.RECEIPTS)]))
+    return _by_table(read_receipts(lake, commit, [stored.key for stored in lake.objects(commit, keys.RECEIPTS)]))
 
 
-def _read(lake: Lake, commit: str, receipts: Iterable[str]) -> list[Receipt]:
+def read_receipts(lake: Lake, commit: str, receipts: Iterable[str]) -> list[Receipt]:
+    """Return the receipts at these keys of a commit, in their order, without those that do not exist."""
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         return [found for found in pool.map(lambda key: read_receipt(lake, commit, key), receipts) if found]
 

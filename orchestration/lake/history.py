@@ -34,6 +34,7 @@ class Publication:
         code_version: The project's git commit.
         link: The URL of the Prefect flow run; empty without a flow run.
         reason: Why it was rolled back; empty for a run.
+        seconds: How long the run took; None for a rollback.
     """
 
     execution_date: str | None
@@ -44,6 +45,7 @@ class Publication:
     code_version: str
     link: str
     reason: str = ""
+    seconds: float | None = None
 
 
 def publications(
@@ -124,4 +126,12 @@ def _publication(merge: LakeCommit) -> Publication:
         metadata.get("code_version", ""),
         metadata.get(LINK, ""),
         metadata.get("reason", ""),
+        _seconds(metadata.get("seconds", "")),
     )
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

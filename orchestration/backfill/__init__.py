@@ -1,0 +1,1 @@
+"""`elt backfill`: publish a range of dates in several processes, or as flow runs of several workers."""
