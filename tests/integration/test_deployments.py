@@ -124,6 +124,7 @@ def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> No
         "Publish one date: extract, land, transform, audit, publish."
     )
     assert found["marts"]["description"].startswith("Publish the marts")
+    assert found["backfill"]["description"].startswith("Publish a range of dates")
     assert found["eda-report"]["description"].startswith("Profile the published tables")
     parameters = found["daily-ingest"]["parameter_openapi_schema"]["properties"]
     assert sorted(parameters) == ["bucket", "execution_date", "force", "repo", "run_type", "sources"]
@@ -197,6 +198,46 @@ def test_a_run_that_started_earlier_does_not_follow() -> None:
     runs = [{"start_time": f"2026-11-26T{at}Z"} for at in ("11:59:59.900000", "12:00:00.100000")]
 
     assert started_after([*runs, {"start_time": None}], datetime(2026, 11, 26, 12, tzinfo=UTC)) == runs[1:]
+
+
+def test_a_backfill_is_a_run_per_chunk_and_the_marts_follow_once(nightly: Nightly) -> None:
+    first, bad, last = "2016-03-01", "2016-03-02", "2016-03-03"
+    nightly.shop.dates[bad] = create_app(Options(rows=1_000, token=TOKEN, fault="bad-day"))
+
+    plan = nightly.ended(nightly.begin("backfill/backfill", first=first, last=last, chunk=2))
+    chunks = chunks_of(nightly, plan, 2)
+
+    assert plan.state is not None
+    assert plan.state.name == "Planned"
+    assert plan.state.message == f"{first} to {last}, missing: 3 dates in 2 flow runs"
+    states = {run.name: run.state for run in chunks}
+    assert states[f"{first} to {bad}"].name == "DataFailed"
+    assert states[f"{first} to {bad}"].message.startswith("1 of 2 dates are on main\nDataFailed: 2016-03-02 transform")
+    assert states[f"{last} to {last}"].name == "Backfilled"
+    tasks = nightly.shown.all("task_runs", flow_runs={"id": {"any_": [str(run.id) for run in chunks]}})
+    assert sorted((task["name"][: len(first)], task["state_name"]) for task in tasks) == [
+        (first, "Published"),
+        (bad, "DataFailed"),
+        (last, "Published"),
+    ]
+    assert [require_whole(nightly.lake, day) for day in (first, bad, last)] == [True, False, True]
+    # Backfills notify nobody: who starts one looks at it.
+    assert not [one for one in nightly.received if one["subject"] in ("backfill", bad)]
+    made = follower(nightly, "marts", plan)
+    assert made.state_name == "Superseded"
+    runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": ["marts"]}})
+    assert len(started_after(runs, plan.start_time or datetime.now(UTC))) == 1
+
+    again = nightly.ended(nightly.begin("backfill/backfill", first=first, last=first))
+    wrong = nightly.ended(nightly.begin("backfill/backfill", first=last, last=first))
+    assert [run.state_name for run in (again, wrong)] == ["Unchanged", "UsageError"]
+
+
+def chunks_of(nightly: Nightly, plan: FlowRun, count: int) -> list[Any]:
+    """Waits for the ends of the runs that a plan has created, and returns them."""
+    runs = nightly.shown.all("flow_runs", flow_runs={"tags": {"all_": [f"backfill:{plan.id}"]}})
+    assert len(runs) == count
+    return [nightly.ended(UUID(run["id"])) for run in runs]
 
 
 def artifacts_of(nightly: Nightly, run: FlowRun) -> list[dict[str, Any]]:
