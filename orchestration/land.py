@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from orchestration.context import DateRun
 from orchestration.errors import LakeError, LakeNoChanges
 from orchestration.extract import Extracted
 from orchestration.lake import keys
+from orchestration.lake.branch_names import RUN, new_branch_name
 from orchestration.lake.client import Lake
 from orchestration.plan import Plan
 from orchestration.source.pages import Page
@@ -48,7 +48,7 @@ def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
         LakeError: lakeFS refused a write, or received other bytes than were sent.
     """
     # The name is never reused: otherwise one run's raw could meet another's curated.
-    branch = f"etl-{run.execution_date}-{secrets.token_hex(4)}"
+    branch = new_branch_name(f"{RUN}{run.execution_date}")
     with run.step("land") as step:
         run.lake.create_branch(branch, extracted.base)
         step.branch = branch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import UsageError
 from orchestration.lake import keys
+from orchestration.lake.branch_names import RUN, new_branch_name
 from orchestration.lake.catalog import DateCatalog, read_catalog
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
@@ -67,7 +67,7 @@ def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
 
 def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
     """Create the run's branch, delete the marts that the run will not write, and return the branch's name."""
-    branch = f"etl-marts-{secrets.token_hex(4)}"
+    branch = new_branch_name(f"{RUN}marts")
     with run.step("land") as step:
         run.lake.create_branch(branch, inputs.base)
         step.branch = branch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from orchestration.errors import LakeExists, LakeNotFound, LakeRefused, PlatformFailed
 from orchestration.lake import keys
+from orchestration.lake.branch_names import new_branch_name
 from orchestration.lake.client import MAIN, Lake, stray_writes
 from orchestration.lake.gate import gate_file, gate_problem, require_gate
 from orchestration.log import Log
@@ -133,7 +133,7 @@ def ensure_gate(lake: Lake, project_dir: Path, log: Log) -> Literal["installed",
     if problem is None:
         return "unchanged"
     done: Literal["installed", "replaced"] = "installed" if lake.stat(base, keys.GATE) is None else "replaced"
-    branch = f"gate-{secrets.token_hex(4)}"
+    branch = new_branch_name("gate")
     lake.create_branch(branch, base)
     try:
         lake.put(branch, keys.GATE, gate_file(project_dir), keys.GATE_CONTENT_TYPE)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestration.errors import UsageError
 from orchestration.lake import keys
+from orchestration.lake.branch_names import new_branch_name
 from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import ROLLED_BACK, commits_of
@@ -111,7 +111,7 @@ def roll_back(lake: Lake, plan: Rollback, settings: Settings, reason: str) -> Ro
         PlatformFailed: lakeFS does not answer, or lacks its gate.
     """
     require_lake(lake, settings.elt.bucket, settings.project_dir)
-    branch = f"rollback-{secrets.token_hex(4)}"
+    branch = new_branch_name("rollback")
     lake.create_branch(branch, plan.head)
     try:
         said = {"outcome": ROLLED_BACK, "rollback_to": plan.target, "reason": reason}
