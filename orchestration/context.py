@@ -92,7 +92,7 @@ class DateRun(RunContext):
         run_type: How much Prefect shows of the run, and how often it retries requests to the source. It never changes
             what is published.
         sources: The dbt sources to fetch, if not all: the raw of the others is taken from `main`, if it has the date.
-        from_raw: Fetch nothing: rebuild the date from the raw that its latest version on `main` has.
+        from_raw: Fetch nothing: rebuild the date from the raw that has landed last.
     """
 
     execution_date: str

@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from orchestration.context import DateRun
-from orchestration.errors import PlatformFailed, UsageError
+from orchestration.errors import UsageError
 from orchestration.lake import keys
-from orchestration.lake.history import last_version
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
+from orchestration.landed import LandedRaw, latest_raw, published_raw
 from orchestration.plan import Plan
 from orchestration.source.config import Table
 from orchestration.source.fetch import fetch_date, not_on
 from orchestration.source.pages import Page
-from orchestration.workdir import translate_disk_errors
 
 
 @dataclass(frozen=True)
@@ -57,76 +55,64 @@ def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
         base = require_lake(run.lake, settings.elt.bucket, settings.project_dir)
         former = read_receipt(run.lake, base, keys.date_receipt(date))
         run.record.former = former
-        if run.from_raw:
-            pages = _from_raw(run, plan, base, former, folder)
-        else:
-            reasons = {table.label: _not_fetched(run, table) for table in plan.tables}
-            landed = _landed(run, reasons, base, former, folder)
-            tables = [table for table in plan.tables if table.label not in {page.table for page in landed}]
-            pages = (*landed, *fetch_date(tables, settings, date, folder, run.log, run.run_type))
+        pages = _from_raw(run, plan, base, former, folder) if run.from_raw else _pages(run, plan, base, former, folder)
         unchanged = not run.force and former is not None and _covers(former, pages, plan.code)
     return Extracted(base, pages, former, unchanged)
 
 
+def _pages(run: DateRun, plan: Plan, base: str, former: Receipt | None, folder: Path) -> tuple[Page, ...]:
+    """Return the pages of the date: landed ones of the tables that are not fetched, and fetched ones of the others."""
+    reasons = {table.label: reason for table in plan.tables if (reason := _not_fetched(run, table, former))}
+    raw = _landed_raw(run, plan, base, former) if reasons else None
+    landed = _take(run, raw, reasons, folder) if raw else ()
+    missing = {table.label for table in plan.tables} - {page.table for page in landed}
+    tables = [table for table in plan.tables if table.label in missing]
+    return (*landed, *fetch_date(tables, run.settings, run.execution_date, folder, run.log, run.run_type))
+
+
 def _from_raw(run: DateRun, plan: Plan, base: str, former: Receipt | None, folder: Path) -> tuple[Page, ...]:
-    """Return all pages of the date from `base`, or from the commit that had the date last if `base` has it no more.
+    """Return all pages of the date as they have landed.
 
     Raises:
-        UsageError: The date was never published, or not with all tables that are declared now.
-        PlatformFailed: A page is not what the receipt lists.
+        UsageError: Nothing has landed of the date, or not of all tables that are declared now.
+        PlatformFailed: A page is not what was recorded when it landed.
     """
-    commit, receipt = base, former
-    if receipt is None:
-        commit, receipt = last_version(run.lake, run.execution_date)
-    if receipt is None:
-        raise UsageError(
-            f"{run.execution_date} was never published, so main has no raw of it",
-            remedy=f"elt run {run.execution_date}",
-        )
+    date = run.execution_date
+    raw = _landed_raw(run, plan, base, former)
+    if raw is None:
+        raise UsageError(f"there is no raw of {date}", remedy=f"elt run {date}")
     reasons = {table.label: "the date is rebuilt from its raw" for table in plan.tables}
-    pages = _landed(run, reasons, commit, receipt, folder)
+    pages = _take(run, raw, reasons, folder)
     if missing := reasons.keys() - {page.table for page in pages}:
         raise UsageError(
-            f"the raw of {run.execution_date} at {commit[:12]} has no pages of {', '.join(sorted(missing))}",
-            remedy=f"elt run {run.execution_date} fetches them",
+            f"the raw of {date} at {raw.commit[:12]} has no pages of {', '.join(sorted(missing))}",
+            remedy=f"elt run {date} fetches them",
         )
     return pages
 
 
-def _landed(
-    run: DateRun, reasons: Mapping[str, str], commit: str, receipt: Receipt | None, folder: Path
-) -> tuple[Page, ...]:
-    """Return the pages of the date that a commit of `main` has, of each table with a reason not to fetch it.
+def _landed_raw(run: DateRun, plan: Plan, base: str, former: Receipt | None) -> LandedRaw | None:
+    """Return the raw that `base` has of the date, else the latest that has landed."""
+    if former:
+        return published_raw(base, former)
+    return latest_raw(run.lake, run.execution_date, [table.label for table in plan.tables])
 
-    Raises:
-        PlatformFailed: A page is not what the receipt lists.
-    """
-    pages: list[Page] = []
+
+def _take(run: DateRun, raw: LandedRaw, reasons: Mapping[str, str], folder: Path) -> tuple[Page, ...]:
+    """Copy the landed pages of the tables that have a reason to take them."""
+    taken: list[Page] = []
     for label, reason in reasons.items():
-        known = receipt.inputs.get(label, ()) if receipt else ()
-        if receipt is None or not known or not reason:
-            continue
-        for key in known:
-            body = run.lake.read(commit, key) or b""
-            digest = sha256(body).hexdigest()
-            if digest != receipt.raw_digests.get(key):
-                raise PlatformFailed(f"{key} at {commit[:12]} is not what its receipt lists", remedy="elt init")
-            path = folder / key
-            with translate_disk_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(body)
-            details = receipt.content["details"][key]
-            decoded, no_data = tuple(details.get("decoded", ())), details.get("no_data", "")
-            pages.append(Page(label, key, path, len(body), digest, receipt.objects[key], decoded, no_data))
-        run.log.info(f"{label}: its {len(known)} pages are taken from {commit[:12]}, because {reason}")
-    return tuple(pages)
+        if pages := raw.take(run.lake, label, folder):
+            run.log.info(f"{label}: its {len(pages)} pages are taken from {raw.commit[:12]}, because {reason}")
+            taken += pages
+    return tuple(taken)
 
 
-def _not_fetched(run: DateRun, table: Table) -> str:
-    """Return why the run prefers the raw that `main` has of a table to a fetch; an empty text if it does not."""
+def _not_fetched(run: DateRun, table: Table, former: Receipt | None) -> str:
+    """Return why the run prefers landed raw of a table to a fetch; an empty text if it does not."""
     if problem := not_on(table, run.execution_date, datetime.now(UTC)):
         return problem
-    if run.sources is None or table.source in run.sources:
+    if former is None or run.sources is None or table.source in run.sources:
         return ""
     return f"this run fetches only {', '.join(run.sources)}"
 

@@ -12,6 +12,7 @@ from orchestration.extract import Extracted
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, new_branch_name
 from orchestration.lake.client import Lake
+from orchestration.landed import METADATA, described
 from orchestration.plan import Plan
 from orchestration.source.pages import Page
 
@@ -54,7 +55,8 @@ def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
         step.branch = branch
         written = {*plan.outputs, keys.date_receipt(run.execution_date), *(page.key for page in extracted.pages)}
         stale = extracted.former.keys - written if extracted.former else frozenset()
-        commit = put_pages(run.lake, branch, extracted.base, extracted.pages, stale, run.metadata(base=extracted.base))
+        metadata = run.metadata(base=extracted.base, **{METADATA: described(extracted.pages)})
+        commit = put_pages(run.lake, branch, extracted.base, extracted.pages, stale, metadata)
     return Landed(branch, extracted.base, commit, extracted.pages)
 
 

@@ -23,7 +23,7 @@ class Order:
 
     Attributes:
         settings: The settings, with secrets.
-        from_raw: Rebuild the dates from their raw on `main`, and fetch nothing.
+        from_raw: Rebuild the dates from raw that has landed, and fetch nothing.
         origin: Commit metadata about the origin of the runs.
     """
 

@@ -16,6 +16,7 @@ from orchestration.lake.catalog import read_receipts
 from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version, on_hold, publications
 from orchestration.lake.setup import require_lake
+from orchestration.landed import dates_with_kept_raw
 from orchestration.log import Log
 from orchestration.plan import make_plan
 from orchestration.settings import Settings
@@ -43,7 +44,7 @@ class Range:
         last: The last date, which is included.
         only: `missing`: dates that `main` does not have. `changed`: dates that other code has built. `rejected`: dates
             with rejected rows that the current code accepts. `all`: every date.
-        from_raw: Rebuild published dates from their raw on `main`, and fetch nothing.
+        from_raw: Rebuild dates from raw that has landed, and fetch nothing.
     """
 
     first: str
@@ -68,7 +69,7 @@ class BackfillPlan:
         dates: The dates to publish, oldest first.
         on_hold: Dates that are left out because they were rolled back. A range of one day names its date, which is not
             left out.
-        without_raw: The number of dates that are left out because `main` never had raw of them.
+        without_raw: The number of dates that are left out because no raw of them has landed.
         seconds: The median duration of recent runs of a date; None if none is known.
     """
 
@@ -110,10 +111,13 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
     known = {keys.date_of_receipt(stored.key) for stored in lake.objects(head, keys.RECEIPTS)}
     dates = asked.dates
     held = on_hold(lake, dates) if len(dates) > 1 else frozenset()
-    if asked.from_raw and len(dates) == 1 and last_version(lake, asked.first)[1]:
-        # Also a named date that was rolled back off `main` has raw.
-        known.add(asked.first)
-    there = [day for day in dates if day in known and day not in held]
+    raw = known
+    if asked.from_raw:
+        raw = known | dates_with_kept_raw(lake)
+        if len(dates) == 1 and last_version(lake, asked.first)[1]:
+            # A named date that was rolled back off `main` has raw too.
+            raw |= {asked.first}
+    there = [day for day in dates if day in raw and day not in held]
     reasons: Mapping[str, str]
     match asked.only:
         case "missing":
@@ -124,7 +128,7 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
             reasons = _recoverable(lake, settings, there, log)
         case "all":
             reasons = dict.fromkeys(there if asked.from_raw else (day for day in dates if day not in held), "asked for")
-    without_raw = len(set(dates) - known - held) if asked.from_raw else 0
+    without_raw = len(set(dates) - raw - held) if asked.from_raw else 0
     return BackfillPlan(
         asked,
         tuple(PlannedDate(day, reasons[day]) for day in sorted(reasons)),
@@ -139,7 +143,7 @@ def _changed(lake: Lake, settings: Settings, head: str, dates: list[str], log: L
     code = current_code(lake, settings, log)
     found = read_receipts(lake, head, [keys.date_receipt(day) for day in dates])
     receipts = {keys.date_of_receipt(receipt.key): receipt for receipt in found}
-    missing = {day: "not on main" for day in dates if day not in receipts}
+    missing = {day: "landed and not published" for day in dates if day not in receipts}
     return missing | {day: "built by other code" for day, receipt in receipts.items() if receipt.code != code}
 
 

@@ -36,7 +36,7 @@ def backfill(
         ),
     ] = None,
     from_raw: Annotated[
-        bool, typer.Option("--from-raw", help="Rebuild dates from their raw on main. Nothing is fetched.")
+        bool, typer.Option("--from-raw", help="Rebuild dates from raw that has landed. Nothing is fetched.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with one date at a time.")] = 2,
     max_failures: Annotated[

@@ -89,7 +89,7 @@ def backfill(
         last: The last date, which is included.
         only: `missing`: dates that main does not have; `changed`: built by other code; `rejected`: with rejected rows
             that the code accepts now; `all`. Default: `missing`, with `from_raw` `changed`.
-        from_raw: Rebuild dates from their raw on main. Nothing is fetched.
+        from_raw: Rebuild dates from raw that has landed. Nothing is fetched.
         marts: Build the marts after the last chunk.
         chunk: The number of dates of one flow run.
         max_failures: Start no further date of a chunk after so many failures; default: start all.

@@ -216,7 +216,7 @@ def test_a_date_on_hold_is_left_out_unless_it_is_named(shop: Shop, api: str) -> 
     assert (planned(plan), plan.on_hold) == ([], (first,))
     assert planned(shop.plan(first, last, "all")) == [(last, "asked for")]
     assert planned(shop.plan(first, first)) == [(first, "missing")]
-    assert planned(shop.plan(first, first, "changed", from_raw=True)) == [(first, "not on main")]
+    assert planned(shop.plan(first, first, "changed", from_raw=True)) == [(first, "landed and not published")]
 
 
 def test_a_backfill_of_all_dates_notes_what_is_done_until_all_are(shop: Shop, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +12,16 @@ import yaml
 
 from examples.events_api import Options, accounting, create_app, serving
 from orchestration.context import DateRun
-from orchestration.errors import UsageError
+from orchestration.errors import DataFailed, PlatformFailed, UsageError
 from orchestration.lake.client import Lake
 from orchestration.lake.history import publications
 from orchestration.lake.setup import init_lake
+from orchestration.landed import dates_with_kept_raw, described, latest_raw
 from orchestration.log import SILENT
 from orchestration.operations.rollback import plan_rollback_of_date, roll_back
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR
+from orchestration.source.pages import Page
 from tests.helpers.elt_runs import CLOSED
 from tests.helpers.projects import copy_project, keys_of, request_for, settings_of
 
@@ -85,9 +89,61 @@ def test_a_date_that_was_rolled_back_off_main_comes_back(lake: Lake, rebuild: Ca
 
 
 def test_a_date_without_raw_is_a_usage_error(rebuild: Callable[..., DateRun]) -> None:
-    with pytest.raises(UsageError, match=f"{NEVER} was never published") as raised:
+    with pytest.raises(UsageError, match=f"there is no raw of {NEVER}") as raised:
         run_date(rebuild(NEVER))
     assert raised.value.remedy == f"elt run {NEVER}"
+
+
+@pytest.mark.parametrize(("failed", "snapshot"), [("2025-05-23", False), ("2025-05-24", True)])
+def test_a_failed_date_is_made_from_the_branch_that_it_kept(
+    lake: Lake,
+    project: Path,
+    rebuild: Callable[..., DateRun],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failed: str,
+    snapshot: bool,
+) -> None:
+    with serving(create_app(Options(rows=1_000, fault="bad-day"))) as url:
+        used = settings_of(monkeypatch, project, SHOP_API_URL=url)
+        with pytest.raises(DataFailed):
+            run_date(request_for(lake, used, failed))
+    assert failed in dates_with_kept_raw(lake)
+    lenient = copy_project(tmp_path)
+    file = lenient / "models/staging/shop/_shop__sources.yml"
+    described = yaml.safe_load(file.read_text())
+    for table in described["sources"][0]["tables"]:
+        table["config"]["meta"]["reject_limit"] = 1
+        if snapshot:
+            # An API that answers with what is current cannot be asked for a past date.
+            del table["config"]["meta"]["fetch"]["parameters"]
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
+    (branch,) = lake.branches(f"etl-{failed}-")
+
+    result = run_date(replace(rebuild(failed, lenient), from_raw=not snapshot))
+
+    assert (result.outcome, result.rows["events"] > 0) == ("published", True)
+    landed = {key: checksum for key, checksum in keys_of(lake, branch, failed).items() if key.startswith("raw/")}
+    published = keys_of(lake, "main", failed)
+    assert landed
+    assert {key: checksum for key, checksum in published.items() if key.startswith("raw/")} == landed
+
+
+def test_a_page_that_is_not_what_landed_is_refused(lake: Lake, tmp_path: Path) -> None:
+    raw = latest_raw(lake, DATE, ["shop.events"])
+    assert raw
+    wrong = replace(raw, pages={"shop.events": tuple(replace(page, sha256="0") for page in raw.pages["shop.events"])})
+
+    with pytest.raises(PlatformFailed, match="is not what landed"):
+        wrong.take(lake, "shop.events", tmp_path)
+
+
+def test_what_is_recorded_with_raw_has_a_limit() -> None:
+    page = Page("shop.events", "raw/1", Path(), 0, "", "", ("gzip",), "")
+
+    assert json.loads(described([page])) == {"raw/1": {"decoded": ["gzip"], "no_data": ""}}
+    assert described([]) == "{}"
+    assert described(replace(page, key=f"raw/{number}") for number in range(5_000)) == ""
 
 
 def test_a_table_that_was_declared_since_is_named(rebuild: Callable[..., DateRun], tmp_path: Path) -> None:
