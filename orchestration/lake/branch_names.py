@@ -8,9 +8,7 @@ import secrets
 RUN = "etl-"
 """The prefix of the branches of runs: `etl-<date>-<hex>` and `etl-marts-<hex>`."""
 
-_OWN = re.compile(
-    r"(?:etl-(?:\d{4}-\d{2}-\d{2}|marts)|verify-\d{4}-\d{2}-\d{2}|rollback|gate|reports)-[0-9a-f]{8}", re.ASCII
-)
+_OWN = re.compile(r"(?:(?:etl|verify)-(?:\d{4}-\d{2}-\d{2}|marts)|rollback|gate|reports)-[0-9a-f]{8}", re.ASCII)
 
 
 def new_branch_name(purpose: str) -> str:

@@ -1,0 +1,238 @@
+"""`elt verify`: rebuild what `main` has of a date from its raw, and compare the bytes with the receipt.
+
+The rebuild is written to a branch that is never merged, and is deleted at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from orchestration.audit import written_objects
+from orchestration.context import DateRun, MartsRun, RunContext
+from orchestration.dbt_runner.manifest import published_models
+from orchestration.dbt_runner.results import BuildResult
+from orchestration.errors import (
+    Cancelled,
+    DataFailed,
+    IngestCleanError,
+    PlatformFailed,
+    SourceFailed,
+    TimedOut,
+    UsageError,
+)
+from orchestration.extract import extract
+from orchestration.lake import keys
+from orchestration.lake.branch_names import new_branch_name
+from orchestration.lake.catalog import read_catalog
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import Receipt, read_receipt
+from orchestration.lake.setup import require_lake
+from orchestration.land import Landed
+from orchestration.log import Log
+from orchestration.marts import MartsInputs, transform_marts
+from orchestration.operations.code import CodeHistory, code_of
+from orchestration.plan import Plan, make_plan
+from orchestration.run import delete_branch
+from orchestration.settings import Settings
+from orchestration.transform import transform
+from orchestration.workdir import work_directory
+
+Outcome = Literal["identical", "differs", "failed"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A published table or mart whose rebuild has other bytes.
+
+    Attributes:
+        table: Its name.
+        published: Its rows on `main`; None if `main` does not have it.
+        rebuilt: Its rows now; None if it was not built.
+        models: The models that build it, inputs first.
+    """
+
+    table: str
+    published: int | None
+    rebuilt: int | None
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The result for one date, or for the marts.
+
+    Attributes:
+        subject: The date, or `marts`.
+        outcome: `identical`, `differs`, or `failed` if lakeFS, the disk or dbt failed, so that nothing was compared.
+        commit: The commit of `main` whose version was rebuilt; empty if nothing was compared.
+        differences: What differs.
+        reasons: Why.
+    """
+
+    subject: str
+    outcome: Outcome
+    commit: str = ""
+    differences: tuple[Difference, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def published_dates(lake: Lake) -> tuple[str, ...]:
+    """Return the dates that `main` has, in ascending order."""
+    receipts = (stored.key for stored in lake.objects(MAIN, keys.RECEIPTS))
+    return tuple(date for key in receipts if (date := keys.date_of_receipt(key)))
+
+
+def verify_dates(lake: Lake, settings: Settings, dates: Sequence[str], log: Log) -> Iterator[Verified]:
+    """Rebuild dates one after the other, and yield the result of each. `main` is only read.
+
+    A date that fails does not stop the others. The project is parsed once.
+
+    Raises:
+        UsageError: `main` does not have one of the dates, or the project does not parse.
+        PlatformFailed: lakeFS does not answer.
+    """
+    if missing := [date for date in dates if lake.stat(MAIN, keys.date_receipt(date)) is None]:
+        raise UsageError(f"{MAIN} does not have {', '.join(missing)}", remedy="elt log lists what was published")
+    history = CodeHistory(lake, settings.project_dir)
+    plan: Plan | None = None
+    for date in dates:
+        run = DateRun(lake=lake, settings=settings, log=log, execution_date=date, from_raw=True, force=True)
+        plan = plan.of_date(date) if plan else make_plan(run, date)
+        yield _reported(run, partial(_verify_date, run, plan, history))
+
+
+def verify_marts(lake: Lake, settings: Settings, log: Log) -> Verified | None:
+    """Rebuild the marts from the dates that they were made from; None if `main` has no marts.
+
+    Raises:
+        UsageError: The project does not parse.
+        PlatformFailed: lakeFS does not answer.
+    """
+    if lake.stat(MAIN, keys.MARTS_RECEIPT) is None:
+        return None
+    run = MartsRun(lake=lake, settings=settings, log=log, force=True)
+    return _reported(run, partial(_verify_marts, run, make_plan(run), CodeHistory(lake, settings.project_dir)))
+
+
+def _reported(run: RunContext, verify: Callable[[], Verified]) -> Verified:
+    try:
+        found = verify()
+    except (Cancelled, TimedOut):
+        raise
+    except UsageError as error:
+        # Declared since: a table of which `main` has no raw.
+        found = Verified(run.subject, "differs", reasons=(error.cause,))
+    except IngestCleanError as error:
+        found = Verified(run.subject, "failed", reasons=(error.cause,))
+    run.log.info(f"{run.subject}: {found.outcome}")
+    return found
+
+
+def _verify_date(run: DateRun, plan: Plan, history: CodeHistory) -> Verified:
+    with work_directory(run.settings.state_dir, run.subject) as folder:
+        extracted = extract(run, plan, folder)
+        if (receipt := extracted.former) is None:
+            raise PlatformFailed(f"{run.subject} was taken off {MAIN} in the meantime")
+        with _scratch_branch(run, extracted.base, receipt) as branch:
+            # The branch has the pages from `main`, and they are what the receipt lists.
+            landed = Landed(branch, extracted.base, extracted.base, extracted.pages)
+            built = _build(run, lambda: transform(run, plan, landed, folder))
+            return _compared(run, plan, history, landed.base, receipt, branch, *built)
+
+
+def _verify_marts(run: MartsRun, plan: Plan, history: CodeHistory) -> Verified:
+    lake = run.lake
+    base = require_lake(lake, run.settings.elt.bucket, run.settings.project_dir)
+    if (receipt := read_receipt(lake, base, keys.MARTS_RECEIPT)) is None:
+        raise PlatformFailed(f"the marts were taken off {MAIN} in the meantime")
+    commit = str(receipt.content["inputs"]["commit"])
+    inputs = MartsInputs(base, read_catalog(lake, commit), receipt, commit, unchanged=False)
+    with (
+        work_directory(run.settings.state_dir, run.subject) as folder,
+        _scratch_branch(run, base, receipt) as branch,
+    ):
+        built = _build(run, lambda: transform_marts(run, plan, inputs, branch, folder))
+        return _compared(run, plan, history, base, receipt, branch, *built)
+
+
+@contextmanager
+def _scratch_branch(run: RunContext, base: str, receipt: Receipt) -> Iterator[str]:
+    """Create a branch of `base` without the Parquet that a receipt lists, and delete it at the end."""
+    branch = new_branch_name(f"verify-{run.subject}")
+    try:
+        run.lake.create_branch(branch, base)
+        # DuckDB has reported success for writes that never arrived, so a former file must not pass for the rebuilt one.
+        run.lake.delete(branch, sorted(_parquet(receipt)))
+        yield branch
+    finally:
+        delete_branch(run, branch)
+
+
+def _build(run: RunContext, build: Callable[[], BuildResult]) -> tuple[BuildResult, str]:
+    """Build, and return the result with the reason why it would not be published; empty if it would be."""
+    try:
+        return build(), ""
+    except (DataFailed, SourceFailed) as error:
+        if run.record.built is None:
+            raise
+        return run.record.built, error.cause
+
+
+def _compared(
+    run: RunContext,
+    plan: Plan,
+    history: CodeHistory,
+    base: str,
+    receipt: Receipt,
+    branch: str,
+    built: BuildResult,
+    refused: str,
+) -> Verified:
+    """Compare what was built on the branch with what the receipt lists."""
+    written = {key: stored.checksum for key, stored in written_objects(run.lake, branch, built).items()}
+    published = _parquet(receipt)
+    details, models = receipt.content.get("details", {}), _model_by_key(run, plan)
+    differing = [key for key in sorted(written.keys() | published.keys()) if written.get(key) != published.get(key)]
+    differences = tuple(
+        Difference(
+            keys.table_of(key),
+            details.get(key, {}).get("rows"),
+            built.rows.get(key),
+            code_of(plan.manifest, models[key]).models if key in models else (),
+        )
+        for key in differing
+    )
+    if not (differences or refused):
+        return Verified(run.subject, "identical", base)
+    reasons = [*_changes(plan, history, receipt, built, [models[key] for key in differing if key in models])]
+    if refused:
+        reasons.append(f"the code would not publish it now: {refused}")
+    return Verified(run.subject, "differs", base, differences, tuple(reasons))
+
+
+def _model_by_key(run: RunContext, plan: Plan) -> Mapping[str, str]:
+    return published_models(plan.manifest, run.selector, run.subject if isinstance(run, DateRun) else "")
+
+
+def _parquet(receipt: Receipt) -> Mapping[str, str]:
+    return {key: checksum for key, checksum in receipt.objects.items() if key.endswith(".parquet")}
+
+
+def _changes(
+    plan: Plan, history: CodeHistory, receipt: Receipt, built: BuildResult, models: Sequence[str]
+) -> Iterator[str]:
+    """Yield what changed since the receipt was written that may have changed the bytes."""
+    if code := receipt.code != plan.code:
+        used = frozenset[str]().union(*(code_of(plan.manifest, model).files for model in models))
+        files = sorted(history.changed_files(receipt.code) & used)
+        yield f"the code changed: {', '.join(files)}" if files else "the code changed"
+    then = receipt.content.get("versions", {})
+    versions = [name for name in sorted({*then, *built.versions}) if then.get(name) != built.versions.get(name)]
+    for name in versions:
+        yield f"{name} was {then.get(name, 'not recorded')} and is {built.versions.get(name, 'not used')}"
+    if not (code or versions):
+        yield "neither the code nor a version changed, so the build is not deterministic"
