@@ -131,21 +131,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
         UsageError: There is no such ref, or no rejects table of the date there, not even an empty one.
         PlatformFailed: DuckDB cannot read the lake.
     """
-    tables = [table.name for table in read_tables(settings.project_dir)]
-    files = {table: keys.rejected(table, execution_date) for table in tables}
-    if not _REF.fullmatch(ref):
-        raise UsageError(f"{ref!r} is not a valid branch or commit", remedy=f"elt rejects {execution_date}")
-    try:
-        there = {table: key for table, key in files.items() if lake.stat(ref, key)}
-    except LakeNotFound:
-        raise UsageError(f"there is no branch or commit {ref}", remedy=f"elt rejects {execution_date}") from None
-    if not there:
-        kept = [branch for branch in lake.branches(f"etl-{execution_date}-") if branch != ref]
-        kept.sort(key=lambda branch: lake.commit_of(branch).created)
-        raise UsageError(
-            f"{ref} has no data of {execution_date}",
-            remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
-        )
+    there = rejected_files(lake, settings, execution_date, ref)
     found: list[Rejects] = []
     with open_duckdb(lake, ref) as connection:
         for table, key in there.items():
@@ -164,6 +150,30 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
             for reason, count, some in rows:
                 found.append(Rejects(table, reason, count, tuple((row["page"], row["record"]) for row in some)))
     return tuple(found)
+
+
+def rejected_files(lake: Lake, settings: Settings, execution_date: str, ref: str) -> dict[str, str]:
+    """Return the keys of the Parquet with a date's rejected rows at `ref`, by table.
+
+    Raises:
+        UsageError: There is no such ref, or no rejects table of the date there, not even an empty one.
+    """
+    tables = [table.name for table in read_tables(settings.project_dir)]
+    files = {table: keys.rejected(table, execution_date) for table in tables}
+    if not _REF.fullmatch(ref):
+        raise UsageError(f"{ref!r} is not a valid branch or commit", remedy=f"elt rejects {execution_date}")
+    try:
+        there = {table: key for table, key in files.items() if lake.stat(ref, key)}
+    except LakeNotFound:
+        raise UsageError(f"there is no branch or commit {ref}", remedy=f"elt rejects {execution_date}") from None
+    if not there:
+        kept = [branch for branch in lake.branches(f"etl-{execution_date}-") if branch != ref]
+        kept.sort(key=lambda branch: lake.commit_of(branch).created)
+        raise UsageError(
+            f"{ref} has no data of {execution_date}",
+            remedy=f"elt rejects {execution_date} --ref {kept[-1]}" if kept else f"elt run {execution_date}",
+        )
+    return there
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:

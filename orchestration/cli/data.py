@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,9 +57,14 @@ def rejects(
     date: Date,
     ref: Annotated[str, typer.Option(help="main, or the branch that a failed run kept.")] = "main",
     examples: Annotated[int, typer.Option(min=0, help="The maximum number of example rows per reason.")] = 5,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all of them to a .parquet or .csv file instead.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --export: replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show the rejected rows of a date: reasons, counts, examples."""
+    from orchestration.analyst.export import export_rejects
     from orchestration.analyst.query import rejects as read_rejects
     from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake
@@ -66,7 +72,12 @@ def rejects(
 
     execution_date = parse_execution_date(date)
     settings = read_settings()
-    found = read_rejects(open_lake(settings), settings, execution_date, ref, examples)
+    lake = open_lake(settings)
+    if export:
+        written = export_rejects(lake, settings, execution_date, ref, export, overwrite=force)
+        show(written, f"{written.rows:,} rejected rows of {execution_date} written to {written.file}", as_json)
+        return
+    found = read_rejects(lake, settings, execution_date, ref, examples)
     lines = (
         line
         for of_reason in found
