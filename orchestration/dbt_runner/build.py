@@ -106,11 +106,7 @@ def build(
     models = [name for name in models_of(manifest, selector) if not only or name.split(".")[-1] in only]
     if unnamed := _sources_of(manifest, models) - run.raw.keys():
         raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
-    run_file = project.work_dir / "run.json"
-    with translate_disk_errors(run_file):
-        project.work_dir.mkdir(parents=True, exist_ok=True)
-        run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
-    with dbt_session(environment(engine, gateway, run_file)):
+    with dbt_session(environment(engine, gateway, write_run_file(run, project))):
         # Results and manifest are in memory: their JSON files would be deleted with the work directory.
         selected: tuple[str, ...] = ("--selector", selector)
         if only:
@@ -135,6 +131,19 @@ def build(
             rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
             raw_root=run.raw_root,
         )
+
+
+def write_run_file(run: RunFile, project: Project) -> Path:
+    """Write what the plugin reads into a project's work directory, and return its path.
+
+    Raises:
+        DiskFailed: It could not be written.
+    """
+    run_file = project.work_dir / "run.json"
+    with translate_disk_errors(run_file):
+        project.work_dir.mkdir(parents=True, exist_ok=True)
+        run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
+    return run_file
 
 
 def _sources_of(manifest: Manifest, models: Sequence[str]) -> set[str]:
