@@ -18,6 +18,7 @@ from orchestration.lake.history import last_version, on_hold, publications
 from orchestration.lake.setup import require_lake
 from orchestration.landed import dates_with_kept_raw
 from orchestration.log import Log
+from orchestration.operations.rejected import recoverable_dates
 from orchestration.plan import make_plan
 from orchestration.settings import Settings
 
@@ -148,8 +149,12 @@ def _changed(lake: Lake, settings: Settings, head: str, dates: list[str], log: L
 
 
 def _recoverable(lake: Lake, settings: Settings, dates: list[str], log: Log) -> Mapping[str, str]:
-    """Return how many rejected rows of each date the current code accepts."""
-    raise NotImplementedError
+    """Return how many rejected rows of each date the current code accepts, in words."""
+    found = recoverable_dates(lake, settings, dates, log)
+    return {
+        day: ", ".join(f"{count:,} rejected rows of {table} are accepted now" for table, count in tables.items())
+        for day, tables in found.items()
+    }
 
 
 def current_code(lake: Lake, settings: Settings, log: Log) -> str:

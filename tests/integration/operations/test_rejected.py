@@ -18,6 +18,8 @@ from starlette.routing import Route
 from typer.testing import CliRunner
 
 from examples.events_api import serving
+from orchestration.backfill.plan import PlannedDate, Range, plan_backfill
+from orchestration.backfill.run import Backfilled, run_backfill
 from orchestration.cli.app import app
 from orchestration.errors import IngestCleanError, UsageError
 from orchestration.lake import keys
@@ -29,6 +31,7 @@ from orchestration.models.generate import write_models
 from orchestration.operations.rejected import recoverable_dates
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, Settings
+from tests.helpers.elt_runs import CLOSED
 from tests.helpers.projects import copy_project, request_for, settings_of
 from tests.helpers.tables import SOURCES, Field, edit_yaml, write_table
 
@@ -236,10 +239,28 @@ def test_only_dates_with_records_that_are_accepted_now_are_found(shop: Shop) -> 
     assert shop.recoverable(PRICES) == {}
     assert shop.lake.head(MAIN) == head
     before = shop.accounting(HALVES)["events"]
-    shop.publish(HALVES, from_raw=True)
+    done = backfill_rejected(shop)
+    assert done.plan.dates == (PlannedDate(HALVES, "2 rejected rows of events are accepted now"),)
+    assert (done.outcomes, done.more_rows) == ({"superseded": 1}, 2)
     after = shop.accounting(HALVES)["events"]
     assert after["curated"] - before["curated"] == found[HALVES]["events"]
     assert shop.recoverable(*DATES) == {}
+
+
+def backfill_rejected(shop: Shop) -> Backfilled:
+    """Runs `elt backfill --only rejected` over all dates; its worker inherits the environment."""
+    access = shop.lake.connection.access
+    environment = {
+        "ELT_REPOSITORY": shop.lake.repository,
+        "LAKEFS_ENDPOINT": access.endpoint,
+        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
+        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        "SHOP_API_URL": CLOSED,
+    }
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        settings = settings_of(monkeypatch, shop.project, **environment)
+        plan = plan_backfill(shop.lake, settings, Range(HALVES, GOOD, "rejected", from_raw=True), SILENT)
+        return run_backfill(plan, settings, SILENT, workers=1, marts=False, on_end=lambda end: None)
 
 
 def _accept_halves(tables: dict[str, Any]) -> None:
