@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from orchestration.errors import Conflict, LakeDirty, LakeExists, LakeNoChanges, LakeNotFound
+from orchestration.lake.cache import ObjectCache
 from orchestration.lake.connection import PAGE, LakeConnection
 from orchestration.lake.errors import error_for, message_of, translate_errors
 from orchestration.text import key_list
@@ -66,11 +67,18 @@ def stray_writes(keys: Sequence[str]) -> LakeDirty:
 
 
 class Lake:
-    """One repository on one lakeFS server."""
+    """One repository on one lakeFS server.
 
-    def __init__(self, connection: LakeConnection, repository: str) -> None:
+    Args:
+        connection: The connection to the server.
+        repository: The name of the repository.
+        cache: Keeps the receipts that were read, for the next command on this machine; None keeps nothing.
+    """
+
+    def __init__(self, connection: LakeConnection, repository: str, cache: ObjectCache | None = None) -> None:
         self.connection = connection
         self.repository = repository
+        self.cache = cache
 
     # refs
 
