@@ -1,11 +1,13 @@
 """A real lake with a long history: one date published by the pipeline, and copies of it under other dates.
 
-Every copy has its own objects, receipt, branch, two commits and merge through the gate, with the metadata of a run.
+Every copy has its own objects, receipt, branch, and merge through the gate, with the metadata of a run. A run commits
+its branch twice, and a copy once.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from datetime import timedelta
 from itertools import islice
 
 from benchmarks.day import DAY
-from orchestration.audit import Candidate, commit_candidate
+from orchestration.audit import Candidate
 from orchestration.context import DateRun
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
@@ -82,18 +84,13 @@ def grow(lake: Lake, settings: Settings, template: Template, dates: int) -> Iter
 
 
 def _candidate(run: DateRun, template: Template) -> tuple[DateRun, Candidate]:
-    """Write a copy on a branch of its own, in the two commits of a run."""
+    """Write a copy on a branch of its own."""
     lake, day = run.lake, run.execution_date
-    base, branch = lake.head(MAIN), f"etl-{day}-00000000"
-    lake.delete_branch(branch)
+    base, branch = lake.head(MAIN), f"etl-{day}-{secrets.token_hex(4)}"
     lake.create_branch(branch, base)
+    for key, body in template.bodies.items():
+        lake.put(branch, key.replace(str(DAY), day), body, keys.RAW_CONTENT_TYPE)
     receipt = template.receipt_of(day)
-    for trees in (("raw/",), ("curated/",)):
-        for key, body in template.bodies.items():
-            if key.startswith(trees):
-                lake.put(branch, key.replace(str(DAY), day), body, keys.RAW_CONTENT_TYPE)
-        if trees == ("raw/",):
-            lake.commit(branch, "raw", run.metadata(base=base))
-    commit = commit_candidate(run, branch, base, receipt, "curated")
-    assert commit
+    lake.put(branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
+    commit = lake.commit(branch, "curated", run.metadata(base=base, code=receipt.code))
     return run, Candidate(branch, base, commit, receipt, supersedes=False)
