@@ -7,7 +7,6 @@ its branch twice, and a copy once.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from benchmarks.day import DAY
 from orchestration.audit import Candidate
 from orchestration.context import DateRun
 from orchestration.lake import keys
+from orchestration.lake.branch_names import RUN, new_branch_name
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.log import SILENT
@@ -86,7 +86,7 @@ def grow(lake: Lake, settings: Settings, template: Template, dates: int) -> Iter
 def _candidate(run: DateRun, template: Template) -> tuple[DateRun, Candidate]:
     """Write a copy on a branch of its own."""
     lake, day = run.lake, run.execution_date
-    base, branch = lake.head(MAIN), f"etl-{day}-{secrets.token_hex(4)}"
+    base, branch = lake.head(MAIN), new_branch_name(f"{RUN}{day}")
     lake.create_branch(branch, base)
     for key, body in template.bodies.items():
         lake.put(branch, key.replace(str(DAY), day), body, keys.RAW_CONTENT_TYPE)

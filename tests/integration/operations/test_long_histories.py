@@ -55,7 +55,7 @@ def lake(published: Published, tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys that are read from the lake."""
     read: list[str] = []
     really = Lake.read
