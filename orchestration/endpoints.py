@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from orchestration.lake.cache import ObjectCache
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.servers.access import lake_access, prefect_access
@@ -16,7 +17,8 @@ def open_lake(settings: Settings) -> Lake:
     Raises:
         IngestCleanError: No server is configured and no local one runs.
     """
-    return Lake(LakeConnection(lake_access(settings), settings.elt.lake_timeout), settings.elt.repository)
+    connection = LakeConnection(lake_access(settings), settings.elt.lake_timeout)
+    return Lake(connection, settings.elt.repository, ObjectCache(settings.state_dir / "receipts"))
 
 
 def use_prefect(settings: Settings) -> str:

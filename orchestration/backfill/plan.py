@@ -12,7 +12,7 @@ from typing import Literal
 from orchestration.context import DateRun
 from orchestration.errors import UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import read_receipts
+from orchestration.lake.catalog import date_checksums, read_receipts
 from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version, on_hold, publications
 from orchestration.lake.setup import require_lake
@@ -142,7 +142,8 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
 def _changed(lake: Lake, settings: Settings, head: str, dates: list[str], log: Log) -> Mapping[str, str]:
     """Return why dates are out of date, of those that other code has built."""
     code = current_code(lake, settings, log)
-    found = read_receipts(lake, head, [keys.date_receipt(day) for day in dates])
+    wanted, published = {keys.date_receipt(day) for day in dates}, date_checksums(lake, head)
+    found = read_receipts(lake, head, {key: checksum for key, checksum in published.items() if key in wanted})
     receipts = {keys.date_of_receipt(receipt.key): receipt for receipt in found}
     missing = {day: "landed and not published" for day in dates if day not in receipts}
     return missing | {day: "built by other code" for day, receipt in receipts.items() if receipt.code != code}

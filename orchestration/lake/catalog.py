@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from orchestration.lake import keys
 from orchestration.lake.client import Lake
-from orchestration.lake.receipt import Receipt, read_receipt
+from orchestration.lake.receipt import Receipt, parse_receipt
 
 _READS_AT_ONCE = 8
 
@@ -36,26 +36,47 @@ class DateCatalog:
 
 def read_catalog(lake: Lake, commit: str) -> DateCatalog:
     """Return the dates that the receipts of a commit cover."""
-    found = {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
-    checksums = {key: checksum for key, checksum in found.items() if keys.date_of_receipt(key)}
+    checksums = date_checksums(lake, commit)
     receipts = read_receipts(lake, commit, checksums)
     return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
 
 
 def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
     """Return the keys of the Parquet published at a commit, by table, including the marts."""
-    return _by_table(read_receipts(lake, commit, [stored.key for stored in lake.objects(commit, keys.RECEIPTS)]))
+    return _by_table(read_receipts(lake, commit, _checksums(lake, commit)))
 
 
-def read_receipts(lake: Lake, commit: str, receipts: Iterable[str]) -> list[Receipt]:
-    """Return the receipts at these keys of a commit, in their order, without those that do not exist."""
+def date_checksums(lake: Lake, commit: str) -> dict[str, str]:
+    """Return the checksum of the receipt of each date published at a commit, by its key, without reading any."""
+    return {key: checksum for key, checksum in _checksums(lake, commit).items() if keys.date_of_receipt(key)}
+
+
+def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> list[Receipt]:
+    """Return the receipts of a commit with these keys and checksums, in their order.
+
+    A receipt that this machine has read before, of any commit, comes from the cache of the lake.
+    """
+    cache = lake.cache
+    cached = {key: cache.read(checksum) for key, checksum in checksums.items()} if cache else {}
+
+    def read(key: str) -> bytes | None:
+        body = lake.read(commit, key)
+        if cache and body is not None:
+            cache.keep(checksums[key], body)
+        return body
+
+    missing = [key for key in checksums if cached.get(key) is None]
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        return [found for found in pool.map(lambda key: read_receipt(lake, commit, key), receipts) if found]
+        bodies = {**cached, **dict(zip(missing, pool.map(read, missing), strict=True))}
+    return [parse_receipt(key, body, commit) for key in checksums if (body := bodies[key]) is not None]
+
+
+def _checksums(lake: Lake, commit: str) -> dict[str, str]:
+    return {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
 
 
 def _by_table(receipts: Iterable[Receipt]) -> dict[str, tuple[str, ...]]:
-    files: dict[str, tuple[str, ...]] = {}
+    files: dict[str, list[str]] = {}
     for key in sorted(key for receipt in receipts for key in receipt.objects if key.endswith(".parquet")):
-        table = keys.table_of(key)
-        files[table] = (*files.get(table, ()), key)
-    return files
+        files.setdefault(keys.table_of(key), []).append(key)
+    return {table: tuple(found) for table, found in files.items()}

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from orchestration.errors import Conflict, LakeDirty, LakeExists, LakeNoChanges, LakeNotFound
+from orchestration.lake.cache import ObjectCache
 from orchestration.lake.connection import PAGE, LakeConnection
 from orchestration.lake.errors import error_for, message_of, translate_errors
 from orchestration.text import key_list
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     import lakefs_sdk
 
 MAIN = "main"
+
+_FEW_COMMITS = 100
+"""The commits of a log's first page."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,18 @@ def stray_writes(keys: Sequence[str]) -> LakeDirty:
 
 
 class Lake:
-    """One repository on one lakeFS server."""
+    """One repository on one lakeFS server.
 
-    def __init__(self, connection: LakeConnection, repository: str) -> None:
+    Args:
+        connection: The connection to the server.
+        repository: The name of the repository.
+        cache: Keeps the receipts that were read, for the next command on this machine; None keeps nothing.
+    """
+
+    def __init__(self, connection: LakeConnection, repository: str, cache: ObjectCache | None = None) -> None:
         self.connection = connection
         self.repository = repository
+        self.cache = cache
 
     # refs
 
@@ -79,11 +91,13 @@ class Lake:
         return self.commit_of(ref).id
 
     def log(self, ref: str) -> Iterator[LakeCommit]:
-        """Return the commits that lead to `ref`, latest first, following first parents only."""
-        found = self.connection.iterate_results(
-            f"log of {ref}", self._refs.log_commits, self.repository, ref, first_parent=True
+        """Return the commits that lead to `ref`, latest first, following first parents only.
+
+        They are requested page by page as they are used, and the first page is short: often a few are enough.
+        """
+        return self.connection.iterate_json(
+            f"log of {ref}", f"{self._path_of(ref)}/commits", _listed_commit, first=_FEW_COMMITS, first_parent="true"
         )
-        return (_commit(commit) for commit in found)
 
     def branches(self, prefix: str = "") -> Iterator[str]:
         """Return the names of the branches that begin with `prefix`."""
@@ -126,10 +140,9 @@ class Lake:
 
     def objects(self, ref: str, prefix: str = "") -> Iterator[LakeObject]:
         """Return the objects whose keys begin with `prefix`, in the order of their keys."""
-        found = self.connection.iterate_results(
-            f"list {ref}/{prefix}", self._objects.list_objects, self.repository, ref, prefix=prefix
+        return self.connection.iterate_json(
+            f"list {ref}/{prefix}", f"{self._path_of(ref)}/objects/ls", _listed_object, prefix=prefix
         )
-        return (_object(stats) for stats in found)
 
     def stat(self, ref: str, key: str) -> LakeObject | None:
         """Return the object at `key`, or None if it does not exist.
@@ -324,6 +337,9 @@ class Lake:
         """
         return self.merge_base(commit) == commit
 
+    def _path_of(self, ref: str) -> str:
+        return f"/repositories/{self.repository}/refs/{quote(ref, safe='')}"
+
     @cached_property
     def _refs(self) -> lakefs_sdk.RefsApi:
         import lakefs_sdk
@@ -359,6 +375,10 @@ def _object(stats: Any) -> LakeObject:
     return LakeObject(str(stats.path), str(stats.checksum), int(stats.size_bytes))
 
 
+def _listed_object(stats: Mapping[str, Any]) -> LakeObject:
+    return LakeObject(str(stats["path"]), str(stats["checksum"]), int(stats["size_bytes"]))
+
+
 def _commit(found: Any) -> LakeCommit:
     return LakeCommit(
         id=str(found.id),
@@ -368,4 +388,16 @@ def _commit(found: Any) -> LakeCommit:
         created=int(found.creation_date),
         committer=str(found.committer),
         message=str(found.message),
+    )
+
+
+def _listed_commit(found: Mapping[str, Any]) -> LakeCommit:
+    return LakeCommit(
+        id=str(found["id"]),
+        parents=tuple(found["parents"]),
+        metadata=dict(found.get("metadata") or {}),
+        metarange=str(found["meta_range_id"]),
+        created=int(found["creation_date"]),
+        committer=str(found["committer"]),
+        message=str(found["message"]),
     )

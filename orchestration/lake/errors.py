@@ -80,6 +80,13 @@ def _is_lakefs(body: str | bytes | None) -> bool:
         return False
 
 
+def response_error(action: str, endpoint: str, status: int, body: str | bytes | None) -> LakeError | GateRefused:
+    """Return the error for an unsuccessful response, which may come from another server than lakeFS."""
+    if status == 404 and not _is_lakefs(body):
+        return LakeError(f"{action}: {endpoint} answers 404, in a form that is not lakeFS's", remedy=_ELSEWHERE)
+    return error_for(action, status, message_of(body))
+
+
 @contextmanager
 def translate_errors(action: str, endpoint: str) -> Iterator[None]:
     """Translate the exceptions of one call to lakeFS to errors of this package."""
@@ -95,10 +102,7 @@ def translate_errors(action: str, endpoint: str) -> Iterator[None]:
                 f"{action}: no secure connection to {endpoint}: {' '.join(str(error.reason).split())}",
                 remedy="correct LAKEFS_ENDPOINT: https:// requires TLS with a certificate that this machine trusts",
             ) from error
-        if error.status == 404 and not _is_lakefs(error.body):
-            cause = f"{action}: {endpoint} answers 404, in a form that is not lakeFS's"
-            raise LakeError(cause, remedy=_ELSEWHERE) from error
-        raise error_for(action, error.status, message_of(error.body)) from error
+        raise response_error(action, endpoint, error.status, error.body) from error
     except (urllib3.exceptions.HTTPError, httpx.TransportError) as error:
         raise LakeUnreachable(f"{action}: no answer from {endpoint}: {error}", remedy=_UP) from error
     except ValueError as error:

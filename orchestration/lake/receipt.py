@@ -89,8 +89,15 @@ def read_receipt(lake: Lake, ref: str, key: str) -> Receipt | None:
         PlatformFailed: The object is not a receipt. The gate lets no such object onto `main`.
     """
     body = lake.read(ref, key)
-    if body is None:
-        return None
+    return None if body is None else parse_receipt(key, body, ref)
+
+
+def parse_receipt(key: str, body: bytes, ref: str) -> Receipt:
+    """Return the receipt in the bytes of the object `key` at a ref.
+
+    Raises:
+        PlatformFailed: They are not a receipt. The gate lets no such object onto `main`.
+    """
     try:
         content = json.loads(body)
         if isinstance(content["objects"], dict):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from orchestration.errors import IngestCleanError, LakeNotFound, UsageError
 from orchestration.lake.client import MAIN, Lake, LakeCommit
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
-_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+_PREFIX = re.compile(r"[0-9a-f]{6,63}")
 _REF = re.compile(r"[A-Za-z0-9_][\w./-]*")
 FORMS = "give a commit of main (at least 6 digits), a tag, or a time such as 2025-05-20T03:00"
 
@@ -22,10 +23,12 @@ def point_on_main(lake: Lake, text: str) -> LakeCommit:
     Raises:
         UsageError: There is no such commit, there are several, or it was never the head of `main`.
     """
-    history = tuple(lake.log(MAIN))
+    # Long histories have several pages: only the beginning of an id needs all of them, to find a second commit.
+    history: Iterable[LakeCommit] = lake.log(MAIN)
     if _TIME.fullmatch(text):
         return _head_at(history, text)
     if _PREFIX.fullmatch(text):
+        history = tuple(history)
         found = [commit for commit in history if commit.id.startswith(text)]
         if len(found) > 1:
             shown = ", ".join(commit.id[: len(text) + 4] for commit in found[:3])
@@ -50,12 +53,14 @@ def _resolved(lake: Lake, text: str) -> str:
         raise UsageError(f"{text} names no commit: {error}", remedy=FORMS) from error
 
 
-def _head_at(history: tuple[LakeCommit, ...], text: str) -> LakeCommit:
+def _head_at(history: Iterable[LakeCommit], text: str) -> LakeCommit:
     moment = parse_time(text)
+    created = 0
     for commit in history:
-        if commit.created <= moment.timestamp():
+        created = commit.created
+        if created <= moment.timestamp():
             return commit
-    first = datetime.fromtimestamp(history[-1].created, UTC)
+    first = datetime.fromtimestamp(created, UTC)
     raise UsageError(
         f"main did not exist at {text}: it begins at {first:%Y-%m-%dT%H:%M:%S}", remedy="give a later time"
     )

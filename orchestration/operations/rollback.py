@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestration.errors import UsageError
 from orchestration.lake import keys
 from orchestration.lake.branch_names import new_branch_name
-from orchestration.lake.catalog import read_catalog
+from orchestration.lake.catalog import date_checksums, read_receipts
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import ROLLED_BACK, commits_of
 from orchestration.lake.receipt import Receipt, read_receipt
@@ -136,11 +136,18 @@ def _restore_date(lake: Lake, branch: str, plan: Rollback, said: Mapping[str, st
 
 
 def _date_changes(lake: Lake, head: str, target: str) -> Iterator[DateChange]:
-    now, then = read_catalog(lake, head), read_catalog(lake, target)
-    for date in sorted({*now.receipts, *then.receipts}):
-        key = keys.date_receipt(date)
-        if now.checksums.get(key) != then.checksums.get(key):
-            yield DateChange(date, *(_rows(catalog.receipts.get(date)) for catalog in (now, then)))
+    """Yield the dates that differ. Only their receipts are read."""
+    now, then = date_checksums(lake, head), date_checksums(lake, target)
+    changed = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
+    before, after = (
+        {
+            receipt.key: receipt
+            for receipt in read_receipts(lake, commit, {key: of[key] for key in changed if key in of})
+        }
+        for commit, of in ((head, now), (target, then))
+    )
+    for key in changed:
+        yield DateChange(keys.date_of_receipt(key), _rows(before.get(key)), _rows(after.get(key)))
 
 
 def _rows(receipt: Receipt | None) -> Mapping[str, int]:
