@@ -36,10 +36,15 @@ class DateCatalog:
 
 def read_catalog(lake: Lake, commit: str) -> DateCatalog:
     """Return the dates that the receipts of a commit cover."""
-    found = {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
-    checksums = {key: checksum for key, checksum in found.items() if keys.date_of_receipt(key)}
+    checksums = receipt_checksums(lake, commit)
     receipts = read_receipts(lake, commit, checksums)
     return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
+
+
+def receipt_checksums(lake: Lake, commit: str) -> dict[str, str]:
+    """Return lakeFS's checksum of each date's receipt at a commit, by its key. They are listed and not read."""
+    found = {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
+    return {key: checksum for key, checksum in found.items() if keys.date_of_receipt(key)}
 
 
 def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
