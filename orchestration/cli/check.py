@@ -32,6 +32,7 @@ def check(
     from orchestration.flows.check import check_outside_of_prefect
 
     found = check_outside_of_prefect(read_settings(), execution_date, notify_people=notify, log=log_to(say))
-    show(found, found.text, as_json)
+    text = f"{found.date} {found.outcome}: {found.message}\n{found.link}".strip()
+    show(found, text, as_json)
     if found.outcome != "Published":
         raise typer.Exit(NOT_PUBLISHED)

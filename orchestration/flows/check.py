@@ -50,28 +50,33 @@ class CheckedDate:
     notified: bool = False
 
     @property
-    def text(self) -> str:
-        """Return the result in a few lines."""
-        lines = [f"{self.date} is on main" if self.outcome == "Published" else f"{self.date}: {self.cause}"]
+    def message(self) -> str:
+        """Return the cause, and what else is missing."""
+        lines = ["it is on main"] if self.outcome == "Published" else [self.cause]
         if self.missing:
-            lines.append(f"also not on main: {', '.join(self.missing)}; `elt run DATE` publishes each")
-        return "\n".join((*lines, self.link)).strip()
+            lines.append(
+                f"earlier dates that are not on main: {', '.join(self.missing)}; `elt run DATE` publishes each"
+            )
+        return "\n".join(lines)
 
 
 def check_date(settings: Settings, execution_date: str, why: Callable[[str], Cause] = cause_of) -> CheckedDate:
-    """Return whether a date is on `main`, and which earlier dates it lacks. Nothing is raised, so that all is reported.
+    """Return whether a date is on `main`, and which earlier dates are missing. A lake that does not answer is a result.
 
     Args:
         settings: The lake, and the number of earlier dates to look at.
         execution_date: The date.
         why: Returns why a date is not published.
+
+    Raises:
+        UsageError: The configuration of lakeFS is incomplete.
     """
     try:
         lake = open_lake(settings)
         published = lake.stat(MAIN, keys.date_receipt(execution_date)) is not None
         missing = missed_dates(lake, execution_date, settings.elt.catch_up_days)
         held = not published and execution_date in on_hold(lake, (execution_date,))
-    except IngestCleanError as error:
+    except PlatformFailed as error:
         return CheckedDate(execution_date, "Unknown", f"main cannot be read: {error}")
     if published:
         return CheckedDate(execution_date, "Published", missing=missing)
@@ -79,7 +84,7 @@ def check_date(settings: Settings, execution_date: str, why: Callable[[str], Cau
         cause = f"it was rolled back and is on hold: `elt run {execution_date}` publishes it again"
         return CheckedDate(execution_date, "NotPublished", cause, missing)
     found = why(execution_date)
-    return CheckedDate(execution_date, "NotPublished", f"not published: {found.text}", missing, found.link)
+    return CheckedDate(execution_date, "NotPublished", found.text, missing, found.link)
 
 
 def check_outside_of_prefect(settings: Settings, execution_date: str, *, notify_people: bool, log: Log) -> CheckedDate:
@@ -92,7 +97,7 @@ def check_outside_of_prefect(settings: Settings, execution_date: str, *, notify_
         log: Takes a line if that fails.
 
     Raises:
-        UsageError: There is no webhook to notify.
+        UsageError: There is no webhook to notify, or the configuration of lakeFS is incomplete.
     """
     problem, url = "", None
     try:
@@ -105,7 +110,7 @@ def check_outside_of_prefect(settings: Settings, execution_date: str, *, notify_
     if url is None or found.outcome == "Published":
         return found
     try:
-        send(url, Notice(execution_date, found.outcome, found.text, found.link))
+        send(url, Notice(execution_date, found.outcome, found.message, found.link))
     except IngestCleanError as error:
         log.warning(error.describe())
         return found
@@ -147,7 +152,7 @@ def nightly_check(execution_date: str | None = None, repo: str = "project", buck
     def check() -> State[Any]:
         found = check_date(settings_for(repo, bucket), parse_execution_date(subject))
         if found.outcome == "Published":
-            return Completed(message=found.text)
-        return Failed(name=found.outcome, message=found.text)
+            return Completed(message=found.message)
+        return Failed(name=found.outcome, message=f"{found.message}\n{found.link}".strip())
 
     return guarded_state(subject, check)

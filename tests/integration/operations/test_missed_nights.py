@@ -269,7 +269,7 @@ def test_a_date_that_is_missing_ends_with_5_also_without_prefect(elt: Elt) -> No
     found = elt(NIGHT, code=5)
 
     assert (found["outcome"], found["missing"]) == ("NotPublished", [GAP])
-    assert found["cause"].startswith("not published: Prefect does not answer: ConnectError")
+    assert found["cause"].startswith("Prefect does not answer: ConnectError")
 
 
 def test_a_date_on_hold_is_reported_as_that(elt: Elt, lake: Lake) -> None:
