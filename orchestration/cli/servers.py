@@ -74,7 +74,7 @@ def status(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the servers: state, address and log; and whether the marts are stale."""
+    """Show the servers, and whether the marts are stale."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
