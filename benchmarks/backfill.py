@@ -98,7 +98,7 @@ def _report(name: str, workers: int, done: Backfilled, seen: Seen, whole: float)
     few = min(30, count // 3)
     outcomes = ", ".join(f"{number} {outcome}" for outcome, number in done.outcomes.items())
     print(f"{name}: {outcomes}, {workers} workers, load {os.getloadavg()[0]:.1f}")
-    print(f"  all told, with plan and marts     {whole / count:8.2f} s a date   ({whole:.0f} s)")
+    print(f"  with plan, start and marts        {whole / count:8.2f} s a date   ({whole:.0f} s)")
     # Without the start of the workers, which ends with their first dates.
     first, last = (at[workers + few - 1] - at[workers - 1]) / few, (at[-1] - at[-1 - few]) / few
     print(f"  dates {workers + 1} to {workers + few}                   {first:8.2f} s a date")

@@ -1,4 +1,4 @@
-"""Lookback: the earlier dates that sources are asked for again, because their records may have changed since."""
+"""The earlier dates that a nightly run starts again: those that were missed, and those that sources look back to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.lake import keys
+from orchestration.lake.catalog import date_checksums
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import on_hold
 from orchestration.source.config import Table
@@ -25,6 +26,20 @@ class EarlierDate:
     sources: tuple[str, ...]
 
 
+def missed_dates(lake: Lake, execution_date: str, days: int) -> tuple[str, ...]:
+    """Return the dates that `main` lacks of so many `days` before `execution_date`, oldest first.
+
+    A date that was rolled back is on hold, and left out. A date before the first that `main` has was not missed: the
+    pipeline did not run yet.
+    """
+    published = {keys.date_of_receipt(key) for key in date_checksums(lake, MAIN)}
+    first = min(published, default=execution_date)
+    window = (_days_before(execution_date, age) for age in range(days, 0, -1))
+    absent = [day for day in window if day > first and day not in published]
+    held = on_hold(lake, absent)
+    return tuple(day for day in absent if day not in held)
+
+
 def earlier_dates(tables: Sequence[Table], lake: Lake, execution_date: str) -> Iterator[EarlierDate]:
     """Yield the dates before `execution_date` that sources look back to and that `main` has, newest first.
 
@@ -32,8 +47,12 @@ def earlier_dates(tables: Sequence[Table], lake: Lake, execution_date: str) -> I
     """
     lookback = {table.source: table.lookback for table in tables}
     ages = range(1, max(lookback.values(), default=0) + 1)
-    dates = {age: str(date.fromisoformat(execution_date) - timedelta(days=age)) for age in ages}
+    dates = {age: _days_before(execution_date, age) for age in ages}
     held = on_hold(lake, dates.values())
     for age, day in dates.items():
         if day not in held and lake.stat(MAIN, keys.date_receipt(day)):
             yield EarlierDate(day, tuple(sorted(source for source, days in lookback.items() if days >= age)))
+
+
+def _days_before(execution_date: str, days: int) -> str:
+    return str(date.fromisoformat(execution_date) - timedelta(days=days))

@@ -12,7 +12,7 @@ from typing import Literal
 from orchestration.context import DateRun
 from orchestration.errors import UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import date_checksums, read_receipts
+from orchestration.lake.catalog import date_checksums, receipts_of
 from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version, on_hold, publications
 from orchestration.lake.setup import require_lake
@@ -109,7 +109,7 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
     """
     require_range(asked)
     head = require_lake(lake, settings.elt.bucket, settings.project_dir)
-    known = {keys.date_of_receipt(stored.key) for stored in lake.objects(head, keys.RECEIPTS)}
+    known = {keys.date_of_receipt(key) for key in date_checksums(lake, head)}
     dates = asked.dates
     held = on_hold(lake, dates) if len(dates) > 1 else frozenset()
     raw = known
@@ -142,9 +142,7 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
 def _changed(lake: Lake, settings: Settings, head: str, dates: list[str], log: Log) -> Mapping[str, str]:
     """Return why dates are out of date, of those that other code has built."""
     code = current_code(lake, settings, log)
-    wanted, published = {keys.date_receipt(day) for day in dates}, date_checksums(lake, head)
-    found = read_receipts(lake, head, {key: checksum for key, checksum in published.items() if key in wanted})
-    receipts = {keys.date_of_receipt(receipt.key): receipt for receipt in found}
+    receipts = {keys.date_of_receipt(receipt.key): receipt for receipt in receipts_of(lake, head, dates)}
     missing = {day: "landed and not published" for day in dates if day not in receipts}
     return missing | {day: "built by other code" for day, receipt in receipts.items() if receipt.code != code}
 

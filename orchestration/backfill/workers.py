@@ -71,12 +71,12 @@ def publish_dates(order: Order, waiting: deque[str], workers: int) -> Generator[
 
 def _start(order: Order) -> _Worker:
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(order, theirs), name="backfill", daemon=True)
+    own, its = context.Pipe()
+    process = context.Process(target=_work, args=(order, its), name="backfill", daemon=True)
     process.start()
     # Only the worker holds its end now, so that the end of one process is the end of the connection for the other.
-    theirs.close()
-    return _Worker(process, ours)
+    its.close()
+    return _Worker(process, own)
 
 
 def _give(worker: _Worker, waiting: deque[str]) -> bool:

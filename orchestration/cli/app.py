@@ -14,7 +14,20 @@ from typing import NoReturn
 
 import typer
 
-from orchestration.cli import backfill, data, models, operations, runs, sandbox, secrets, servers, source, stack, verify
+from orchestration.cli import (
+    backfill,
+    check,
+    data,
+    models,
+    operations,
+    runs,
+    sandbox,
+    secrets,
+    servers,
+    source,
+    stack,
+    verify,
+)
 from orchestration.cli.output import show_failure
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
 from orchestration.private import restrict_rights
@@ -33,6 +46,7 @@ for command in (
     *(runs.run, backfill.backfill, runs.marts, runs.report),
     *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),
     verify.verify,
+    check.check,
 ):
     app.command()(command)
 app.command(name="show")(operations.show_date)

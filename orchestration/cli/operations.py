@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.output import Json, format_table, show
+from orchestration.text import examples
 
 if TYPE_CHECKING:
     from orchestration.operations.audit import Audited
@@ -101,8 +102,10 @@ def _planned(plan: Rollback) -> str:
     lines = [f"back to {plan.target[:12]}", format_table(("date", "effect", "rows now", "rows then"), rows)]
     if plan.marts:
         lines.append("the marts go back too")
-    elif plan.execution_date:
-        lines.append("the marts do not change: elt marts builds them without this version")
+    if plan.stale:
+        lines.append(
+            f"the marts are then stale for {examples(plan.stale, len(plan.stale))}: elt marts builds them again"
+        )
     return "\n".join(lines)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestration.cli.output import Json, format_table, say, show
 from orchestration.log import log_to
+from orchestration.text import examples
 
 if TYPE_CHECKING:
     from orchestration.servers.model import Server
+    from orchestration.settings import Settings
 
 
 def up(
@@ -72,19 +74,38 @@ def status(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the servers: state, address and log."""
+    """Show the servers, and whether the marts are stale."""
     from orchestration.servers import local
     from orchestration.settings import read_settings
 
     settings = read_settings()
     servers = local.status(settings)
-    if not show_login:
-        show({"servers": servers}, _table(servers), as_json)
-        return
-    found = local.logins(settings)
-    logins = [(name, part, value) for name, login in found.items() for part, value in login.items()]
-    text = f"{_table(servers)}\n\n{format_table(('server', 'login', 'value'), logins)}"
-    show({"servers": servers, "logins": found}, text, as_json)
+    stale = _stale_dates(settings, servers)
+    result: dict[str, Any] = {"servers": servers, "stale_dates": stale}
+    text = _table(servers)
+    if stale:
+        text += f"\n\nthe marts are stale for {examples(stale, len(stale))}: elt marts builds them again"
+    if show_login:
+        result["logins"] = local.logins(settings)
+        logins = [(name, part, value) for name, login in result["logins"].items() for part, value in login.items()]
+        text += f"\n\n{format_table(('server', 'login', 'value'), logins)}"
+    show(result, text, as_json)
+
+
+def _stale_dates(settings: Settings, servers: Sequence[Server]) -> tuple[str, ...] | None:
+    """Return the dates for which the marts are stale; None if `main` cannot be read."""
+    from orchestration.endpoints import open_lake
+    from orchestration.errors import IngestCleanError
+    from orchestration.lake.client import MAIN
+    from orchestration.lake.stale import stale_dates_at
+
+    if not any(server.name == "lakefs" and server.state in ("running", "configured") for server in servers):
+        return None
+    try:
+        return stale_dates_at(open_lake(settings), MAIN)
+    except IngestCleanError:
+        # The servers' states are the command's result. A lake without a repository or keys has no marts to report.
+        return None
 
 
 def _table(servers: Sequence[Server]) -> str:

@@ -178,13 +178,11 @@ class Revenue:
         by_date: Revenue by date, in order.
         by_country: Revenue of all dates by country, for the countries with the highest revenue, highest first.
         countries: The number of countries.
-        behind: The number of published dates whose current version the mart does not contain.
     """
 
     by_date: Mapping[str, float]
     by_country: Mapping[str, float]
     countries: int
-    behind: int = 0
 
     @property
     def total(self) -> float:
@@ -204,6 +202,7 @@ class Profile:
         calendar: The status of each day, in order, from the first published date to the last. Failed days may lie
             outside.
         revenue: None if the commit has no mart of daily sales.
+        stale: The dates that were published, changed or removed since the marts were made.
     """
 
     repository: str
@@ -212,6 +211,7 @@ class Profile:
     tables: tuple[Table, ...]
     calendar: Mapping[str, Status] = field(default_factory=dict)
     revenue: Revenue | None = None
+    stale: tuple[str, ...] = ()
 
     @property
     def rejected_share(self) -> float:

@@ -10,10 +10,11 @@ from orchestration.eda.model import DateRows, Profile, Revenue, Table
 from orchestration.eda.scan import EXACT_ROWS, scan
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import DateCatalog, read_catalog
+from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.s3 import open_duckdb
+from orchestration.lake.stale import stale_dates
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
@@ -50,10 +51,13 @@ def profile(lake: Lake, commit: str) -> Profile:
                 for table, files in published.files.items()
                 if not table.endswith("_rejected")
             )
-            revenue = _revenue(connection, root, read_receipt(lake, commit, keys.MARTS_RECEIPT), published)
+            marts = read_receipt(lake, commit, keys.MARTS_RECEIPT)
+            revenue = _revenue(connection, root, marts)
     except duckdb.Error as error:
         raise PlatformFailed(f"DuckDB cannot read what is published at {commit[:12]}: {error}") from error
-    return Profile(lake.repository, commit, dates, tables, calendar(dates, lake.branches("etl-")), revenue)
+    days = calendar(dates, lake.branches("etl-"))
+    stale = stale_dates(marts, published.checksums)
+    return Profile(lake.repository, commit, dates, tables, days, revenue, stale)
 
 
 def _table(
@@ -71,9 +75,7 @@ def _table(
     return Table(name, dates, scan(connection, uris, rows), rows <= EXACT_ROWS)
 
 
-def _revenue(
-    connection: duckdb.DuckDBPyConnection, root: str, marts: Receipt | None, published: DateCatalog
-) -> Revenue | None:
+def _revenue(connection: duckdb.DuckDBPyConnection, root: str, marts: Receipt | None) -> Revenue | None:
     uris = [f"{root}/{key}" for key in marts.objects if keys.table_of(key) == _SALES] if marts else []
     if marts is None or not uris:
         return None
@@ -87,7 +89,4 @@ def _revenue(
         ).fetchall()
         for column, order in (("execution_date", "1"), ("country", "2 desc, 1"))
     )
-    made_from = marts.content.get("inputs", {}).get("receipts", {})
-    differing = made_from.items() ^ published.checksums.items()
-    behind = len({key for key, _ in differing})
-    return Revenue(dict(by_date), dict(by_country[:_COUNTRIES]), len(by_country), behind)
+    return Revenue(dict(by_date), dict(by_country[:_COUNTRIES]), len(by_country))

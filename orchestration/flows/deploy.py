@@ -19,8 +19,8 @@ from orchestration.servers.worker import POOL
 if TYPE_CHECKING:
     from prefect.client.schemas.filters import DeploymentFilter
 
-QUEUES = {"nightly": 1, "downstream": 2, "backfill": 3}
-"""Work queues by priority (1 is highest): backfills never delay the nightly run."""
+QUEUES = {"nightly": 1, "check": 2, "downstream": 3, "backfill": 4}
+"""Work queues by priority (1 is highest): backfills never delay the nightly run or its check."""
 
 
 def deploy(api_url: str, project_dir: Path, log: Log) -> None:

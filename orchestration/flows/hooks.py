@@ -5,15 +5,14 @@ After a crash, the hook runs in the worker and not in the run's own process.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging import get_logger
 
-from orchestration.dates import day_before
 from orchestration.errors import IngestCleanError
+from orchestration.flows.nights import date_of
 from orchestration.flows.notify import Notice, send
 from orchestration.flows.secrets import notify_url
 from orchestration.flows.states import page_of
@@ -38,4 +37,4 @@ def _subject(flow: Flow[..., Any], flow_run: FlowRun) -> str:
     """
     if "execution_date" not in flow.parameters.properties:
         return flow.name
-    return flow_run.parameters.get("execution_date") or day_before(flow_run.expected_start_time or datetime.now(UTC))
+    return date_of(flow_run)

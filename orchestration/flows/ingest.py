@@ -10,11 +10,12 @@ from prefect.runtime import flow_run
 
 from orchestration.audit import audit
 from orchestration.context import DateRun, RunContext, RunRecord
-from orchestration.dates import day_before, parse_execution_date
+from orchestration.dates import parse_execution_date
 from orchestration.endpoints import open_lake
 from orchestration.extract import extract
 from orchestration.flows.hooks import notify
-from orchestration.flows.lookback import start_lookback
+from orchestration.flows.lookback import start_earlier_dates
+from orchestration.flows.nights import own_date
 from orchestration.flows.states import origin_of, published_state, run_log, settings_for
 from orchestration.flows.tasks import step_task
 from orchestration.land import land
@@ -33,13 +34,8 @@ STEPS = DateSteps(
 """The steps of the run protocol, each as a task."""
 
 
-def _date() -> str:
-    """Return the requested date, else the day before the scheduled start, however late the run begins."""
-    return flow_run.parameters.get("execution_date") or day_before(flow_run.scheduled_start_time)
-
-
 def _run_name() -> str:
-    return f"{_date()} {flow_run.parameters.get('run_type')}"
+    return f"{own_date()} {flow_run.parameters.get('run_type')}"
 
 
 @flow(
@@ -60,7 +56,8 @@ def ingest_clean(
 ) -> State[Any]:
     """Publish one date: extract, land, transform, audit, publish.
 
-    Without a date, a run of a deployment then starts further runs for the earlier days of sources with a lookback.
+    Without a date, a run of a deployment then starts further runs: for dates that were missed, and for the earlier
+    days of sources with a lookback.
 
     Args:
         execution_date: The logical day, YYYY-MM-DD in UTC; default: the day before the scheduled start.
@@ -72,7 +69,7 @@ def ingest_clean(
             published rows than `loss_limit` allows.
         sources: The dbt sources to fetch; the raw of the others is taken from `main`, if it has the date. Default: all.
     """
-    subject, record = _date(), RunRecord()
+    subject, record = own_date(), RunRecord()
 
     def publish_date() -> tuple[RunContext, RunResult]:
         date = parse_execution_date(subject)
@@ -93,5 +90,5 @@ def ingest_clean(
 
     state = published_state(subject, record, publish_date)
     if execution_date is None:
-        start_lookback(subject, state, repo, bucket)
+        start_earlier_dates(subject, state, repo, bucket)
     return state

@@ -1,4 +1,4 @@
-"""The nightly run's lookback: further flow runs of its deployment, one for each earlier date."""
+"""The nightly run's earlier dates: further flow runs of its deployment, for dates missed and dates to ask for again."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from prefect.runtime import deployment
 
 from orchestration.endpoints import open_lake
 from orchestration.errors import DataFailed
+from orchestration.flows.nights import unfinished_dates
 from orchestration.flows.states import run_log, settings_for
-from orchestration.lookback import EarlierDate, earlier_dates
+from orchestration.lookback import earlier_dates, missed_dates
 from orchestration.source.config import read_tables
 from orchestration.text import shortened
 
 
-def start_lookback(execution_date: str, state: State[Any], repo: str, bucket: str) -> None:
-    """Create a flow run for each earlier date that sources look back to. They wait for the deployment's slot.
+def start_earlier_dates(execution_date: str, state: State[Any], repo: str, bucket: str) -> None:
+    """Create a flow run for each missed date, oldest first, then for each date that sources look back to.
 
-    After a failure of the source or the platform, none is created: they would fail too, and the next night looks back
-    again. An error here does not change the outcome of the date.
+    They wait for the deployment's slot. After a failure of the source or the platform, none is created: they would fail
+    too, and the next night starts them. An error here does not change the outcome of the date.
     """
     own = deployment.id
     if not own or not (state.is_completed() or state.name == DataFailed.__name__):
@@ -29,26 +30,37 @@ def start_lookback(execution_date: str, state: State[Any], repo: str, bucket: st
     log = run_log()
     try:
         settings = settings_for(repo, bucket)
-        dates = tuple(earlier_dates(read_tables(settings.project_dir), open_lake(settings), execution_date))
-        _create_runs(UUID(str(own)), execution_date, dates, repo, bucket)
+        lake = open_lake(settings)
+        missed = missed_dates(lake, execution_date, settings.elt.catch_up_days)
+        again = {
+            day.execution_date: {"sources": list(day.sources)}
+            for day in earlier_dates(read_tables(settings.project_dir), lake, execution_date)
+        }
+        waiting = _unfinished_dates(UUID(str(own))) if missed else frozenset()
+        started = {**{day: {} for day in missed if day not in waiting}, **again}
+        _create_runs(UUID(str(own)), execution_date, started, {"repo": repo, "bucket": bucket})
     except Exception as error:
-        log.warning("cannot look back from %s: %s: %s", execution_date, type(error).__name__, shortened(str(error)))
+        cause = shortened(str(error))
+        log.warning("cannot start dates before %s: %s: %s", execution_date, type(error).__name__, cause)
         return
-    if dates:
-        log.info("asking again for %s", ", ".join(day.execution_date for day in dates))
+    for day in missed:
+        log.info("%s was missed: its flow run %s", day, "still waits" if day in waiting else "is started now")
+    if again:
+        log.info("asking again for %s", ", ".join(again))
 
 
-def _create_runs(own: UUID, after: str, dates: tuple[EarlierDate, ...], repo: str, bucket: str) -> None:
+def _unfinished_dates(own: UUID) -> frozenset[str]:
+    """Return the dates that have a run. After an outage of the workers, the runs of the schedule still wait."""
     with get_client(sync_client=True) as client:
-        for day in dates:
+        return unfinished_dates(client, own)
+
+
+def _create_runs(own: UUID, after: str, dates: dict[str, dict[str, Any]], parameters: dict[str, str]) -> None:
+    with get_client(sync_client=True) as client:
+        for day, further in dates.items():
             client.create_flow_run_from_deployment(
                 own,
-                parameters={
-                    "execution_date": day.execution_date,
-                    "sources": list(day.sources),
-                    "repo": repo,
-                    "bucket": bucket,
-                },
+                parameters={"execution_date": day, **further, **parameters},
                 # A retry of the nightly run creates no second one.
-                idempotency_key=f"{day.execution_date} again after {after}",
+                idempotency_key=f"{day} again after {after}",
             )

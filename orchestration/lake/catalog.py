@@ -71,6 +71,13 @@ def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> list
     return [parse_receipt(key, body, commit) for key in checksums if (body := bodies[key]) is not None]
 
 
+def receipts_of(lake: Lake, commit: str, dates: Iterable[str]) -> list[Receipt]:
+    """Return the receipts of these dates at a commit, without the dates that it does not have."""
+    published = date_checksums(lake, commit)
+    named = map(keys.date_receipt, dates)
+    return read_receipts(lake, commit, {key: published[key] for key in named if key in published})
+
+
 def _checksums(lake: Lake, commit: str) -> dict[str, str]:
     return {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
 

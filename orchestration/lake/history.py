@@ -95,7 +95,9 @@ def on_hold(lake: Lake, dates: Collection[str]) -> frozenset[str]:
     read once for all dates, from its end to the earliest of them: no date is published before it begins.
     """
     left, before_rollback, head = set(dates), dict[str, str](), ""
-    begin = datetime.fromisoformat(min(left, default="9999-12-31")).replace(tzinfo=UTC) - _CLOCK_SKEW
+    if not left:
+        return frozenset()
+    begin = datetime.fromisoformat(min(left)).replace(tzinfo=UTC) - _CLOCK_SKEW
     for commit in lake.log(MAIN):
         if not left or commit.created < begin.timestamp():
             break

@@ -20,7 +20,7 @@ from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.session import Project
 from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
-from orchestration.lake.catalog import read_receipts
+from orchestration.lake.catalog import receipts_of
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt
 from orchestration.lake.s3 import open_duckdb
@@ -111,7 +111,7 @@ def recoverable_dates(
 
 
 def _candidates(lake: Lake, head: str, plan: Plan, dates: Sequence[str]) -> Iterator[_Rejected]:
-    for receipt in read_receipts(lake, head, [keys.date_receipt(date) for date in dates]):
+    for receipt in receipts_of(lake, head, dates):
         if receipt.code == plan.code:
             continue
         for table in plan.tables:

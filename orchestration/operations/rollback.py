@@ -14,6 +14,7 @@ from orchestration.lake.history import ROLLED_BACK, commits_of
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.restore import restore_objects, restore_tree
 from orchestration.lake.setup import require_lake
+from orchestration.lake.stale import stale_dates, stale_dates_at
 from orchestration.operations.points import FORMS, point_on_main
 from orchestration.settings import Settings
 
@@ -47,7 +48,8 @@ class Rollback:
         target: The commit of `main` whose state comes back.
         execution_date: The date, if only one goes back.
         dates: The dates that change.
-        marts: Whether the marts change. If only one date goes back, they do not, and are then out of date.
+        marts: Whether the marts change. If only one date goes back, they do not.
+        stale: The dates for which the marts are stale afterwards, because they were made from other versions.
     """
 
     head: str
@@ -55,6 +57,7 @@ class Rollback:
     execution_date: str | None
     dates: tuple[DateChange, ...]
     marts: bool
+    stale: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def plan_rollback(lake: Lake, to: str) -> Rollback:
     marts = _checksum(lake, head.id, keys.MARTS_RECEIPT) != _checksum(lake, target.id, keys.MARTS_RECEIPT)
     if not (dates or marts):
         raise UsageError(f"main has what it had at {target.id[:12]}", remedy="elt log shows what changed, and when")
-    return Rollback(head.id, target.id, None, dates, marts)
+    return Rollback(head.id, target.id, None, dates, marts, stale_dates_at(lake, target.id))
 
 
 def plan_rollback_of_date(lake: Lake, execution_date: str) -> Rollback:
@@ -93,7 +96,8 @@ def plan_rollback_of_date(lake: Lake, execution_date: str) -> Rollback:
         raise UsageError(f"{execution_date} was never published", remedy="elt log lists the dates")
     target, key = last.parents[0], keys.date_receipt(execution_date)
     before, after = (_rows(read_receipt(lake, commit, key)) for commit in (head.id, target))
-    return Rollback(head.id, target, execution_date, (DateChange(execution_date, before, after),), marts=False)
+    change = DateChange(execution_date, before, after)
+    return Rollback(head.id, target, execution_date, (change,), False, _stale_after(lake, head.id, target, key))
 
 
 def roll_back(lake: Lake, plan: Rollback, settings: Settings, reason: str) -> RolledBack:
@@ -148,6 +152,13 @@ def _date_changes(lake: Lake, head: str, target: str) -> Iterator[DateChange]:
     )
     for key in changed:
         yield DateChange(keys.date_of_receipt(key), _rows(before.get(key)), _rows(after.get(key)))
+
+
+def _stale_after(lake: Lake, head: str, target: str, key: str) -> tuple[str, ...]:
+    """Return the dates for which the marts at `head` are stale if one date's receipt goes back to that of `target`."""
+    then = _checksum(lake, target, key)
+    others = {other: checksum for other, checksum in date_checksums(lake, head).items() if other != key}
+    return stale_dates(read_receipt(lake, head, keys.MARTS_RECEIPT), others | ({key: then} if then else {}))
 
 
 def _rows(receipt: Receipt | None) -> Mapping[str, int]:

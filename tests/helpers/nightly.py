@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,11 +29,12 @@ from examples.events_api import Options, create_app, serving
 from orchestration.flows.deploy import deploy
 from orchestration.flows.secrets import LAKE, save
 from orchestration.lake.client import Lake
-from orchestration.log import SILENT
+from orchestration.log import SILENT, Log
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
+from orchestration.servers.model import ServerCommand, ServerSpec
 from orchestration.servers.prefect import PrefectAccess
-from orchestration.settings import EltSettings, read_settings
+from orchestration.settings import EltSettings, Settings, read_settings
 from tests.helpers.elt_runs import Shown, prefect_environment
 from tests.helpers.isolation import PROJECT
 from tests.helpers.own_lake import OwnLake, own_lake, repository_of
@@ -67,6 +68,7 @@ class Nightly:
         received: What the webhook received.
         state: The state folder of the worker and its runs.
         environment: The environment of the worker.
+        worker: The worker of all queues.
     """
 
     client: SyncPrefectClient
@@ -77,6 +79,7 @@ class Nightly:
     received: list[dict[str, Any]]
     state: Path
     environment: Mapping[str, str] = field(repr=False)
+    worker: LocalServer
 
     def begin(
         self,
@@ -105,9 +108,38 @@ class Nightly:
         assert holds(found), found.state
         return found
 
+    @contextmanager
+    def only_worker_of(self, queue: str) -> Iterator[None]:
+        """Replaces the worker by one that serves a single queue."""
+        other = LocalServer(serving_only(self.worker.spec, queue), self.worker.settings)
+        self.worker.stop(SILENT)
+        try:
+            other.start(SILENT)
+            other.wait(SILENT)
+            yield
+        finally:
+            other.stop(SILENT)
+            self.worker.start(SILENT)
+            self.worker.wait(SILENT)
+
     def date(self, execution_date: str, **parameters: Any) -> FlowRun:
         """Runs a date, and waits for the end."""
         return self.ended(self.begin("ingest-clean/daily-ingest", execution_date=execution_date, **parameters))
+
+
+def serving_only(spec: ServerSpec, queue: str) -> ServerSpec:
+    """Returns the spec of a worker that serves a single queue."""
+
+    def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], ServerCommand]:
+        launch = spec.prepare(settings, data, log)
+
+        def launch_for_queue(port: int) -> ServerCommand:
+            command = launch(port)
+            return replace(command, arguments=(*command.arguments, "--work-queue", queue))
+
+        return launch_for_queue
+
+    return replace(spec, name=f"{queue}-worker", prepare=prepare)
 
 
 @contextmanager
@@ -165,7 +197,7 @@ def run_nightly(prefect_server: LocalServer, folder: Path) -> Iterator[Nightly]:
         try:
             server.wait(SILENT)
             with get_client(sync_client=True) as client:
-                yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment)
+                yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment, server)
                 for found in client.read_deployments():
                     client.delete_deployment(found.id)
                 client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)

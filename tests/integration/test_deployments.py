@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from examples.events_api import Options, create_app
 from orchestration.flows import crashed
+from orchestration.flows.check import check_outside_of_prefect
 from orchestration.flows.deploy import QUEUES, deploy
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN
@@ -34,7 +35,7 @@ from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.elt_runs import endless, eventually
 from tests.helpers.isolation import PROJECT
 from tests.helpers.nightly import AGAIN, BAD, DOWN, ENDLESS, GOOD, LIMIT, SLOW, TOKEN, Nightly, run_nightly
@@ -375,6 +376,50 @@ def test_a_backfill_sends_no_notification(nightly: Nightly) -> None:
     # The hooks run in the flow run's process, after the state is set.
     assert files_of_running_flows(nightly) == []
     assert len(nightly.received) == before
+
+
+def test_one_night_publishes_the_dates_of_three_nights_without_a_worker(
+    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *missed, tonight = (f"2016-02-{day}" for day in range(17, 21))
+    access = nightly.own.access
+    monkeypatch.setenv("LAKEFS_ACCESS_KEY", access.access_key.get_secret_value())
+    monkeypatch.setenv("LAKEFS_SECRET_KEY", access.secret_key.get_secret_value())
+    monkeypatch.setenv("ELT_CATCH_UP_DAYS", "3")
+    for name, value in nightly.environment.items():
+        monkeypatch.setenv(name, value)
+    refresh_global_settings_context()
+
+    with nightly.only_worker_of("check"):
+        # Prefect was down in the first two nights, and created no run. In the third one, only the worker was.
+        for date in missed[:2]:
+            checked = check_outside_of_prefect(read_settings(), date, notify_people=True, log=SILENT)
+            assert (checked.outcome, checked.notified) == ("NotPublished", True)
+            assert "no flow run was created, although ingest-clean/daily-ingest has an active sched" in checked.cause
+        late = nightly.begin(
+            "ingest-clean/daily-ingest", datetime(2016, 2, 20, 3, tzinfo=UTC), {"ELT_CATCH_UP_DAYS": "0"}
+        )
+        check = nightly.ended(nightly.begin("nightly-check/nightly-check", datetime(2016, 2, 20, 8, tzinfo=UTC)))
+        assert (check.name, check.state_name) == (f"check {missed[2]}", "NotPublished")
+    for date in missed:
+        assert [one["outcome"] for one in notices_of(nightly, date)] == ["NotPublished"]
+    (notice,) = notices_of(nightly, missed[2])
+    assert "its flow run of 2016-02-20 03:00 UTC has not started" in notice["cause"]
+    assert f"/runs/flow-run/{late}" in notice["cause"]
+
+    # The worker runs again.
+    assert nightly.ended(late).state_name == "Published"
+    begun = nightly.begin("ingest-clean/daily-ingest", datetime(2016, 2, 21, 3, tzinfo=UTC), {"ELT_CATCH_UP_DAYS": "3"})
+    assert nightly.ended(begun).state_name == "Published"
+    published = eventually(
+        lambda: [date for date in missed if nightly.lake.stat(MAIN, keys.date_receipt(date))],
+        lambda found: found == missed,
+    )
+
+    assert published == missed
+    assert all(require_whole(nightly.lake, date) for date in (*missed, tonight))
+    checked = check_outside_of_prefect(read_settings(), tonight, notify_people=True, log=SILENT)
+    assert (checked.outcome, checked.missing, checked.notified) == ("Published", (), False)
 
 
 def files_of_running_flows(nightly: Nightly) -> list[Path]:

@@ -18,8 +18,10 @@ from orchestration.eda.profile import profile
 from orchestration.errors import DataFailed, GateRefused, UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.stale import stale_dates_at
 from orchestration.log import SILENT
 from orchestration.marts import run_marts
+from orchestration.operations.rollback import plan_rollback, plan_rollback_of_date, roll_back
 from orchestration.run import run_date
 from orchestration.settings import Settings
 from tests.helpers.own_lake import repository_of
@@ -116,7 +118,19 @@ def test_revenue_matches_the_mart(world: World) -> None:
     assert list(revenue.by_date) == list(DATES)
     asked = "select country, sum(revenue) from daily_sales group by 1 order by 2 desc limit 10"
     assert revenue.by_country == pytest.approx(dict(query(world.lake, asked).rows))
-    assert revenue.behind == 0
+    assert world.profile().stale == ()
+
+
+def test_marts_made_from_a_version_that_was_rolled_back_are_stale(world: World) -> None:
+    lake, settings, before = world.lake, world.settings(), world.lake.head(MAIN)
+
+    plan = plan_rollback_of_date(lake, DATES[1])
+    roll_back(lake, plan, settings, "wrong prices")
+
+    assert plan.stale == stale_dates_at(lake, MAIN) == world.profile().stale == (DATES[1],)
+    back = plan_rollback(lake, before)
+    roll_back(lake, back, settings, "they were right")
+    assert back.stale == stale_dates_at(lake, MAIN) == (), "the marts go back with all of main"
 
 
 def test_without_the_marts_there_is_no_revenue(world: World) -> None:

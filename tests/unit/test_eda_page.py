@@ -279,7 +279,17 @@ def test_no_data_gets_into_the_page_as_html() -> None:
 
 def test_without_the_mart_the_page_says_how_to_get_it() -> None:
     assert "elt marts" in render(profile_of("2025-01-01"))
-    assert "The mart is behind: 2 dates" in render(profile_of("2025-01-01", revenue=replace(REVENUE, behind=2)))
+
+
+def test_stale_marts_are_reported_with_their_dates() -> None:
+    profile = profile_of("2025-01-01", revenue=REVENUE)
+    week = tuple(f"2025-01-0{day}" for day in range(1, 8))
+
+    assert "stale" not in render(profile)
+    some = render(replace(profile, stale=week[:2]))
+    assert "The marts are stale: 2 dates were published, changed or removed" in some
+    assert "2025-01-01, 2025-01-02. <code>elt marts</code>" in some
+    assert "2025-01-05 and more." in render(replace(profile, stale=week))
 
 
 @pytest.mark.parametrize("values", [[0.0], [1.0], [0.001, 0.0, 0.5], [-5.0, 1e12, 3.0]])

@@ -15,6 +15,7 @@ from prefect.context import FlowRunContext
 
 from orchestration.errors import Cancelled, Conflict, DataFailed, GateRefused, IngestCleanError, LakeServerError
 from orchestration.flows import ingest
+from orchestration.flows.nights import own_date
 from orchestration.log import SILENT, log_to
 from orchestration.steps import IN_DOUBT, UNTOUCHED, step
 
@@ -132,11 +133,11 @@ def flow_run(scheduled: datetime, **parameters: Any) -> Iterator[None]:
 )
 def test_the_date_is_the_day_before_the_scheduled_start_however_late_it_begins(scheduled: datetime, date: str) -> None:
     with flow_run(scheduled, execution_date=None, run_type="daily"):
-        assert ingest._date() == date
+        assert own_date() == date
         assert ingest._run_name() == f"{date} daily"
 
 
 def test_a_date_that_was_asked_for_wins() -> None:
     with flow_run(datetime(2025, 5, 21, 3, tzinfo=UTC), execution_date="2024-02-29", run_type="backfill"):
-        assert ingest._date() == "2024-02-29"
+        assert own_date() == "2024-02-29"
         assert ingest._run_name() == "2024-02-29 backfill"

@@ -112,14 +112,20 @@ def test_every_deployment_uses_a_queue_that_deploy_creates() -> None:
     assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
 
 
-def test_prefects_own_scheduler_finds_the_nightly_dates() -> None:
+def test_prefects_own_scheduler_finds_the_nightly_dates_and_then_their_checks() -> None:
     deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
-    (nightly,) = (schedule for one in deployed for schedule in one.get("schedules", ()))
-    schedule = RRuleSchedule(rrule=nightly["rrule"], timezone=nightly["timezone"])
+    schedules = {one["name"]: one["schedules"] for one in deployed if "schedules" in one}
 
-    found = asyncio.run(schedule.get_dates(2, start=datetime(2026, 2, 28, 12, tzinfo=UTC)))
+    found: dict[str, list[str]] = {}
+    for name, (declared,) in schedules.items():
+        schedule = RRuleSchedule(rrule=declared["rrule"], timezone=declared["timezone"])
+        dates = asyncio.run(schedule.get_dates(2, start=datetime(2026, 2, 28, 12, tzinfo=UTC)))
+        found[name] = [str(date)[:19] for date in dates]
 
-    assert [str(date)[:19] for date in found] == ["2026-03-01 03:00:00", "2026-03-02 03:00:00"]
+    assert found == {
+        "daily-ingest": ["2026-03-01 03:00:00", "2026-03-02 03:00:00"],
+        "nightly-check": ["2026-03-01 08:00:00", "2026-03-02 08:00:00"],
+    }
 
 
 def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from orchestration.flows.lookback import start_lookback
+from orchestration.flows.lookback import start_earlier_dates
 from orchestration.lake.client import Lake
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT, log_to
@@ -81,7 +81,7 @@ def test_a_date_that_main_does_not_have_is_fetched_whole(
     assert run_date(request_for(lake, settings(200), execution_date, sources=())).outcome == "published"
 
 
-def test_the_nightly_run_creates_a_run_for_each_earlier_date_once(
+def test_the_nightly_run_creates_a_run_for_each_missed_and_each_earlier_date_once(
     lake: Lake,
     settings: MakeSettings,
     execution_date: str,
@@ -102,23 +102,25 @@ def test_the_nightly_run_creates_a_run_for_each_earlier_date_once(
     @flow(name="nightly", persist_result=False)
     def nightly(outcome: str) -> None:
         state: State[Any] = Completed(name=outcome) if outcome == "Published" else Failed(name=outcome)
-        start_lookback(execution_date, state, lake.repository, used.elt.bucket)
+        start_earlier_dates(execution_date, state, lake.repository, used.elt.bucket)
 
     def created() -> list[dict[str, Any]]:
-        return [run.parameters for run in prefect_client.read_flow_runs() if run.deployment_id == own]
+        runs = [run for run in prefect_client.read_flow_runs() if run.deployment_id == own]
+        return [run.parameters for run in sorted(runs, key=lambda run: str(run.created))]
 
     nightly("SourceFailed")
     assert created() == []
     nightly("DataFailed")
     nightly("Published")
 
+    place = {"repo": lake.repository, "bucket": used.elt.bucket}
     assert created() == [
+        {"execution_date": days_before(execution_date, 1), **place},
         {
             "execution_date": days_before(execution_date, 2),
             "sources": ["shop"],
-            "repo": lake.repository,
-            "bucket": used.elt.bucket,
-        }
+            **place,
+        },
     ]
     monkeypatch.setenv("LAKEFS_ENDPOINT", CLOSED)
     nightly("Published")

@@ -20,8 +20,9 @@ ONCE = {"check", "prepare", "init"}
 
 
 def test_the_services() -> None:
-    servers = {"postgres", "object-store", "lakefs", "prefect-server", "lakefs-port", "prefect-worker", "dbt-docs"}
-    assert set(SERVICES) == servers | ONCE
+    servers = {"postgres", "object-store", "lakefs", "prefect-server", "lakefs-port", "dbt-docs"}
+    workers = {"prefect-worker", "check-worker"}
+    assert set(SERVICES) == servers | workers | ONCE
 
 
 def test_every_secret_is_demanded_and_checked() -> None:
@@ -72,6 +73,17 @@ def test_workers_reach_neither_the_databases_nor_the_store() -> None:
         *("postgres", "object-store", "prepare", "lakefs", "prefect-server")
     }
     assert yaml.safe_load(TEXT)["networks"]["stores"] == {"internal": True}
+
+
+def test_the_check_has_a_worker_of_its_own_with_the_same_lake_and_prefect() -> None:
+    check, worker = SERVICES["check-worker"], SERVICES["prefect-worker"]
+    deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    (queue,) = (one["work_pool"]["work_queue_name"] for one in deployed if one["name"] == "nightly-check")
+    command = ["prefect", "worker", "start", "--pool", "etl-pool", "--work-queue", queue, "--limit", "1"]
+    assert check["command"] == [*command, "--with-healthcheck"]
+    assert [one["name"] for one in deployed if one["work_pool"]["work_queue_name"] == queue] == ["nightly-check"]
+    assert check["environment"].items() <= worker["environment"].items()
+    assert (check["networks"], check["depends_on"]) == (worker["networks"], worker["depends_on"])
 
 
 def test_workers_can_be_scaled() -> None:
