@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from orchestration.cli import backfill, data, models, operations, runs, sandbox, secrets, servers, source, stack
+from orchestration.cli import backfill, data, doctor, models, operations, runs, sandbox, secrets, servers, source, stack
 from orchestration.cli.output import show_failure
 from orchestration.errors import Cancelled, IngestCleanError, UsageError
 from orchestration.private import restrict_rights
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 for command in (
-    *(servers.up, servers.deploy, servers.down, servers.status, servers.init),
+    *(servers.up, servers.deploy, servers.down, servers.status, doctor.doctor, servers.init),
     *(runs.run, backfill.backfill, runs.marts, runs.report),
     *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),
 ):
