@@ -38,18 +38,18 @@ def flow_run_checks(project_dir: Path) -> Iterator[Check]:
     yield Check("flow runs", partial(look, names), SIGNED_IN)
 
 
-def look(names: Sequence[str], silence: timedelta = crashed.SILENCE, late: timedelta = LATE) -> Result:
+def look(names: Sequence[str], now: datetime | None = None, silence: timedelta = crashed.SILENCE) -> Result:
     """Look for flow runs that need attention.
 
     Args:
         names: The deployments whose flows are looked at.
+        now: The time to look from; the current one unless given.
         silence: The time without any event after which a run in progress counts as dead.
-        late: The time that a run may start after its scheduled time.
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import StateType
 
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     with get_client(sync_client=True) as client:
         flows = {found.flow_id for found in found_deployments(client, names).values()}
         if not flows:
@@ -59,7 +59,7 @@ def look(names: Sequence[str], silence: timedelta = crashed.SILENCE, late: timed
         overdue = [
             run
             for run in _runs(client, flows, states=["Late"])
-            if run.expected_start_time and now - run.expected_start_time > late
+            if run.expected_start_time and now - run.expected_start_time > LATE
         ]
         silent = [run for run in active if _is_silent(client, run, now - silence)]
     if silent:
@@ -72,7 +72,7 @@ def look(names: Sequence[str], silence: timedelta = crashed.SILENCE, late: timed
         )
     if overdue:
         return warning(
-            f"late by more than {late.total_seconds() / 60:g} minutes: {_shown(overdue)}",
+            f"late by more than {LATE.total_seconds() / 60:g} minutes: {_shown(overdue)}",
             "start a worker, or another one, if the workers are busy: elt up --worker",
         )
     return ok(f"{len(active)} in progress, {len(waiting)} waiting for a slot, none late or silent")

@@ -153,7 +153,7 @@ def _port(settings: Settings, spec: ServerSpec) -> Result:
 
 def _env_file(path: Path) -> Result:
     if not path.exists():
-        return ok("there is none")
+        return ok("no such file")
     if secrets := readable_secrets(path):
         return failed(f"other users can read {', '.join(secrets)} in it", f"chmod 600 {path}")
     return ok("only its owner can read its secrets")

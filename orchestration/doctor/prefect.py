@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration.doctor.checks import Check, Result, failed, ok, warning
 from orchestration.doctor.http import TIMEOUT, ask, clock
 
 if TYPE_CHECKING:
+    import httpx
+
     from orchestration.servers.prefect import PrefectAccess
     from orchestration.settings import Settings
 
@@ -47,13 +49,13 @@ class _Prefect:
 
         return configured(self.settings) is not None
 
-    def ask(self) -> Any:
+    def _ask(self) -> httpx.Response:
         remedy = "start it, and check PREFECT_API_URL" if self.is_configured else "elt status; elt up"
         return ask(f"{self.access.url}/health", proxies=self.is_configured, remedy=remedy)
 
     def server(self) -> Result:
-        answer = self.ask()
-        # A server behind another sign-in may ask for it here. Whether Prefect accepts ours is the next check.
+        answer = self._ask()
+        # A server behind another sign-in may ask for it here. The next check is whether Prefect accepts this login.
         if answer.is_error and answer.status_code not in (401, 403):
             return failed(
                 f"{self.access.url}/health answered {answer.status_code}", "correct PREFECT_API_URL; see its log"
@@ -61,7 +63,7 @@ class _Prefect:
         return ok(f"answers at {self.access.url}")
 
     def clock(self) -> Result:
-        answer = self.ask()
+        answer = self._ask()
         return clock(answer, datetime.now(UTC))
 
     def login(self) -> Result:
