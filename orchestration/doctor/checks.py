@@ -87,11 +87,14 @@ def carry_out(checks: Sequence[Check]) -> tuple[Finding, ...]:
         else:
             why = f"{lacking.check} failed" if lacking.state == "failed" else f"{lacking.check} was not checked"
             result = Result("not checked", why, lacking.remedy)
-        found[check.name] = Finding(check.name, result.state, one_line(result.seen, _SEEN), result.remedy)
+        found[check.name] = Finding(
+            check.name, result.state, one_line(result.seen, _SHOWN), one_line(result.remedy, _SHOWN)
+        )
     return tuple(found.values())
 
 
-_SEEN = 3 * LINE_LIMIT
+_SHOWN = 3 * LINE_LIMIT
+"""Characters shown of what was seen, and of a remedy."""
 
 
 def _within_limit(check: Check) -> Result:

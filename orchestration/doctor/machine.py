@@ -44,8 +44,10 @@ def machine_checks(settings: Settings, today: date, free: FreeBytes = free_bytes
     yield Check("dbt", partial(_dbt, today))
     yield Check("duckdb", _duckdb)
     yield Check("duckdb httpfs", _httpfs)
-    if origins_of("STACK_POSTGRES_PASSWORD", settings.project_dir):
-        yield Check("postgresql", partial(_postgresql, settings.project_dir / "docker-compose.yml", today))
+    compose = settings.project_dir / "docker-compose.yml"
+    # The image of the stack has no such file.
+    if compose.exists() and origins_of("STACK_POSTGRES_PASSWORD", settings.project_dir):
+        yield Check("postgresql", partial(_postgresql, compose, today))
     yield Check("disk of the state folder", partial(_disk, settings.state_dir, free, "ELT_STATE_DIR"))
     yield Check("disk of the temporary folder", partial(_disk, Path(tempfile.gettempdir()), free, "TMPDIR"))
     for spec in (lakefs.SPEC, prefect.SPEC):

@@ -96,9 +96,12 @@ class _Prefect:
 
     def version(self) -> Result:
         import prefect
+        from prefect.client.base import ServerType
         from prefect.client.orchestration import get_client
 
         with get_client(sync_client=True) as client:
+            if client.server_type == ServerType.CLOUD:
+                return ok(f"Prefect Cloud, client {prefect.__version__}")
             server = client.api_version()
         seen = f"server {server}, client {prefect.__version__}"
         if _line(server) == _line(prefect.__version__):

@@ -39,6 +39,8 @@ def source_checks(settings: Settings) -> Iterator[Check]:
 
 def _look(settings: Settings, table: Table) -> Result:
     from orchestration.flows.secrets import with_secrets
+    from orchestration.log import log_to
+    from orchestration.source.client import warn_of_open_secrets
 
     configured = settings.sources.get(table.source)
     if configured is None:
@@ -46,7 +48,13 @@ def _look(settings: Settings, table: Table) -> Result:
         return failed(f"{variable} is not set: the address of source {table.source}", f"set {variable} in .env")
     # Without lakeFS's keys, which have a check of their own.
     alone = replace(settings, lake=LakeSettings(), sources={table.source: configured})
-    return _ask(table, with_secrets(alone).sources[table.source])
+    source = with_secrets(alone).sources[table.source]
+    result = _ask(table, source)
+    lines: list[str] = []
+    warn_of_open_secrets(table, source, log_to(lines.append), set())
+    if lines and result.state == "ok":
+        return warning(lines[0].removeprefix("warning: "), f"set {table.source.upper()}_API_URL to an https:// address")
+    return result
 
 
 def _ask(table: Table, source: SourceSettings) -> Result:

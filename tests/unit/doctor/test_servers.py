@@ -191,6 +191,15 @@ def test_a_source_is_asked_once_with_its_token(project: Path, options: Options, 
     assert "sesam" not in finding.seen
 
 
+def test_credentials_over_plain_http_are_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.source.client._is_loopback", lambda host: False)
+    with serving(create_app(Options(rows=10, token="sesam"))) as url:
+        _, finding = of_source(project, url=url, token="sesam")
+
+    assert (finding.state, "plain http" in finding.seen) == ("warning", True)
+    assert "https://" in finding.remedy
+
+
 def test_a_source_that_does_not_answer_fails(project: Path) -> None:
     _, finding = of_source(project, url=CLOSED, token="sesam")
 

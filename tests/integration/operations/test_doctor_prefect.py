@@ -1,8 +1,8 @@
-"""`elt doctor` on a real lakeFS and a real Prefect: each check passes, and fails for what it is there to find."""
+"""`elt doctor` on a real Prefect: each check passes, and fails for what it is there to find."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,157 +16,33 @@ from prefect.states import Running, Scheduled
 from pydantic import SecretStr
 
 from orchestration.doctor import flow_runs
-from orchestration.doctor.checks import Check, Finding, carry_out
+from orchestration.doctor.checks import Finding
 from orchestration.doctor.deployments import deployment_checks
 from orchestration.doctor.lakefs import lakefs_checks
 from orchestration.doctor.prefect import prefect_checks
 from orchestration.doctor.secrets import secret_checks
 from orchestration.endpoints import use_prefect
-from orchestration.errors import LakeRefused
 from orchestration.flows import crashed
 from orchestration.flows.deploy import QUEUES, deploy
 from orchestration.flows.secrets import LAKE, save
-from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
-from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.setup import init_lake, set_protection_rules
+from orchestration.lake.client import Lake
 from orchestration.log import SILENT
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
 from orchestration.settings import (
-    PROJECT_DIR,
-    EltSettings,
     LakeSettings,
     PrefectSettings,
     Settings,
     read_settings,
 )
+from tests.helpers.checks import found, states
 from tests.helpers.elt_runs import eventually
 from tests.helpers.isolation import PROJECT
-from tests.helpers.proxy import run_proxy
 
 NIGHTLY = "deployment daily-ingest"
 DEPLOYMENTS = ["daily-ingest", "marts", "eda-report"]
-
-
-def found(checks: Iterator[Check]) -> dict[str, Finding]:
-    return {one.check: one for one in carry_out(tuple(checks))}
-
-
-def states(findings: dict[str, Finding]) -> dict[str, str]:
-    """Returns the checks that are not ok."""
-    return {name: one.state for name, one in findings.items() if one.state != "ok"}
-
-
-# lakeFS
-
-
-@pytest.fixture(scope="module")
-def lake(open_repository: Callable[..., Lake]) -> Lake:
-    lake = open_repository("doctor")
-    init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
-    return lake
-
-
-@pytest.fixture
-def on_lake(lake: Lake, access: LakeAccess) -> Callable[..., dict[str, Finding]]:
-    """Carries out the checks of lakeFS, with other settings where given."""
-
-    def check(repository: str = "doctor", bucket: str = "lakefs", **given: Any) -> dict[str, Finding]:
-        values: dict[str, Any] = {
-            "endpoint": access.endpoint,
-            "access_key": access.access_key,
-            "secret_key": access.secret_key,
-        }
-        settings = replace(
-            read_settings(),
-            elt=EltSettings(repository=repository, bucket=bucket),
-            lake=LakeSettings(**(values | given)),
-        )
-        return found(lakefs_checks(settings, ()))
-
-    return check
-
-
-OnLake = Callable[..., dict[str, Finding]]
-
-
-def test_a_sound_lake_passes_and_is_left_unchanged(on_lake: OnLake, lake: Lake) -> None:
-    before = lake.head(MAIN), set(lake.branches())
-
-    checked = on_lake()
-
-    assert states(checked) == {}
-    assert checked["lakefs version"].seen.startswith("1.86.0")
-    assert (lake.head(MAIN), set(lake.branches())) == before
-    assert lake.uncommitted(MAIN) == ()
-
-
-def test_a_wrong_key_fails_and_what_depends_on_it_is_not_checked(on_lake: OnLake) -> None:
-    checked = on_lake(secret_key="sesam-is-wrong")
-
-    assert checked["lakefs"].state == "ok"
-    assert checked["lakefs keys"].state == "failed"
-    assert "LAKEFS_SECRET_KEY" in checked["lakefs keys"].remedy
-    assert set(states(checked).values()) == {"failed", "not checked"}
-    assert checked["gate"].seen == "lakefs keys failed"
-    assert "sesam" not in str(checked)
-
-
-@pytest.mark.parametrize(
-    ("given", "remedy"),
-    [({"repository": "no-such-repository"}, "elt init"), ({"bucket": "another"}, "set ELT_BUCKET to its bucket")],
-)
-def test_a_repository_that_is_missing_or_elsewhere_fails(on_lake: OnLake, given: dict[str, str], remedy: str) -> None:
-    checked = on_lake(**given)
-
-    assert (checked["repository"].state, checked["repository"].remedy[: len(remedy)]) == ("failed", remedy)
-    assert checked["protection of main"].state == "not checked"
-
-
-def test_missing_rights_and_a_gateway_that_fails_are_found(on_lake: OnLake, lake: Lake, access: LakeAccess) -> None:
-    with run_proxy(access.endpoint) as proxy:
-        proxy.inject("POST", "/branches", "403", times=2)
-        # Only the S3 gateway has paths that begin with repository and ref.
-        proxy.inject("", f"/doctor/{lake.head(MAIN)}/", "500", times=100)
-        checked = on_lake(endpoint=proxy.url)
-
-    assert states(checked) == {"lakefs rights": "failed", "lakefs s3 gateway": "failed"}
-    assert checked["lakefs rights"].seen == "the keys do not allow to create branches, write"
-    assert "docs/operations.md#tls-in-front" in checked["lakefs s3 gateway"].remedy
-
-
-def test_a_missing_gate_and_protection_and_uncommitted_writes_are_found(on_lake: OnLake, lake: Lake) -> None:
-    head = lake.head(MAIN)
-    lake.create_branch("past", head)
-    lake.delete("past", [keys.GATE])
-    lake.merge(lake.commit("past", "past the gate", {}), "past the gate", {})
-    set_protection_rules(lake, [])
-
-    def is_writable() -> bool:
-        try:
-            lake.put(MAIN, "stray.txt", b"x", keys.RAW_CONTENT_TYPE)
-        except LakeRefused:
-            return False
-        return True
-
-    assert eventually(is_writable)
-
-    checked = on_lake()
-
-    assert states(checked) == {
-        "gate": "failed",
-        "protection of main": "failed",
-        "uncommitted writes on main": "failed",
-        "lakefs s3 gateway": "not checked",
-    }
-    assert checked["gate"].remedy == checked["protection of main"].remedy == "elt init"
-    assert "stray.txt" in checked["uncommitted writes on main"].seen
-    assert "elt init --discard-stray" in checked["uncommitted writes on main"].remedy
-
-
-# Prefect
 
 
 @dataclass(frozen=True)
@@ -181,7 +57,7 @@ class Deployed:
         """Carries out the checks with these names, or all."""
         checks = [*prefect_checks(self.settings), *deployment_checks(PROJECT)]
         if not names:
-            return found(iter(checks))
+            return found(checks)
         return found(replace(check, needs=()) for check in checks if check.name in names)
 
     def deployment(self, name: str) -> Any:
@@ -309,7 +185,7 @@ def test_a_wrong_login_fails_and_what_depends_on_it_is_not_checked(deployed: Dep
     wrong = PrefectSettings(api_url=deployed.url, api_auth_string=SecretStr("elt:sesam"))
     settings = replace(deployed.settings, prefect=wrong)
     try:
-        checked = found(iter([*prefect_checks(settings), *deployment_checks(PROJECT)]))
+        checked = found([*prefect_checks(settings), *deployment_checks(PROJECT)])
     finally:
         use_prefect(deployed.settings)
 
@@ -365,9 +241,7 @@ def test_late_runs_are_found(deployed: Deployed) -> None:
 
 
 def test_keys_of_lakefs_from_a_block_are_named_and_used(deployed: Deployed, lake: Lake, access: LakeAccess) -> None:
-    settings = replace(
-        deployed.settings, lake=LakeSettings(endpoint=access.endpoint), elt=EltSettings(repository="doctor")
-    )
+    settings = replace(deployed.settings, lake=LakeSettings(endpoint=access.endpoint))
 
     def check() -> dict[str, Finding]:
         checks = (*secret_checks(settings), *lakefs_checks(settings, ()))
