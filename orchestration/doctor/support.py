@@ -22,7 +22,8 @@ class Support:
 
 
 _PYTHON = "https://peps.python.org/api/release-cycle.json"
-_POSTGRES = "https://www.postgresql.org/support/versioning/"
+_POSTGRES = "https://endoflife.date/postgresql"
+_DBT = "https://endoflife.date/dbt-core"
 
 # Read on 2026-11-26. Python publishes months; their last day is meant.
 ENDS = (
@@ -32,7 +33,7 @@ ENDS = (
     Support("PostgreSQL", "14", date(2026, 11, 12), _POSTGRES),
     Support("PostgreSQL", "15", date(2027, 11, 11), _POSTGRES),
     Support("PostgreSQL", "16", date(2028, 11, 9), _POSTGRES),
-    Support("dbt-core", "1.12", date(2027, 7, 16), "https://docs.getdbt.com/docs/dbt-versions/core"),
+    Support("dbt-core", "1.12", date(2027, 7, 16), _DBT),
 )
 
 

@@ -26,7 +26,6 @@ from orchestration.flows import crashed
 from orchestration.flows.deploy import QUEUES, deploy
 from orchestration.flows.secrets import LAKE, save
 from orchestration.lake.access import LakeAccess
-from orchestration.lake.client import Lake
 from orchestration.log import SILENT
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
@@ -240,7 +239,7 @@ def test_late_runs_are_found(deployed: Deployed) -> None:
     assert "elt up --worker" in result.remedy
 
 
-def test_keys_of_lakefs_from_a_block_are_named_and_used(deployed: Deployed, lake: Lake, access: LakeAccess) -> None:
+def test_keys_of_lakefs_from_a_block_are_named_and_used(deployed: Deployed, access: LakeAccess) -> None:
     settings = replace(deployed.settings, lake=LakeSettings(endpoint=access.endpoint))
 
     def check() -> dict[str, Finding]:
