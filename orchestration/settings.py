@@ -174,14 +174,34 @@ def read_settings() -> Settings:
 
 def warn_of_readable_secrets(settings: Settings, log: Log) -> None:
     """Report a `.env` that contains a secret and that other users may read."""
+    env_file = settings.project_dir / ".env"
+    if secrets := readable_secrets(env_file):
+        log.warning(f"{env_file} contains {', '.join(secrets)}, and other users can read it: chmod 600 {env_file}")
+
+
+def readable_secrets(env_file: Path) -> list[str]:
+    """Return the names of the secrets in a `.env` that other users may read."""
     from dotenv import dotenv_values
 
-    env_file = settings.project_dir / ".env"
     if not readable_by_others(env_file):
-        return
-    secrets = sorted(name for name, value in dotenv_values(env_file).items() if value and _SECRET.search(name))
-    if secrets:
-        log.warning(f"{env_file} contains {', '.join(secrets)}, and other users can read it: chmod 600 {env_file}")
+        return []
+    return sorted(name for name, value in dotenv_values(env_file).items() if value and _SECRET.search(name))
+
+
+def origins_of(variable: str, project_dir: Path) -> tuple[str, ...]:
+    """Return where a variable has a value: in the environment, in `.env` or in both. The first takes precedence."""
+    from dotenv import dotenv_values
+
+    places: dict[str, Mapping[str, str | None]] = {
+        "the environment": os.environ,
+        ".env": dotenv_values(project_dir / ".env"),
+    }
+    # Settings are read without regard to case.
+    return tuple(
+        place
+        for place, values in places.items()
+        if any(value and name.upper() == variable for name, value in values.items())
+    )
 
 
 def _sources(project_dir: Path) -> dict[str, SourceSettings]:

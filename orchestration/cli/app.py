@@ -18,6 +18,7 @@ from orchestration.cli import (
     backfill,
     check,
     data,
+    doctor,
     models,
     operations,
     runs,
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 
 for command in (
-    *(servers.up, servers.deploy, servers.down, servers.status, servers.init),
+    *(servers.up, servers.deploy, servers.down, servers.status, doctor.doctor, servers.init),
     *(runs.run, backfill.backfill, runs.marts, runs.report),
     *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),
     verify.verify,

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,21 @@ QUEUES = {"nightly": 1, "check": 2, "downstream": 3, "backfill": 4}
 """Work queues by priority (1 is highest): backfills never delay the nightly run or its check."""
 
 
+@dataclass(frozen=True)
+class Declared:
+    """A deployment of prefect.yaml.
+
+    Attributes:
+        name: Its name.
+        scheduled: Whether it has an active schedule.
+        triggers: The names of its triggers that have one; they become automations.
+    """
+
+    name: str
+    scheduled: bool
+    triggers: tuple[str, ...]
+
+
 def deploy(api_url: str, project_dir: Path, log: Log) -> None:
     """Create the work pool and its queues if they are missing, deploy prefect.yaml, and watch its flows. Idempotent.
 
@@ -30,7 +46,7 @@ def deploy(api_url: str, project_dir: Path, log: Log) -> None:
         UsageError: There is no prefect.yaml, it is not YAML, or a deployment in it has no name.
         PlatformFailed: Prefect refused the deployment; its output is the cause.
     """
-    names = _deployment_names(project_dir / "prefect.yaml")
+    names = tuple(deployment.name for deployment in declared_deployments(project_dir / "prefect.yaml"))
     _ensure_pool()
     log.info(f"work pool {POOL} with the queues {', '.join(QUEUES)}")
     deployed = subprocess.run(
@@ -56,18 +72,31 @@ def deploy(api_url: str, project_dir: Path, log: Log) -> None:
     log.info(f"automation {crashed.NAME}")
 
 
-def _deployment_names(file: Path) -> tuple[str, ...]:
+def declared_deployments(file: Path) -> tuple[Declared, ...]:
+    """Return the deployments of a prefect.yaml, in its order.
+
+    Raises:
+        UsageError: There is no such file, it is not YAML, or a deployment in it has no name.
+    """
     if not file.exists():
         raise UsageError(f"there is no prefect.yaml in {file.parent}", remedy="run in a checkout of the project")
     try:
         deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
-        names = [deployment.get("name") for deployment in deployments]
+        found = [
+            (
+                one.get("name"),
+                any(schedule.get("active", True) for schedule in one.get("schedules") or ()),
+                tuple(str(trigger["name"]) for trigger in one.get("triggers") or () if trigger.get("name")),
+            )
+            for one in deployments
+        ]
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file}: no list of deployments: {error}", remedy="correct the file") from error
-    if None in names:
-        # Prefect skips a deployment without a name, and reports success.
-        raise UsageError(f"{file}: deployment {names.index(None) + 1} has no name", remedy="name it")
-    return tuple(str(name) for name in names)
+    for number, (name, *_) in enumerate(found, start=1):
+        if name is None:
+            # Prefect skips a deployment without a name, and reports success.
+            raise UsageError(f"{file}: deployment {number} has no name", remedy="name it")
+    return tuple(Declared(str(name), scheduled, triggers) for name, scheduled, triggers in found)
 
 
 def _found_deployments(names: Collection[str]) -> frozenset[str]:

@@ -50,12 +50,12 @@ def with_secrets(settings: Settings) -> Settings:
             )
         access, secret = lake_keys(held)
         lake = lake.model_copy(update={"access_key": SecretStr(access), "secret_key": SecretStr(secret)})
-    wanted = _wanted(settings)
+    wanted = wanted_secrets(settings)
     sources = {name: _with_blocks(name, source, wanted[name]) for name, source in settings.sources.items()}
     return replace(settings, lake=lake, sources=sources)
 
 
-def _wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
+def wanted_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the secrets that the tables of each source need, and a token for one without a valid declaration.
 
     `make_plan` reports a declaration that is not valid.

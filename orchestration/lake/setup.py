@@ -65,16 +65,26 @@ def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
         PlatformFailed: Something is missing; the message says what, with the remedy.
         LakeDirty: There are uncommitted writes on `main`.
     """
-    found = _repository(lake)
-    if found is None:
-        raise PlatformFailed(f"there is no repository {lake.repository}", remedy="elt init")
-    _require_bucket(lake, found.storage_namespace, bucket)
+    require_repository(lake, bucket)
     head = lake.head(MAIN)
     require_gate(lake, head, project_dir)
     if not is_protected_by_rule(lake):
         raise PlatformFailed(f"{MAIN} of {lake.repository} is not protected from writes", remedy="elt init")
     _require_no_stray(lake)
     return head
+
+
+def require_repository(lake: Lake, bucket: str) -> str:
+    """Return the storage address of the repository, which must exist and be in its bucket.
+
+    Raises:
+        PlatformFailed: It does not exist, or is in another bucket.
+    """
+    found = _repository(lake)
+    if found is None:
+        raise PlatformFailed(f"there is no repository {lake.repository}", remedy="elt init")
+    _require_bucket(lake, found.storage_namespace, bucket)
+    return str(found.storage_namespace)
 
 
 def _api(lake: Lake) -> Any:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-FaultKind = Literal["429", "500", "drop", "stall", "cut", "kill", "call"]
+FaultKind = Literal["403", "429", "500", "drop", "stall", "cut", "kill", "call"]
 
 
 @dataclass
@@ -23,9 +23,9 @@ class PlannedFault:
     Attributes:
         method: The method; "" for any.
         part: Part of the path; "" for any.
-        kind: `429`, `500`: this response. `drop`: the connection is closed without a response. `stall`: no response,
-            but the connection stays open. `cut`: half a body, of the request if it has one, otherwise of the response.
-            `call`: `Proxy.call` runs, then the request is passed on. `kill`: `Proxy.call` runs, then as `drop`.
+        kind: `403`, `429`, `500`: this response. `drop`: the connection is closed without a response. `stall`: no
+            response, but the connection stays open. `cut`: half a body, of the request if it has one, otherwise of the
+            response. `call`: `Proxy.call` runs, then the request is passed on. `kill`: it runs, then as `drop`.
         processed: Whether lakeFS handles the request first; its response is discarded.
         times: How many requests have the fault.
         after: How many matching requests pass before.
@@ -78,8 +78,9 @@ class Proxy:
         return None
 
 
-# The messages of lakeFS 1.86.0 when 16 writers merge at once without branch ownership.
+# For 429 and 500, the messages of lakeFS 1.86.0 when 16 writers merge at once without branch ownership.
 _BODIES = {
+    "403": b'{"message":"insufficient permissions"}',
     "429": b'{"message":"update branch main: too many requests"}',
     "500": b'{"message":"An error occurred: predicate failed"}',
 }
@@ -115,7 +116,7 @@ def run_proxy(target: str) -> Iterator[Proxy]:
                 return
             if fault.kind == "stall":
                 self.hold()
-            if fault.kind in ("429", "500"):
+            if fault.kind in ("403", "429", "500"):
                 self.answer(int(fault.kind), {"Content-Type": "application/json"}, _BODIES[fault.kind])
                 return
             if fault.kind == "cut" and answer is not None:

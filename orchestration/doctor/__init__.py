@@ -1,0 +1,1 @@
+"""`elt doctor`: checks of everything that a run needs. Each names what it saw and what to do."""
