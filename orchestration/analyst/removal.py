@@ -31,7 +31,7 @@ class Warned:
 
 
 def read_warning(lake: Lake, branch: str) -> Warned | None:
-    """Return the warning on a sandbox's branch; None if there is none, or if it cannot be read.
+    """Return the warning on a sandbox's branch; None without a warning, or if it cannot be read.
 
     Of the times that the writer and lakeFS give, the later one counts.
 

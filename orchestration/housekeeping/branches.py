@@ -27,7 +27,7 @@ class Decision:
         branch: Its name.
         action: `remove`; `warn`, if it is removed later; or `keep`.
         reason: Why.
-        last_write: The time of the last commit, upload or other sign of use; None if there is none.
+        last_write: The time of the last commit, upload or other sign of use; None without one.
     """
 
     branch: str

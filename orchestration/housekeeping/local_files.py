@@ -1,4 +1,4 @@
-"""Local files below the state folder that dead runs left: work directories, parsed projects, files of the worker."""
+"""Local files below the state folder that dead runs left: work directories, manifests, journals, the worker's files."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def left_files(state_dir: Path, now: datetime, older_than: timedelta) -> tuple[L
     oldest = (now - older_than).timestamp()
     found = [(path, "its run is dead") for path in left_directories(state_dir)]
     found += [(path, "the project was parsed again since") for path in _manifests(state_dir / "dbt", oldest)]
+    found += [(path, "journal of an unfinished backfill") for path in _older(state_dir / "backfill", "*.txt", oldest)]
     found += [(path, "old file of the worker") for path in _older(state_dir / "worker" / "tmp", "*", oldest)]
     return tuple(LeftFile(path, sum(file.st_size for file in _files(path)), reason) for path, reason in found)
 

@@ -42,7 +42,7 @@ def _decide(used: datetime, warned: Warned | None, now: datetime, unused: timede
 
 
 def _last_use(facts: BranchFacts, state_dir: Path) -> datetime | None:
-    """Return the time of the last commit, upload or local change; None if there was none."""
+    """Return the time of the last commit, upload or local change; None without one."""
     times = [float(commit.created) for commit in facts.commits[:1]]
     times += [float(stored.written) for stored in facts.uploads if stored.key != WARNING]
     times += [changed] if (changed := newest_change(folder_of(state_dir, facts.name.removeprefix(PREFIX)))) else []

@@ -362,15 +362,12 @@ def test_local_files_of_dead_runs_go(settings: Settings, cleaned: Callable[..., 
     )
     attempt = state / "worker" / "tmp" / "prefect-workspace-attempt-1"
     attempt.mkdir(parents=True)
-    for days, path in (
-        (40, old),
-        (30, latest),
-        (30, of_sandbox),
-        (30, unfinished),
-        (8, attempt / "flow.py"),
-        (8, attempt),
-    ):
-        path.exists() or path.write_bytes(b"1")
+    journal = state / "backfill" / "0123.txt"
+    journal.parent.mkdir()
+    files = {old: 40, latest: 30, of_sandbox: 30, unfinished: 30, journal: 8, attempt / "flow.py": 8, attempt: 8}
+    for path, days in files.items():
+        if path != attempt:
+            path.write_bytes(b"1")
         at = (NOW - timedelta(days=days)).timestamp()
         os.utime(path, (at, at))
     (state / "worker" / "tmp" / "new").touch()
@@ -380,7 +377,7 @@ def test_local_files_of_dead_runs_go(settings: Settings, cleaned: Callable[..., 
         left.mkdir(exist_ok=True)
         (left / "page.json").write_bytes(b"12345")
         shown = {found.path: found.bytes for found in cleaned(0, dry_run=True).files}
-        assert shown == {left: 5, old: 1, unfinished: 1, attempt: 1}
+        assert shown == {left: 5, old: 1, unfinished: 1, attempt: 1, journal: 1}
         assert left.exists()
         cleaned(0)
         assert used.exists()
