@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,7 +50,8 @@ def remove(left: LeftFile) -> bool:
     if left.path.is_dir() and not left.path.is_symlink():
         shutil.rmtree(left.path, ignore_errors=True)
     else:
-        left.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            left.path.unlink()
     return not left.path.exists()
 
 

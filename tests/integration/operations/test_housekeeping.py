@@ -45,13 +45,17 @@ class Shop:
 
     Attributes:
         lake: The lake.
-        merged: The branch that the run of the second date left.
         early: A commit of main that is not its head.
     """
 
     lake: Lake
-    merged: str
     early: str
+
+    def merged(self) -> str:
+        """Creates the branch that the run of the early commit would have left, and returns its name."""
+        name = f"etl-{FIRST}-0000000b"
+        self.lake.create_branch(name, self.lake.commit_of(self.early).parents[1])
+        return name
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +66,11 @@ def shop(open_repository: Callable[..., Lake], tmp_path_factory: pytest.TempPath
     early = ""
     for execution_date, rows in ((FIRST, 200), (FIRST, 300), (SECOND, 200)):
         with serving(create_app(Options(rows=rows))) as url, pytest.MonkeyPatch.context() as monkeypatch:
-            if execution_date == SECOND:
-                monkeypatch.setattr("orchestration.run.delete_branch", lambda run, branch: None)
             settings = settings_of(monkeypatch, project, SHOP_API_URL=url)
             run_date(request_for(lake, settings, execution_date))
             early = early or lake.head(MAIN)
-    (merged,) = lake.branches("etl-")
     roll_back(lake, plan_rollback_of_date(lake, FIRST), settings, "prices were in cents")
-    return Shop(lake, merged, early)
+    return Shop(lake, early)
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_storage_is_what_the_trees_of_all_commits_hold(shop: Shop, cleaned: Call
 
 
 def test_storage_of_a_branch_is_what_it_has_alone(shop: Shop, cleaned: Callable[..., Cleaned]) -> None:
-    lake = shop.lake
+    lake, merged = shop.lake, shop.merged()
     name = branch_with(lake, f"etl-{SECOND}-0000000a")
     lake.put(name, keys.raw_page("shop", "events", SECOND, 9), b"shorter", keys.RAW_CONTENT_TYPE)
     lake.put(name, keys.raw_page("shop", "events", SECOND, 1), b"also", keys.RAW_CONTENT_TYPE)
@@ -135,15 +136,16 @@ def test_storage_of_a_branch_is_what_it_has_alone(shop: Shop, cleaned: Callable[
     found = {one.name: one for one in cleaned(0, dry_run=True).storage.branches}
 
     assert found[name] == Stored(name, 2, len(b"shorter") + len(b"also"), 1, len(name))
-    assert found[shop.merged].bytes == 0
-    lake.delete_branch(name)
+    assert found[merged] == Stored(merged, 0, 0, 0, 0)
+    for branch in (name, merged):
+        lake.delete_branch(branch)
 
 
 # Branches of runs.
 
 
 def test_dead_branches_go_and_nothing_else(shop: Shop, cleaned: Callable[..., Cleaned]) -> None:
-    lake, before = shop.lake, shop.lake.head(MAIN)
+    lake, before, merged = shop.lake, shop.lake.head(MAIN), shop.merged()
     dead = [
         branch_with(lake, f"etl-{FIRST}-00000001"),
         branch_with(lake, "etl-marts-00000002"),
@@ -154,11 +156,11 @@ def test_dead_branches_go_and_nothing_else(shop: Shop, cleaned: Callable[..., Cl
     everything = {*lake.branches()}
 
     assert set(actions(cleaned(0)).values()) == {"keep"}
-    assert {actions(cleaned(5))[name] for name in dead} == {"keep"}, "kept for inspection"
-    assert {*lake.branches()} == everything - {shop.merged}
+    assert actions(cleaned(5)) == {merged: "remove", **dict.fromkeys(dead, "keep")}, "kept for inspection"
+    assert {*lake.branches()} == everything - {merged}
     shown = actions(cleaned(8, dry_run=True))
-    assert {name for name, action in shown.items() if action == "remove"} == {*dead}
-    assert {*lake.branches()} == everything - {shop.merged}, "a dry run removes nothing"
+    assert shown == dict.fromkeys(dead, "remove")
+    assert {*lake.branches()} == everything - {merged}, "a dry run removes nothing"
     cleaned(8)
 
     assert {*lake.branches()} == {MAIN, *of_people}
@@ -237,12 +239,10 @@ def test_the_branch_of_a_running_flow_run_is_kept_at_any_age(
 def test_without_prefect_only_merged_branches_go(
     shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = shop.lake
+    lake, merged = shop.lake, shop.merged()
     monkeypatch.setenv("PREFECT_API_URL", f"{CLOSED}/api")
     monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
     refresh_global_settings_context()
-    merged = f"etl-{SECOND}-00000001"
-    lake.create_branch(merged, lake.commit_of(shop.early).parents[1])
     name = branch_with(lake, f"etl-{FIRST}-00000001", flow_run_id="no id")
 
     found = clean(Cleaning(lake, settings, NOW + timedelta(days=300), SILENT, dry_run=False))

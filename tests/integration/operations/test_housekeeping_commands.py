@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import lakefs_sdk
@@ -21,7 +22,6 @@ from orchestration.cli.app import app
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.flows.housekeeping import housekeeping
 from orchestration.lake import keys
-from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
@@ -53,9 +53,12 @@ def old(lake: Lake) -> Iterator[None]:
 
 @pytest.fixture
 def received(
-    access: LakeAccess, prefect_client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    lake: Lake, prefect_client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[list[dict[str, Any]]]:
     """What the webhook receives from flows and commands, which use the session's servers."""
+    # A command and a flow leave their connections to the end of their process.
+    for module in ("orchestration.endpoints", "orchestration.flows.housekeeping"):
+        monkeypatch.setattr(f"{module}.open_lake", lambda settings: lake)
     notices: list[dict[str, Any]] = []
 
     async def receive(request: Request) -> Response:
@@ -64,10 +67,6 @@ def received(
 
     with serving(Starlette(routes=[Route("/hook", receive, methods=["POST"])])) as url:
         environment = {
-            "LAKEFS_ENDPOINT": access.endpoint,
-            "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-            "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
-            "ELT_REPOSITORY": "cleaned",
             "ELT_STATE_DIR": str(tmp_path / "state"),
             "ELT_NOTIFY_URL": f"{url}/hook",
         }
