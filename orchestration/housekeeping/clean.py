@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from orchestration.analyst.removal import read_warning, withdraw_warning, write_warning
@@ -15,6 +15,7 @@ from orchestration.housekeeping.branches import LEASE, Ages, Decision, decide_on
 from orchestration.housekeeping.facts import BranchFacts, History, read_branch, read_branches, read_history
 from orchestration.housekeeping.flow_runs import FlowRuns, read_flow_runs
 from orchestration.housekeeping.local_files import LeftFile, left_files, remove
+from orchestration.housekeeping.raw import date_of_only_raw
 from orchestration.housekeeping.reports import old_reports, remove_reports
 from orchestration.housekeeping.sandboxes import decide_on_sandbox
 from orchestration.housekeeping.storage import Storage, measure_storage
@@ -23,6 +24,7 @@ from orchestration.lake.client import Lake
 from orchestration.log import Log
 from orchestration.operations.audit import Audited, audit_main
 from orchestration.settings import Settings
+from orchestration.source.config import read_tables
 
 _MOST_DAYS = 36_500
 _END_OF_RUN = timedelta(hours=1)
@@ -94,6 +96,7 @@ def clean(cleaning: Cleaning) -> Cleaned:
     """Measure what is stored, remove what is dead unless it is a dry run, and audit `main`.
 
     Raises:
+        UsageError: The source YAML is invalid, so it is not known which raw can be fetched again.
         PlatformFailed: lakeFS or the disk failed. What was removed until then was dead; run it again.
     """
     lake, settings = cleaning.lake, cleaning.settings
@@ -128,6 +131,11 @@ def _clean_branches(cleaning: Cleaning, history: History, runs: FlowRuns, names:
 
 def _clean_run(cleaning: Cleaning, facts: BranchFacts, history: History, runs: FlowRuns) -> Decision:
     decision = decide_on_run(facts, history, runs, cleaning.ages)
+    if decision.action == "remove" and not facts.merged:
+        tables = read_tables(cleaning.settings.project_dir)
+        if date := date_of_only_raw(cleaning.lake, facts, tables, cleaning.now):
+            reason = f"has the only raw of {date}, which cannot be fetched again: elt backfill {date} {date} --from-raw"
+            decision = replace(decision, action="keep", reason=reason)
     if decision.action == "remove" and not cleaning.dry_run:
         cleaning.lake.delete_branch(facts.name)
         cleaning.log.info(f"removed branch {facts.name}: {decision.reason}")

@@ -32,7 +32,7 @@ from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, EltSettings, Settings, read_settings
 from orchestration.workdir import WORK_FOLDER, work_directory
 from tests.helpers.elt_runs import CLOSED
-from tests.helpers.projects import copy_project, request_for, settings_of
+from tests.helpers.projects import copy_project, request_for, settings_of, write_sources
 
 FIRST, SECOND = "2025-05-20", "2025-05-21"
 NOW = datetime.now(UTC)
@@ -253,6 +253,23 @@ def test_without_prefect_only_merged_branches_go(
     assert found.flow_runs_unknown
     assert "Prefect does not say" in next(one.reason for one in found.branches if one.branch == name)
     lake.delete_branch(name)
+
+
+def test_raw_that_cannot_be_fetched_again_is_kept(
+    shop: Shop, settings: Settings, cleaned: Callable[..., Cleaned], tmp_path: Path
+) -> None:
+    lake, missing = shop.lake, "2025-05-22"
+    only = branch_with(lake, f"etl-{missing}-00000001", landed="{}", execution_date=missing)
+    on_main = branch_with(lake, f"etl-{FIRST}-00000002", landed="{}", execution_date=FIRST)
+    project = copy_project(tmp_path / "project")
+    write_sources(project, {"events": {"key": ["Event ID"], "fetch": {"path": "/events", "form": "array"}}})
+    of_snapshot = replace(settings, project_dir=project)
+
+    found = clean(Cleaning(lake, of_snapshot, NOW + timedelta(days=8), SILENT, lambda ids: ENDED, dry_run=False))
+
+    assert actions(found) == {only: "keep", on_main: "remove"}
+    assert found.branches[-1].reason.endswith(f"elt backfill {missing} {missing} --from-raw")
+    assert actions(cleaned(8)) == {only: "remove"}, "an API that takes a date can be asked again"
 
 
 # Sandboxes.
