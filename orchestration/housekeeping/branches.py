@@ -13,9 +13,6 @@ from orchestration.lake.branch_names import RUN
 LEASE = timedelta(hours=24)
 """A branch that was written to within this time is in use, whatever else is known of it."""
 
-_CUT_ELSEWHERE = "verify-"
-"""The prefix of branches that need not be cut from the head of `main`."""
-
 Action = Literal["keep", "remove", "warn"]
 
 
@@ -90,7 +87,7 @@ def _decide_on_empty(facts: BranchFacts, history: History, ages: Ages) -> tuple[
     the branch is older than the lease if `main` moved on from that commit two leases ago.
     """
     moved = history.replaced_at.get(facts.head.id)
-    if moved and ages.now - moved >= 2 * ages.lease and not facts.name.startswith(_CUT_ELSEWHERE):
+    if moved and ages.now - moved >= 2 * ages.lease:
         return "remove", "nothing was written on it"
     return "keep", "nothing was written on it, so it may be new"
 
