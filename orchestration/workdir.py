@@ -35,10 +35,9 @@ def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
         private_folder(state_dir)
         parent.mkdir(parents=True, exist_ok=True)
         # One process at a time: another one must not find the new folder before it is locked.
-        with FileLock(state_dir / f"{WORK_FOLDER}.lock"):
-            for left in parent.iterdir():
-                if not _is_in_use(left):
-                    shutil.rmtree(left, ignore_errors=True)
+        with FileLock(_lock_of(state_dir)):
+            for left in _left(parent):
+                shutil.rmtree(left, ignore_errors=True)
             folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{subject}-", dir=parent))
             held = FileLock(folder / _LOCK, thread_local=False)
             held.acquire()
@@ -47,6 +46,25 @@ def work_directory(state_dir: Path, subject: str) -> Iterator[Path]:
     finally:
         held.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def left_directories(state_dir: Path) -> tuple[Path, ...]:
+    """Return the work directories that dead runs have left. The next run deletes them."""
+    from filelock import FileLock
+
+    parent = state_dir / WORK_FOLDER
+    if not parent.is_dir():
+        return ()
+    with translate_disk_errors(parent), FileLock(_lock_of(state_dir)):
+        return tuple(_left(parent))
+
+
+def _left(parent: Path) -> Iterator[Path]:
+    return (folder for folder in sorted(parent.iterdir()) if not _is_in_use(folder))
+
+
+def _lock_of(state_dir: Path) -> Path:
+    return state_dir / f"{WORK_FOLDER}.lock"
 
 
 def _is_in_use(folder: Path) -> bool:

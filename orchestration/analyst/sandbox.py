@@ -11,9 +11,11 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.analyst.removal import read_warning
 from orchestration.dbt_runner.inputs import SANDBOX_FILE, Sandbox
 from orchestration.errors import LakeExists, LakeNotFound, UsageError
 from orchestration.lake.catalog import read_catalog
@@ -26,18 +28,29 @@ from orchestration.workdir import translate_disk_errors
 if TYPE_CHECKING:
     import duckdb
 
-_PREFIX = "sandbox-"
+PREFIX = "sandbox-"
+"""The prefix of the branches of sandboxes."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 
 @dataclass(frozen=True)
 class SandboxListing:
-    """A sandbox as `list` shows it. `folder` is empty if it was created on another machine."""
+    """A sandbox as `list` shows it.
+
+    Attributes:
+        name: Its name.
+        branch: Its branch.
+        base: The commit of `main` that it was cut from.
+        folder: Its local folder; empty if it was created on another machine.
+        removed_after: When housekeeping may remove it; None if it gave no warning.
+    """
 
     name: str
     branch: str
     base: str
     folder: str
+    removed_after: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ def create(lake: Lake, state_dir: Path, name: str) -> Path:
     Raises:
         UsageError: The name is taken or invalid, or nothing is published yet.
     """
-    branch, folder = _branch(name), _folder(state_dir, name)
+    branch, folder = _branch(name), folder_of(state_dir, name)
     base = lake.head(MAIN)
     dates = read_catalog(lake, base)
     if not dates.receipts:
@@ -98,10 +111,17 @@ def variables(folder: Path) -> dict[str, str]:
 
 def list_sandboxes(lake: Lake, state_dir: Path) -> Iterator[SandboxListing]:
     """Yield all sandboxes of the repository, by name."""
-    for branch in lake.branches(_PREFIX):
-        name = branch.removeprefix(_PREFIX)
-        folder = _folder(state_dir, name)
-        yield SandboxListing(name, branch, lake.merge_base(branch), str(folder) if folder.exists() else "")
+    for branch in lake.branches(PREFIX):
+        name = branch.removeprefix(PREFIX)
+        folder = folder_of(state_dir, name)
+        warned = read_warning(lake, branch)
+        yield SandboxListing(
+            name,
+            branch,
+            lake.merge_base(branch),
+            str(folder) if folder.exists() else "",
+            warned.removed_after if warned else None,
+        )
 
 
 def differences(lake: Lake, name: str) -> Iterator[Difference]:
@@ -128,7 +148,7 @@ def drop(lake: Lake, state_dir: Path, name: str) -> None:
     Raises:
         UsageError: There is no such sandbox.
     """
-    branch, folder = _branch(name), _folder(state_dir, name)
+    branch, folder = _branch(name), folder_of(state_dir, name)
     if branch not in lake.branches(branch) and not folder.exists():
         raise _missing(lake, name)
     lake.delete_branch(branch)
@@ -143,10 +163,11 @@ def _branch(name: str) -> str:
             f"{name!r} is not a valid sandbox name",
             remedy="use up to 60 letters, digits, '-' and '_', beginning with a letter or digit",
         )
-    return _PREFIX + name
+    return PREFIX + name
 
 
-def _folder(state_dir: Path, name: str) -> Path:
+def folder_of(state_dir: Path, name: str) -> Path:
+    """Return the local folder of a sandbox, which exists on the machine that created it."""
     return state_dir / "sandboxes" / name
 
 
@@ -155,7 +176,7 @@ def _taken(name: str) -> UsageError:
 
 
 def _missing(lake: Lake, name: str) -> UsageError:
-    names = [branch.removeprefix(_PREFIX) for branch in lake.branches(_PREFIX)]
+    names = [branch.removeprefix(PREFIX) for branch in lake.branches(PREFIX)]
     return UsageError(
         f"there is no sandbox {name}", remedy=f"there are {', '.join(names)}" if names else "elt sandbox create NAME"
     )

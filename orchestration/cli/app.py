@@ -19,6 +19,7 @@ from orchestration.cli import (
     check,
     data,
     doctor,
+    housekeeping,
     models,
     operations,
     runs,
@@ -46,8 +47,7 @@ for command in (
     *(servers.up, servers.deploy, servers.down, servers.status, doctor.doctor, servers.init),
     *(runs.run, backfill.backfill, runs.marts, runs.report),
     *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),
-    verify.verify,
-    check.check,
+    *(verify.verify, check.check, housekeeping.clean),
 ):
     app.command()(command)
 app.command(name="show")(operations.show_date)

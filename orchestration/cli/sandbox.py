@@ -47,15 +47,19 @@ def create(
 
 @app.command("list")
 def list_sandboxes(as_json: Json = False) -> None:
-    """List the sandboxes: branch, commit of main, local folder."""
+    """List the sandboxes: branch, commit of main, local folder, and when housekeeping may remove one."""
     from orchestration.analyst import sandbox
     from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings
 
     settings = read_settings()
     found = list(sandbox.list_sandboxes(open_lake(settings), settings.state_dir))
-    rows = [(one.name, one.branch, one.base[:12], one.folder) for one in found]
-    text = format_table(("sandbox", "branch", "cut from", "folder"), rows) if rows else "no sandboxes"
+    rows = [
+        (one.name, one.branch, one.base[:12], one.folder, f"{one.removed_after:%Y-%m-%d}" if one.removed_after else "")
+        for one in found
+    ]
+    columns = ("sandbox", "branch", "cut from", "folder", "removed after")
+    text = format_table(columns, rows) if rows else "no sandboxes"
     show({"sandboxes": found}, text, as_json)
 
 

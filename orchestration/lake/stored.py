@@ -25,11 +25,11 @@ class StoredObject:
 
 def stored_objects(lake: Lake, ref: str) -> Iterator[StoredObject]:
     """Yield all objects of a ref, in the order of their keys."""
-    import lakefs_sdk
 
-    api = lakefs_sdk.ObjectsApi(lake.connection.sdk)
-    found = lake.connection.iterate_results(f"list {ref}", api.list_objects, lake.repository, ref, user_metadata=False)
-    return (_stored(stats) for stats in found)
+    def listed(stats: Any) -> StoredObject:
+        return StoredObject(stats["path"], stats["checksum"], stats.get("size_bytes", 0), stats["mtime"])
+
+    return lake.connection.iterate_json(f"list {ref}", f"{_path_of(lake, ref)}/objects/ls", listed)
 
 
 def objects_only_in(lake: Lake, ref: str, other: str) -> Iterator[StoredObject]:
@@ -37,23 +37,25 @@ def objects_only_in(lake: Lake, ref: str, other: str) -> Iterator[StoredObject]:
 
     lakeFS compares only the parts of the two trees that differ, so this is quick for neighbouring commits.
     """
-    import lakefs_sdk
 
-    api = lakefs_sdk.RefsApi(lake.connection.sdk)
-    found = lake.connection.iterate_results(
+    def listed(change: Any) -> StoredObject | None:
+        if change["type"] == "removed":
+            return None
+        right = change["right"]
+        return StoredObject(change["path"], right["checksum"], change.get("size_bytes", 0), right["mtime"])
+
+    found = lake.connection.iterate_json(
         f"compare {ref[:12]} with {other[:12]}",
-        api.diff_refs,
-        lake.repository,
-        other,
-        ref,
+        f"{_path_of(lake, other)}/diff/{ref}",
+        listed,
         type="two_dot",
-        include_right_stats=True,
+        include_right_stats="true",
     )
-    return (
-        StoredObject(str(change.path), str(change.right.checksum), int(change.size_bytes), int(change.right.mtime))
-        for change in found
-        if change.type != "removed"
-    )
+    return (stored for stored in found if stored)
+
+
+def _path_of(lake: Lake, ref: str) -> str:
+    return f"/repositories/{lake.repository}/refs/{ref}"
 
 
 def uncommitted_objects(lake: Lake, branch: str, keys: Sequence[str]) -> tuple[StoredObject, ...]:
