@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli.app import app
 from orchestration.errors import LakeUnreachable, UsageError
+from orchestration.flows.check import nightly_check
 from orchestration.flows.lookback import start_earlier_dates
 from orchestration.flows.nights import cause_of, unfinished_dates
 from orchestration.lake import keys
@@ -233,6 +234,26 @@ def test_without_the_deployment_the_cause_is_named(prefect_client: SyncPrefectCl
     assert "no deployment ingest-clean/daily-ingest: `elt deploy`" in cause_of(NIGHT).text
 
 
+def test_the_flow_ends_with_the_result_of_the_check(
+    lake: Lake, prefect_client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.flows.check.open_lake", lambda settings: lake)
+
+    published, absent = (nightly_check(execution_date=date, return_state=True) for date in (LAST, NIGHT))
+
+    assert published.is_completed()
+    assert (
+        published.message == f"it is on main\nearlier dates that are not on main: {GAP}; `elt run DATE` publishes each"
+    )
+    assert (absent.type.value, absent.name) == ("FAILED", "NotPublished")
+    monkeypatch.setattr("orchestration.flows.check.open_lake", unreachable)
+    assert nightly_check(execution_date=LAST, return_state=True).name == "Unknown"
+
+
+def unreachable(settings: object) -> Lake:
+    raise LakeUnreachable("no connection to lakeFS")
+
+
 # The command.
 
 
@@ -283,9 +304,6 @@ def test_a_date_on_hold_is_reported_as_that(elt: Elt, lake: Lake) -> None:
 
 
 def test_a_lake_that_does_not_answer_is_reported_and_not_raised(elt: Elt, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(settings: object) -> Lake:
-        raise LakeUnreachable("no connection to lakeFS")
-
     monkeypatch.setattr("orchestration.flows.check.open_lake", unreachable)
     assert elt(NIGHT, code=5)["cause"] == "main cannot be read: no connection to lakeFS"
 
