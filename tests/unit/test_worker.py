@@ -112,7 +112,7 @@ def test_every_deployment_uses_a_queue_that_deploy_creates() -> None:
     assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
 
 
-def test_prefects_own_scheduler_finds_the_nightly_dates_and_then_their_checks() -> None:
+def test_prefects_own_scheduler_finds_the_nights_their_checks_and_the_weekly_housekeeping() -> None:
     deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
     schedules = {one["name"]: one["schedules"] for one in deployed if "schedules" in one}
 
@@ -125,6 +125,7 @@ def test_prefects_own_scheduler_finds_the_nightly_dates_and_then_their_checks() 
     assert found == {
         "daily-ingest": ["2026-03-01 03:00:00", "2026-03-02 03:00:00"],
         "nightly-check": ["2026-03-01 08:00:00", "2026-03-02 08:00:00"],
+        "housekeeping": ["2026-03-01 12:00:00", "2026-03-08 12:00:00"],
     }
 
 
