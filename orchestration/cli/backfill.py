@@ -50,9 +50,10 @@ def backfill(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Publish a range of dates: a plan first, then each date under its own outcome, then the marts.
+    """Publish a range of dates in several processes.
 
-    A date that fails does not stop the others. Interrupted and started again, it goes on with what is left.
+    A plan comes first and the marts come last. A date that fails does not stop the others. Interrupted and started
+    again, it goes on with what is left.
     """
     from orchestration.backfill.journal import journal_of
     from orchestration.backfill.plan import Range, plan_backfill
