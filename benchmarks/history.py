@@ -162,7 +162,7 @@ def measure(settings: Settings, lakes: dict[str, Lake], times: int, only: Sequen
     for turn in range(times + 1):
         if turn == 1:
             measured = Measured(measured.server)
-        day = next(date for date in new_dates if not list(islice(versions_of(lakes["grown"], date), 1)))
+        day = next(date for date in new_dates if not any(list(versions_of(lake, date)) for lake in lakes.values()))
         chosen = {name: command for name, command in _commands(settings, day).items() if _is_chosen(name, only)}
         for name, command in chosen.items():
             for of, lake in lakes.items():
@@ -190,7 +190,7 @@ def _commands(settings: Settings, new: str) -> dict[str, Callable[[Lake], object
         "elt log --date": lambda lake: list(publications(lake, execution_date=day)),
         "elt show": lambda lake: list(versions_of(lake, day)),
         "elt sql, one date": lambda lake: query(lake, ONE_DATE),
-        "elt sql, one date, first on a machine": sql_without_cache,
+        "elt sql, first on a machine": sql_without_cache,
         "elt audit": lambda lake: audit_main(lake, settings.project_dir),
     }
 

@@ -5,7 +5,7 @@ A listing of keys is not used, because it could include unaudited objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -51,10 +51,11 @@ def date_checksums(lake: Lake, commit: str) -> dict[str, str]:
     return {key: checksum for key, checksum in _checksums(lake, commit).items() if keys.date_of_receipt(key)}
 
 
-def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> list[Receipt]:
-    """Return the receipts of a commit with these keys and checksums, in their order.
+def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> Iterator[Receipt]:
+    """Yield the receipts of a commit with these keys and checksums, in their order.
 
-    A receipt that this machine has read before, of any commit, comes from the cache of the lake.
+    A receipt that this machine has read before, of any commit, comes from the cache of the lake. Each one is parsed
+    when it is used: thousands of parsed receipts take much longer than one after the other.
     """
     cache = lake.cache
     cached = {key: cache.read(checksum) for key, checksum in checksums.items()} if cache else {}
@@ -68,14 +69,16 @@ def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> list
     missing = [key for key in checksums if cached.get(key) is None]
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         bodies = {**cached, **dict(zip(missing, pool.map(read, missing), strict=True))}
-    return [parse_receipt(key, body, commit) for key in checksums if (body := bodies[key]) is not None]
+    for key in checksums:
+        if (body := bodies[key]) is not None:
+            yield parse_receipt(key, body, commit)
 
 
 def receipts_of(lake: Lake, commit: str, dates: Iterable[str]) -> list[Receipt]:
     """Return the receipts of these dates at a commit, without the dates that it does not have."""
     published = date_checksums(lake, commit)
     named = map(keys.date_receipt, dates)
-    return read_receipts(lake, commit, {key: published[key] for key in named if key in published})
+    return list(read_receipts(lake, commit, {key: published[key] for key in named if key in published}))
 
 
 def _checksums(lake: Lake, commit: str) -> dict[str, str]:
