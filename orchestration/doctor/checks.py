@@ -13,8 +13,8 @@ from orchestration.text import LINE_LIMIT, one_line
 
 State = Literal["ok", "warning", "failed", "not checked"]
 
-LIMIT = 20.0
-"""Seconds for one check."""
+LIMIT = 60.0
+"""Seconds for one check. Requests end earlier; the first check of a product also imports its SDK."""
 
 
 @dataclass(frozen=True)
