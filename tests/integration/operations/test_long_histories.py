@@ -129,7 +129,7 @@ def test_a_rollback_reads_the_receipts_that_differ(published: Published, lake: L
     assert [(one.execution_date, one.effect, one.before) for one in plan.dates] == [
         (DATES[2], "removed", {"events": 1})
     ]
-    assert reads == [keys.date_receipt(DATES[2])]
+    assert [key for key in reads if keys.date_of_receipt(key)] == [keys.date_receipt(DATES[2])]
 
 
 @pytest.mark.parametrize("point", [lambda id_: id_, lambda id_: MAIN])
