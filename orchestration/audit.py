@@ -11,8 +11,9 @@ from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import DataFailed, LakeNoChanges, PlatformFailed
 from orchestration.extract import Extracted
 from orchestration.lake import keys
-from orchestration.lake.client import MAIN, Lake, LakeObject
+from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import require_gate
+from orchestration.lake.listed import LakeObject
 from orchestration.lake.receipt import FORMAT, Receipt
 from orchestration.land import Landed
 from orchestration.plan import Plan

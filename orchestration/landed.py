@@ -15,8 +15,9 @@ from pathlib import Path
 from orchestration.errors import LakeNotFound, PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, is_own_branch
-from orchestration.lake.client import Lake, LakeCommit
+from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version
+from orchestration.lake.listed import LakeCommit
 from orchestration.lake.receipt import Receipt
 from orchestration.source.pages import Page
 from orchestration.workdir import translate_disk_errors

@@ -19,7 +19,8 @@ from orchestration.analyst.removal import read_warning
 from orchestration.dbt_runner.inputs import SANDBOX_FILE, Sandbox
 from orchestration.errors import LakeExists, LakeNotFound, UsageError
 from orchestration.lake.catalog import read_catalog
-from orchestration.lake.client import MAIN, Change, Lake
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.listed import Change
 from orchestration.lake.s3 import open_duckdb
 from orchestration.private import private_folder
 from orchestration.sql import names_one_object, read_parquet

@@ -9,7 +9,8 @@ from functools import cached_property
 from itertools import takewhile
 
 from orchestration.errors import LakeNotFound
-from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.listed import LakeCommit
 from orchestration.lake.stored import StoredObject, uncommitted_objects
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from orchestration.eda.store import BRANCH
 from orchestration.housekeeping.facts import BranchFacts
 from orchestration.lake.branch_names import new_branch_name
-from orchestration.lake.client import Lake, LakeCommit
+from orchestration.lake.client import Lake
+from orchestration.lake.listed import LakeCommit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from orchestration.analyst.sandbox import PREFIX, folder_of
 from orchestration.housekeeping.branches import Action, Decision
 from orchestration.housekeeping.facts import BranchFacts
 from orchestration.housekeeping.local_files import newest_change
-from orchestration.lake.client import LakeCommit
+from orchestration.lake.listed import LakeCommit
 
 
 def decide_on_sandbox(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from orchestration.housekeeping.facts import BranchFacts, History
-from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.listed import LakeCommit
 from orchestration.lake.stored import StoredObject, objects_only_in, stored_objects
 
 _COMPARED_AT_ONCE = 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,15 @@ from orchestration.errors import Conflict, LakeDirty, LakeExists, LakeNoChanges,
 from orchestration.lake.cache import ObjectCache
 from orchestration.lake.connection import PAGE, LakeConnection
 from orchestration.lake.errors import error_for, message_of, translate_errors
+from orchestration.lake.listed import (
+    Change,
+    LakeCommit,
+    LakeObject,
+    commit_of_json,
+    commit_of_sdk,
+    object_of_json,
+    object_of_sdk,
+)
 from orchestration.text import key_list
 
 if TYPE_CHECKING:
@@ -22,40 +30,6 @@ MAIN = "main"
 
 _FEW_COMMITS = 100
 """The commits of a log's first page."""
-
-
-@dataclass(frozen=True)
-class LakeObject:
-    """An object as lakeFS lists it. `checksum` is the MD5 of its bytes if it was written in one request."""
-
-    key: str
-    checksum: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class LakeCommit:
-    """A commit.
-
-    The first parent of a merge into `main` is the former head of `main`. `created` is in Unix seconds. `committer` is
-    lakeFS's name of the user.
-    """
-
-    id: str
-    parents: tuple[str, ...]
-    metadata: Mapping[str, str]
-    metarange: str
-    created: int
-    committer: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A key that differs between two refs. `type` is lakeFS's term: added, changed or removed."""
-
-    key: str
-    type: str
 
 
 def stray_writes(keys: Sequence[str]) -> LakeDirty:
@@ -84,7 +58,9 @@ class Lake:
 
     def commit_of(self, ref: str) -> LakeCommit:
         """Return the commit that a branch, tag or commit id resolves to."""
-        return _commit(self.connection.call_with_retry(f"read {ref}", self._commits.get_commit, self.repository, ref))
+        return commit_of_sdk(
+            self.connection.call_with_retry(f"read {ref}", self._commits.get_commit, self.repository, ref)
+        )
 
     def head(self, ref: str) -> str:
         """Return the id of the commit that a branch, tag or commit id resolves to."""
@@ -96,7 +72,7 @@ class Lake:
         They are requested page by page as they are used, and the first page is short: often a few are enough.
         """
         return self.connection.iterate_json(
-            f"log of {ref}", f"{self._path_of(ref)}/commits", _listed_commit, first=_FEW_COMMITS, first_parent="true"
+            f"log of {ref}", f"{self._path_of(ref)}/commits", commit_of_json, first=_FEW_COMMITS, first_parent="true"
         )
 
     def branches(self, prefix: str = "") -> Iterator[str]:
@@ -141,7 +117,7 @@ class Lake:
     def objects(self, ref: str, prefix: str = "") -> Iterator[LakeObject]:
         """Return the objects whose keys begin with `prefix`, in the order of their keys."""
         return self.connection.iterate_json(
-            f"list {ref}/{prefix}", f"{self._path_of(ref)}/objects/ls", _listed_object, prefix=prefix
+            f"list {ref}/{prefix}", f"{self._path_of(ref)}/objects/ls", object_of_json, prefix=prefix
         )
 
     def stat(self, ref: str, key: str) -> LakeObject | None:
@@ -151,7 +127,7 @@ class Lake:
             LakeNotFound: The ref does not exist.
         """
         try:
-            return _object(
+            return object_of_sdk(
                 self.connection.call_with_retry(
                     f"stat {ref}/{key}", self._objects.stat_object, self.repository, ref, key
                 )
@@ -261,15 +237,6 @@ class Lake:
         )
         return str(base.base_commit_id)
 
-    # hooks
-
-    def completed_hook_runs(self, branch: str, event: str) -> frozenset[str]:
-        """Return the commits of a branch whose hooks for an event, such as `pre-merge`, ran and accepted them."""
-        found = self.connection.iterate_results(
-            f"list runs of hooks on {branch}", self._actions.list_repository_runs, self.repository, branch=branch
-        )
-        return frozenset(str(run.commit_id) for run in found if (run.event_type, run.status) == (event, "completed"))
-
     # commits and merges
 
     def commit(self, branch: str, message: str, metadata: Mapping[str, str]) -> str:
@@ -359,45 +326,7 @@ class Lake:
         return lakefs_sdk.CommitsApi(self.connection.sdk)
 
     @cached_property
-    def _actions(self) -> lakefs_sdk.ActionsApi:
-        import lakefs_sdk
-
-        return lakefs_sdk.ActionsApi(self.connection.sdk)
-
-    @cached_property
     def _objects(self) -> lakefs_sdk.ObjectsApi:
         import lakefs_sdk
 
         return lakefs_sdk.ObjectsApi(self.connection.sdk)
-
-
-def _object(stats: Any) -> LakeObject:
-    return LakeObject(str(stats.path), str(stats.checksum), int(stats.size_bytes))
-
-
-def _listed_object(stats: Mapping[str, Any]) -> LakeObject:
-    return LakeObject(str(stats["path"]), str(stats["checksum"]), int(stats["size_bytes"]))
-
-
-def _commit(found: Any) -> LakeCommit:
-    return LakeCommit(
-        id=str(found.id),
-        parents=tuple(found.parents),
-        metadata=dict(found.metadata or {}),
-        metarange=str(found.meta_range_id),
-        created=int(found.creation_date),
-        committer=str(found.committer),
-        message=str(found.message),
-    )
-
-
-def _listed_commit(found: Mapping[str, Any]) -> LakeCommit:
-    return LakeCommit(
-        id=str(found["id"]),
-        parents=tuple(found["parents"]),
-        metadata=dict(found.get("metadata") or {}),
-        metarange=str(found["meta_range_id"]),
-        created=int(found["creation_date"]),
-        committer=str(found["committer"]),
-        message=str(found["message"]),
-    )

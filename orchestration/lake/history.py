@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
-from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.keys import LINK, RECEIPTS, date_receipt
+from orchestration.lake.listed import LakeCommit
 from orchestration.lake.receipt import Receipt, read_receipt
 
 RUNS = ("published", "superseded")

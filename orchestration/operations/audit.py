@@ -12,9 +12,10 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from orchestration.lake import keys
-from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_problem
 from orchestration.lake.invariant import is_receipt_key, violations
+from orchestration.lake.listed import LakeCommit
 from orchestration.lake.setup import is_protected_by_rule
 
 _READS_AT_ONCE = 8
@@ -149,7 +150,7 @@ def _of_commits(lake: Lake, commits: tuple[LakeCommit, ...]) -> Iterator[Finding
 
     The repository's first commit is made by lakeFS itself, and has no parent.
     """
-    passed = lake.completed_hook_runs(MAIN, "pre-merge")
+    passed = _merges_with_completed_hooks(lake)
     for commit in commits:
         if not commit.parents:
             continue
@@ -157,6 +158,19 @@ def _of_commits(lake: Lake, commits: tuple[LakeCommit, ...]) -> Iterator[Finding
             yield Finding(commit.id, f"changed {MAIN} without a merge", _BY_HAND)
         elif commit.id not in passed:
             yield Finding(commit.id, f"was merged into {MAIN} without a completed run of the gate", _BY_HAND)
+
+
+def _merges_with_completed_hooks(lake: Lake) -> frozenset[str]:
+    """Return the commits of `main` whose pre-merge hooks ran and accepted them."""
+    import lakefs_sdk
+
+    found = lake.connection.iterate_results(
+        f"list runs of hooks on {MAIN}",
+        lakefs_sdk.ActionsApi(lake.connection.sdk).list_repository_runs,
+        lake.repository,
+        branch=MAIN,
+    )
+    return frozenset(str(run.commit_id) for run in found if (run.event_type, run.status) == ("pre-merge", "completed"))
 
 
 def _of_bytes(lake: Lake, head: str, tree: Mapping[str, str], receipts: Mapping[str, Any]) -> Iterator[Finding]:

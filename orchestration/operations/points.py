@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from orchestration.errors import IngestCleanError, LakeNotFound, UsageError
-from orchestration.lake.client import MAIN, Lake, LakeCommit
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.listed import LakeCommit
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _PREFIX = re.compile(r"[0-9a-f]{6,63}")

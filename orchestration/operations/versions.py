@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestration.lake import keys
-from orchestration.lake.client import Lake, LakeCommit
+from orchestration.lake.client import Lake
 from orchestration.lake.history import commits_of
+from orchestration.lake.listed import LakeCommit
 from orchestration.lake.receipt import Receipt, read_receipt
 
 

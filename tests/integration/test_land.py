@@ -14,7 +14,8 @@ from examples.events_api import Options, create_app, serving
 from orchestration.errors import GateMissing, LakeError, LakeRefused, SourceFailed, UsageError
 from orchestration.extract import extract
 from orchestration.lake import keys
-from orchestration.lake.client import MAIN, Lake, LakeObject
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.listed import LakeObject
 from orchestration.lake.setup import ensure_repository
 from orchestration.land import Landed, land, put_pages
 from orchestration.log import SILENT

@@ -22,8 +22,8 @@ from orchestration.errors import Cancelled, DataFailed, IngestCleanError, Source
 from orchestration.flows import launch
 from orchestration.flows.states import escape_run_logs
 from orchestration.lake import history
-from orchestration.lake.client import LakeCommit
 from orchestration.lake.history import Publication
+from orchestration.lake.listed import LakeCommit
 
 FOREIGN = "\x1b]0;x\x07\x9b31m\x7f\u202e\ufeff\ud83d\r\nPublished: all is well"
 KEYS = ["outcome", "exit_code", "subject", "step", "cause", "main", "branch", "remedy", "command"]
