@@ -89,7 +89,12 @@ def test_every_page_of_every_table_lands_byte_for_byte(
     assert landed.base == lake.head(MAIN)
     commit = lake.commit_of(landed.commit)
     assert commit.parents == (landed.base,)
-    assert commit.metadata == {"execution_date": execution_date, "run_type": "daily", "base": landed.base}
+    assert commit.metadata == {
+        "execution_date": execution_date,
+        "run_type": "daily",
+        "base": landed.base,
+        "landed": "{}",
+    }
     assert lake.head(landed.branch) == landed.commit
     assert lake.uncommitted(landed.branch) == ()
     assert not list((project / ".elt" / "work").iterdir())
