@@ -47,7 +47,7 @@ def create(
 
 @app.command("list")
 def list_sandboxes(as_json: Json = False) -> None:
-    """List the sandboxes: branch, commit of main, local folder, and when housekeeping may remove one."""
+    """List the sandboxes: branch, commit, folder, planned removal."""
     from orchestration.analyst import sandbox
     from orchestration.endpoints import open_lake
     from orchestration.settings import read_settings

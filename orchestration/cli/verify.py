@@ -22,9 +22,10 @@ def verify(
     all_dates: Annotated[bool, typer.Option("--all", help="All dates on main, and the marts.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Rebuild dates from their raw with the code at hand, and compare the bytes with their receipts.
+    """Rebuild dates from their raw, and compare the bytes.
 
-    Nothing is published. Exit code 0 if all are identical, 3 if something differs, 5 if a date could not be rebuilt.
+    They are built with the code at hand, and compared with their receipts. Nothing is published. Exit code 0 if all
+    are identical, 3 if something differs, 5 if a date could not be rebuilt.
     """
     from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake
