@@ -111,9 +111,7 @@ def run_backfill(
 
 
 def _marts(settings: Settings, log: Log, origin: Mapping[str, str]) -> tuple[str, IngestCleanError | None]:
-    lake = open_lake(settings)
     try:
-        with closing(lake.connection):
-            return str(run_marts(MartsRun(lake=lake, settings=settings, log=log, origin=origin))), None
+        return str(run_marts(MartsRun(lake=open_lake(settings), settings=settings, log=log, origin=origin))), None
     except IngestCleanError as error:
         return "", error

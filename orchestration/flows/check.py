@@ -6,7 +6,6 @@ It notifies when nothing else can: a night without a flow run, or without a work
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -74,10 +73,9 @@ def check_date(settings: Settings, execution_date: str, why: Callable[[str], Cau
     """
     try:
         lake = open_lake(settings)
-        with closing(lake.connection):
-            published = lake.stat(MAIN, keys.date_receipt(execution_date)) is not None
-            missing = missed_dates(lake, execution_date, settings.elt.catch_up_days)
-            held = not published and execution_date in on_hold(lake, (execution_date,))
+        published = lake.stat(MAIN, keys.date_receipt(execution_date)) is not None
+        missing = missed_dates(lake, execution_date, settings.elt.catch_up_days)
+        held = not published and execution_date in on_hold(lake, (execution_date,))
     except PlatformFailed as error:
         return CheckedDate(execution_date, "Unknown", f"main cannot be read: {error}")
     if published:

@@ -6,6 +6,7 @@ attempt did not take effect.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,15 +56,18 @@ class LakeConnection:
 
     @cached_property
     def http(self) -> httpx.Client:
-        """Return an HTTP client for streamed bodies, which the SDK does not support."""
+        """Return an HTTP client for streamed bodies, which the SDK does not support, and for long listings."""
         import httpx
 
         connect, read = self._timeouts
-        return httpx.Client(
+        client = httpx.Client(
             base_url=f"{self.access.endpoint}/api/v1",
             auth=(self.access.access_key.get_secret_value(), self.access.secret_key.get_secret_value()),
             timeout=httpx.Timeout(read, connect=connect),
         )
+        # httpx leaves its sockets open to the end of the process, if nobody closes it.
+        weakref.finalize(self, client.close)
+        return client
 
     def call(self, action: str, function: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call a function of the SDK once. `action` describes the call in the text of an error."""

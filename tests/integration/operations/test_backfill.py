@@ -246,12 +246,6 @@ def test_exit_codes_that_differ_become_that_of_the_platform() -> None:
     assert [done(), done(3, 3), done(4), done(3, 4), done(5, 3)] == [0, 3, 4, 5, 5]
 
 
-def in_process(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a command use the open lake: it leaves its connections to the end of its process."""
-    settings_of(monkeypatch, shop.project, **shop.environment(CLOSED))
-    monkeypatch.setattr("orchestration.endpoints.open_lake", lambda settings: shop.lake)
-
-
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -268,7 +262,7 @@ def in_process(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_argument_is_refused_and_changes_nothing(
     shop: Shop, arguments: tuple[str, ...], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_process(shop, monkeypatch)
+    settings_of(monkeypatch, shop.project, **shop.environment(CLOSED))
     before = shop.lake.head(MAIN), tuple(shop.lake.branches())
 
     result = CliRunner().invoke(app, ("backfill", *arguments))
@@ -279,7 +273,7 @@ def test_a_wrong_argument_is_refused_and_changes_nothing(
 
 
 def test_a_plan_is_only_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_process(shop, monkeypatch)
+    settings_of(monkeypatch, shop.project, **shop.environment(CLOSED))
 
     text = CliRunner().invoke(app, ("backfill", "2023-01-01", "2023-12-31", "--plan", "--workers", "4"))
     found = CliRunner().invoke(app, ("backfill", "2023-01-01", "2023-01-02", "--plan", "--json"))

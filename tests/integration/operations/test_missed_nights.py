@@ -24,7 +24,6 @@ from orchestration.flows.lookback import start_earlier_dates
 from orchestration.flows.nights import cause_of, unfinished_dates
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.connection import LakeConnection
 from orchestration.lake.stale import stale_dates_at
 from orchestration.lookback import missed_dates
 from orchestration.servers.model import Server
@@ -238,7 +237,7 @@ def test_without_the_deployment_the_cause_is_named(prefect_client: SyncPrefectCl
 def test_the_flow_ends_with_the_result_of_the_check(
     lake: Lake, prefect_client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestration.flows.check.open_lake", connected_again(lake))
+    monkeypatch.setattr("orchestration.flows.check.open_lake", lambda settings: lake)
 
     published, absent = (nightly_check(execution_date=date, return_state=True) for date in (LAST, NIGHT))
 
@@ -251,11 +250,6 @@ def test_the_flow_ends_with_the_result_of_the_check(
     assert nightly_check(execution_date=LAST, return_state=True).name == "Unknown"
 
 
-def connected_again(lake: Lake) -> Callable[[object], Lake]:
-    """Opens the lake with a connection of its own, which the check closes."""
-    return lambda settings: Lake(LakeConnection(lake.connection.access, timeout=30), lake.repository)
-
-
 def unreachable(settings: object) -> Lake:
     raise LakeUnreachable("no connection to lakeFS")
 
@@ -266,7 +260,7 @@ def unreachable(settings: object) -> Lake:
 @pytest.fixture
 def elt(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Elt:
     """Runs a command in this process, with a Prefect that does not answer; an error of the project is raised."""
-    monkeypatch.setattr("orchestration.flows.check.open_lake", connected_again(lake))
+    monkeypatch.setattr("orchestration.flows.check.open_lake", lambda settings: lake)
     monkeypatch.setenv("PREFECT_API_URL", f"{CLOSED}/api")
 
     def run(*arguments: str, code: int = 0) -> Any:
