@@ -6,7 +6,6 @@ Each is mounted in a separate namespace, which needs no root and ends with its p
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,25 +22,14 @@ from orchestration.servers import lakefs, process
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import ServerCommand
 from orchestration.settings import Settings
+from tests.helpers.disks import has_disks, on_a_disk
 from tests.helpers.elt_runs import Ended, prefect_environment
 from tests.helpers.matrix import LONG_TIMEOUT, Bench, open_bench, require_published_once
 from tests.helpers.own_lake import OwnLake, elt, end_of, own_lake, repository_of
 from tests.helpers.pipeline import require_whole
 from tests.helpers.projects import copy_project, fetched_in_pages
 
-
-def on_a_disk(folder: Path, size: str) -> tuple[str, ...]:
-    """Returns the command that runs another one with an empty disk of this size at `folder`."""
-    mount = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
-    return ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", size, str(folder))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _disks(tmp_path_factory: pytest.TempPathFactory) -> None:
-    try:
-        subprocess.run([*on_a_disk(tmp_path_factory.mktemp("disk"), "64k"), "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"this kernel allows no mounts: {error}")
+pytestmark = pytest.mark.skipif(not has_disks(), reason="this kernel allows no mounts")
 
 
 @pytest.fixture(scope="module")
