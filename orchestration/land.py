@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -54,10 +55,21 @@ def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
         run.lake.create_branch(branch, extracted.base)
         step.branch = branch
         written = {*plan.outputs, keys.date_receipt(run.execution_date), *(page.key for page in extracted.pages)}
-        stale = extracted.former.keys - written if extracted.former else frozenset()
+        stale = _keys_at(run, extracted) - written
         metadata = run.metadata(base=extracted.base, **{METADATA: described(extracted.pages)})
         commit = put_pages(run.lake, branch, extracted.base, extracted.pages, stale, metadata)
     return Landed(branch, extracted.base, commit, extracted.pages)
+
+
+def _keys_at(run: DateRun, extracted: Extracted) -> frozenset[str]:
+    """Return the keys of the date that the base has: those that its receipt covers; with `force`, all that are there.
+
+    The gate lets no others onto `main`. `elt audit` finds those that came past it, and a run with `force` removes them.
+    """
+    if run.force:
+        found = (stored.key for stored in run.lake.objects(extracted.base))
+        return frozenset(key for key in found if f"date={run.execution_date}" in re.split("[/.]", key))
+    return extracted.former.keys if extracted.former else frozenset()
 
 
 def put_pages(

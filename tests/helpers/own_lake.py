@@ -31,7 +31,8 @@ INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int
 
 def own_server(kind: ServerSpec, state: Path) -> LocalServer:
     """Returns a server with its own state folder, not started."""
-    return LocalServer(kind, replace(read_settings(), elt=EltSettings(state_dir=state), lake=LakeSettings()))
+    elt = EltSettings(state_dir=state)
+    return LocalServer(kind, replace(read_settings(), project_dir=PROJECT_DIR, elt=elt, lake=LakeSettings()))
 
 
 def kill(server: LocalServer) -> None:
