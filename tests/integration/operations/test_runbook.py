@@ -34,7 +34,6 @@ from orchestration.extract import Extracted
 from orchestration.flows.crashed import ensure_automation
 from orchestration.flows.secrets import source_block
 from orchestration.lake import keys
-from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import init_lake, set_protection_rules
@@ -50,7 +49,7 @@ from tests.helpers.disks import has_disks, on_a_disk
 from tests.helpers.elt_runs import CLOSED, LIMIT, endless, eventually
 from tests.helpers.gate_branches import merge
 from tests.helpers.nightly import ByDate
-from tests.helpers.own_lake import elt, kill, own_lake, repository_of
+from tests.helpers.own_lake import elt, repository_of
 from tests.helpers.pipeline import KILLED, Pipeline, require_whole
 from tests.helpers.projects import copy_project, request_for, settings_of
 from tests.helpers.runbook import Operator, entries, entry, message_of, run_without_prefect
@@ -683,22 +682,18 @@ def test_wrong_and_readable_secrets(
 @entry("lakeFS was restored from a backup")
 @pytest.mark.usefixtures("deployment")
 def test_a_restored_lakefs(
-    night: Night, operator: Operator, execution_date: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    night: Night, operator: Operator, execution_date: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, last = days_after(execution_date, 0, 1)
-    with own_lake(tmp_path / "lake") as own, repository_of(own.access, night.lake.repository):
-        use(own.access, monkeypatch)
+    # tests/stack/test_backup.py restores a real backup. What the operator finds is the same.
+    with repository_of(night.lake.connection.access, "runbook-restored") as lake:
+        monkeypatch.setenv("ELT_REPOSITORY", lake.repository)
         operator.types(f"elt run {first}")
-        data, backup = own.server.data, tmp_path / "backup"
-        kill(own.server)
-        shutil.copytree(data, backup)
-        own.start()
+        backup = lake.head(MAIN)
         operator.types(f"elt run {last}")
-        kill(own.server)
-        shutil.rmtree(data)
-        shutil.copytree(backup, data)
-        own.start()
-        use(own.access, monkeypatch)
+        set_protection_rules(lake, [])
+        assert eventually(lambda: reset(lake, backup))
+        set_protection_rules(lake, [MAIN])
         operator.sees(operator.types(f"elt check {last}", code=5), DATE=last)
 
         init, audited, log, *_ = operator.does(FROM=last, TO=last, DATE=last)
@@ -708,7 +703,11 @@ def test_a_restored_lakefs(
         assert (first in log, last in log) == (True, False)
 
 
-def use(access: LakeAccess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAKEFS_ENDPOINT", access.endpoint)
-    monkeypatch.setenv("LAKEFS_ACCESS_KEY", access.access_key.get_secret_value())
-    monkeypatch.setenv("LAKEFS_SECRET_KEY", access.secret_key.get_secret_value())
+def reset(lake: Lake, commit: str) -> bool:
+    """Puts `main` back to a commit without a trace; returns whether lakeFS has noticed that it is not protected."""
+    api = lakefs_sdk.ExperimentalApi(lake.connection.sdk)
+    try:
+        lake.connection.call("reset", api.hard_reset_branch, lake.repository, MAIN, commit)
+    except LakeRefused:
+        return False
+    return True
