@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.lake import keys
-from orchestration.lake.catalog import date_checksums
+from orchestration.lake.catalog import published_dates
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import on_hold
 from orchestration.source.config import Table
@@ -32,7 +32,7 @@ def missed_dates(lake: Lake, execution_date: str, days: int) -> tuple[str, ...]:
     A date that was rolled back is on hold, and left out. A date before the first that `main` has was not missed: the
     pipeline did not run yet.
     """
-    published = {keys.date_of_receipt(key) for key in date_checksums(lake, MAIN)}
+    published = published_dates(lake, MAIN)
     first = min(published, default=execution_date)
     window = (_days_before(execution_date, age) for age in range(days, 0, -1))
     absent = [day for day in window if day > first and day not in published]

@@ -10,9 +10,10 @@ from statistics import median
 from typing import Literal
 
 from orchestration.context import DateRun
+from orchestration.dates import parse_execution_date
 from orchestration.errors import UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import date_checksums, receipts_of
+from orchestration.lake.catalog import published_dates, receipts_of
 from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version, on_hold, publications
 from orchestration.lake.setup import require_lake
@@ -85,6 +86,20 @@ class BackfillPlan:
         return replace(self, dates=tuple(planned for planned in self.dates if planned.execution_date not in done))
 
 
+def range_of(first: str, last: str, only: Only | None, from_raw: bool) -> Range:
+    """Return the range that a user asked for; without `only`, the default is `missing`, with `from_raw` `changed`.
+
+    Raises:
+        UsageError: One of the dates is not valid.
+    """
+    return Range(
+        parse_execution_date(first),
+        parse_execution_date(last),
+        only or ("changed" if from_raw else "missing"),
+        from_raw or only == "rejected",
+    )
+
+
 def require_range(asked: Range) -> None:
     """Require that a range has a date, and that its options agree.
 
@@ -109,7 +124,7 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
     """
     require_range(asked)
     head = require_lake(lake, settings.elt.bucket, settings.project_dir)
-    known = {keys.date_of_receipt(key) for key in date_checksums(lake, head)}
+    known = frozenset(published_dates(lake, head))
     dates = asked.dates
     held = on_hold(lake, dates) if len(dates) > 1 else frozenset()
     raw = known

@@ -56,20 +56,14 @@ def backfill(
     again, it goes on with what is left.
     """
     from orchestration.backfill.journal import journal_of
-    from orchestration.backfill.plan import Range, plan_backfill
+    from orchestration.backfill.plan import plan_backfill, range_of
     from orchestration.backfill.run import run_backfill
-    from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake
     from orchestration.errors import UsageError
     from orchestration.log import log_to
     from orchestration.settings import read_settings
 
-    asked = Range(
-        parse_execution_date(first),
-        parse_execution_date(last),
-        only or ("changed" if from_raw else "missing"),
-        from_raw or only == "rejected",
-    )
+    asked = range_of(first, last, only, from_raw)
     settings = read_settings()
     log = log_to(say)
     plan = plan_backfill(open_lake(settings), settings, asked, log)

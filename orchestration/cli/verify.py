@@ -30,8 +30,10 @@ def verify(
     from orchestration.dates import parse_execution_date
     from orchestration.endpoints import open_lake
     from orchestration.errors import UsageError
+    from orchestration.lake.catalog import published_dates
+    from orchestration.lake.client import MAIN
     from orchestration.log import log_to
-    from orchestration.operations.verify import published_dates, verify_dates, verify_marts
+    from orchestration.operations.verify import verify_dates, verify_marts
     from orchestration.settings import read_settings
 
     if bool(dates) == all_dates:
@@ -39,7 +41,7 @@ def verify(
     named = tuple(dict.fromkeys(map(parse_execution_date, dates or ())))
     settings = read_settings()
     lake, log = open_lake(settings), log_to(say)
-    found = list(verify_dates(lake, settings, named or published_dates(lake), log))
+    found = list(verify_dates(lake, settings, named or published_dates(lake, MAIN), log))
     if all_dates and (marts := verify_marts(lake, settings, log)):
         found.append(marts)
     show({"verified": found}, _shown(found), as_json)

@@ -20,9 +20,8 @@ from prefect.logging import get_logger
 from prefect.states import Completed, Failed
 
 from orchestration.backfill.dates import DateEnd, Dates, Order
-from orchestration.backfill.plan import BackfillPlan, Range, plan_backfill
+from orchestration.backfill.plan import BackfillPlan, plan_backfill, range_of
 from orchestration.backfill.run import outcome_of
-from orchestration.dates import parse_execution_date
 from orchestration.endpoints import open_lake
 from orchestration.errors import IngestCleanError, UsageError, error_class
 from orchestration.flows.states import failed_state, guarded_state, origin_of, run_log, settings_for
@@ -98,13 +97,11 @@ def backfill(
         dates: Set in the run of a chunk: its dates.
         of: Set in the run of a chunk: the flow run that made the plan.
     """
-    asked = Range(first, last, only or ("changed" if from_raw else "missing"), from_raw or only == "rejected")
 
     def run() -> State[Any]:
         if chunk < 1 or (max_failures is not None and max_failures < 1):
             raise UsageError("chunk and max_failures must be at least 1", remedy="correct the parameters")
-        parse_execution_date(first)
-        parse_execution_date(last)
+        asked = range_of(first, last, only, from_raw)
         settings = settings_for(repo, bucket)
         if dates is not None:
             return _publish(Dates(Order(settings, asked.from_raw, origin_of(settings))), dates, max_failures)

@@ -51,6 +51,11 @@ def date_checksums(lake: Lake, commit: str) -> dict[str, str]:
     return {key: checksum for key, checksum in _checksums(lake, commit).items() if keys.date_of_receipt(key)}
 
 
+def published_dates(lake: Lake, ref: str) -> tuple[str, ...]:
+    """Return the dates that a ref has, in ascending order, without reading any receipt."""
+    return tuple(keys.date_of_receipt(key) for key in date_checksums(lake, ref))
+
+
 def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> Iterator[Receipt]:
     """Yield the receipts of a commit with these keys and checksums, in their order.
 

@@ -80,12 +80,6 @@ class Verified:
     reasons: tuple[str, ...] = ()
 
 
-def published_dates(lake: Lake) -> tuple[str, ...]:
-    """Return the dates that `main` has, in ascending order."""
-    receipts = (stored.key for stored in lake.objects(MAIN, keys.RECEIPTS))
-    return tuple(date for key in receipts if (date := keys.date_of_receipt(key)))
-
-
 def verify_dates(lake: Lake, settings: Settings, dates: Sequence[str], log: Log) -> Iterator[Verified]:
     """Rebuild dates one after the other, and yield the result of each. `main` is only read.
 

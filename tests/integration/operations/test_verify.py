@@ -17,11 +17,12 @@ from orchestration.cli.app import app
 from orchestration.context import MartsRun, code_version
 from orchestration.errors import Cancelled, LakeUnreachable, UsageError
 from orchestration.lake import keys
+from orchestration.lake.catalog import published_dates
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.marts import run_marts
-from orchestration.operations.verify import Verified, published_dates, verify_dates, verify_marts
+from orchestration.operations.verify import Verified, verify_dates, verify_marts
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, Settings
 from tests.helpers.projects import copy_project, request_for, settings_of
@@ -82,7 +83,7 @@ def _nothing_is_left(published: Published) -> Iterator[None]:
 
 
 def test_dates_and_marts_that_the_code_builds_alike_are_identical(published: Published) -> None:
-    assert [(one.subject, one.outcome) for one in published.verify(*published_dates(published.lake))] == [
+    assert [(one.subject, one.outcome) for one in published.verify(*published_dates(published.lake, MAIN))] == [
         (date, "identical") for date in DATES
     ]
     marts = verify_marts(published.lake, published.settings(), SILENT)
