@@ -68,9 +68,7 @@ def backfill(
     log = log_to(say)
     plan = plan_backfill(open_lake(settings), settings, asked, log)
     journal = journal_of(plan, settings)
-    if journal and restart:
-        journal.delete()
-    done = journal.done if journal else frozenset()
+    done = journal.done if journal and not restart else frozenset()
     plan = plan.without(done)
     text = _planned(plan, len(done), workers)
     if plan_only:
@@ -81,6 +79,8 @@ def backfill(
         if not sys.stdin.isatty():
             raise UsageError("a backfill is not started without a confirmation", remedy="add --yes")
         typer.confirm(f"publish {len(plan.dates):,} dates?", abort=True, err=True)
+    if journal and restart:
+        journal.delete()
     with _progress(len(plan.dates)) as on_end:
         done_now = run_backfill(
             plan,

@@ -237,6 +237,20 @@ def test_a_backfill_of_all_dates_notes_what_is_done_until_all_are(shop: Shop, tm
     assert journal.done == frozenset()
 
 
+def test_a_plan_with_restart_shows_all_dates_and_forgets_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last = days(8, 1, 2)
+    settings = settings_of(monkeypatch, shop.project, **shop.environment(CLOSED))
+    journal = journal_of(shop.plan(first, last, "all"), settings)
+    assert journal
+    journal.add(first)
+
+    shown = CliRunner().invoke(app, ("backfill", first, last, "--only", "all", "--restart", "--plan", "--json"))
+
+    assert [one["execution_date"] for one in json.loads(shown.stdout)["plan"]["dates"]] == [first, last]
+    assert journal.done == {first}
+    journal.delete()
+
+
 def test_exit_codes_that_differ_become_that_of_the_platform() -> None:
     def done(*codes: int) -> int:
         ends = tuple(DateEnd("2024-01-01", "", "", code, 0.0) for code in codes)
