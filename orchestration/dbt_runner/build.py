@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult, FailedTest, Kind, NodeResult, Row, TableAccounting
-from orchestration.dbt_runner.session import Project, dbt_session, invoke, query
+from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, open_results
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake.s3 import Gateway, httpfs_extension
 from orchestration.log import SILENT, Log
@@ -118,19 +118,20 @@ def build(
             raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
         nodes = tuple(_node_result(result) for result in results)
         built = {node.unique_id for node in nodes if node.status == "success"}
-        return BuildResult(
-            nodes=nodes,
-            failed_tests=tuple(
-                _failed_test(node, result.node.compiled_code)
-                for node, result in zip(nodes, results, strict=True)
-                if _has_rows(node)
-            ),
-            accounting=_accounting(manifest, built, tables or read_tables(project.project_dir)),
-            across_dates=_across_dates(manifest, built),
-            versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
-            rows=_rows(manifest, published_models(manifest, selector, run.execution_date), built),
-            raw_root=run.raw_root,
-        )
+        with open_results() as query:
+            return BuildResult(
+                nodes=nodes,
+                failed_tests=tuple(
+                    _failed_test(query, node, result.node.compiled_code)
+                    for node, result in zip(nodes, results, strict=True)
+                    if _has_rows(node)
+                ),
+                accounting=_accounting(query, manifest, built, tables or read_tables(project.project_dir)),
+                across_dates=_across_dates(query, manifest, built),
+                versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
+                rows=_rows(query, manifest, published_models(manifest, selector, run.execution_date), built),
+                raw_root=run.raw_root,
+            )
 
 
 def write_run_file(run: RunFile, project: Project) -> Path:
@@ -169,7 +170,7 @@ def _has_rows(node: NodeResult) -> bool:
     return node.kind == "test" and node.status in ("fail", "warn")
 
 
-def _failed_test(node: NodeResult, compiled: str) -> FailedTest:
+def _failed_test(query: Query, node: NodeResult, compiled: str) -> FailedTest:
     rows = query(f"select * from ({compiled}) as failing limit {EXAMPLES}")  # noqa: S608
     return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(map(_cut, rows)))
 
@@ -178,7 +179,7 @@ def _cut(row: Row) -> Row:
     return {name: value[: LINE_LIMIT + 1] if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
+def _rows(query: Query, manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
     """Return the rows of each written Parquet file by key, counted from the file."""
     return {
         key: query(f"select count(*) as n from {manifest.nodes[unique_id].relation_name}")[0]["n"]  # noqa: S608
@@ -187,7 +188,9 @@ def _rows(manifest: Manifest, published: Mapping[str, str], built: set[str]) -> 
     }
 
 
-def _accounting(manifest: Manifest, built: set[str], declared: Sequence[Table]) -> dict[str, TableAccounting]:
+def _accounting(
+    query: Query, manifest: Manifest, built: set[str], declared: Sequence[Table]
+) -> dict[str, TableAccounting]:
     """Return the accounting of each table whose `<table>_accounting` model was built."""
     counted: dict[str, Any] = {
         id_: manifest.nodes[id_] for id_ in sorted(built) if manifest.nodes[id_].name.endswith(_ACCOUNTING)
@@ -197,11 +200,11 @@ def _accounting(manifest: Manifest, built: set[str], declared: Sequence[Table]) 
     for unique_id, node in counted.items():
         name = node.name.removesuffix(_ACCOUNTING)
         rejected: Any = manifest.nodes[unique_id.replace(_ACCOUNTING, "_rejected")]
-        tables[name] = _table_accounting(node.relation_name, rejected.relation_name, columns[name])
+        tables[name] = _table_accounting(query, node.relation_name, rejected.relation_name, columns[name])
     return tables
 
 
-def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str, int]]:
+def _across_dates(query: Query, manifest: Manifest, built: set[str]) -> dict[str, Mapping[str, int]]:
     """Return the single row of each `<table>_across_dates` model that was built, by table."""
     counted = (manifest.nodes[unique_id] for unique_id in sorted(built))
     return {
@@ -211,15 +214,15 @@ def _across_dates(manifest: Manifest, built: set[str]) -> dict[str, Mapping[str,
     }
 
 
-def _table_accounting(accounting: str, rejected: str, columns: Sequence[Column]) -> TableAccounting:
+def _table_accounting(query: Query, accounting: str, rejected: str, columns: Sequence[Column]) -> TableAccounting:
     summed = f"select part, count(name) as names, sum(row_count)::bigint as row_count from {accounting} group by part"  # noqa: S608
     sums = {row["part"]: (row["names"], row["row_count"]) for row in query(summed)}
 
     def count(part: str) -> int:
         return int(sums.get(part, (0, 0))[1])
 
-    drift = _names(accounting, "undeclared", _DRIFT_NAMES)
-    reasons = _names(accounting, "rejected")
+    drift = _names(query, accounting, "undeclared", _DRIFT_NAMES)
+    reasons = _names(query, accounting, "rejected")
     return TableAccounting(
         raw=count("raw"),
         curated=count("curated"),
@@ -229,16 +232,16 @@ def _table_accounting(accounting: str, rejected: str, columns: Sequence[Column])
         curated_keys=count("curated_keys"),
         rejected=reasons,
         drift=drift,
-        missing=_names(accounting, "missing"),
-        conflicting_keys=tuple(_names(accounting, "conflicting", EXAMPLES)),
-        rejects=_rejects(rejected, {reason: _sought(reason, columns) for reason in reasons}) if reasons else {},
+        missing=_names(query, accounting, "missing"),
+        conflicting_keys=tuple(_names(query, accounting, "conflicting", EXAMPLES)),
+        rejects=_rejects(query, rejected, {reason: _sought(reason, columns) for reason in reasons}) if reasons else {},
         drift_fields=sums.get("undeclared", (0, 0))[0],
         conflicting_key_count=sums.get("conflicting", (0, 0))[0],
         other_dates=count("other_dates"),
     )
 
 
-def _names(accounting: str, part: str, limit: int | None = None) -> dict[str, int]:
+def _names(query: Query, accounting: str, part: str, limit: int | None = None) -> dict[str, int]:
     """Return the rows by name within a part, highest counts first: at most `limit` names, long ones cut.
 
     Names come from the data, in any number and of any length. DuckDB cuts them before they are fetched.
@@ -273,7 +276,7 @@ def _sought(reason: str, columns: Sequence[Column]) -> str:
     return json.dumps(names[-1], ensure_ascii=False) if names else ""
 
 
-def _rejects(rejected: str, sought: Mapping[str, str]) -> dict[str, tuple[Row, ...]]:
+def _rejects(query: Query, rejected: str, sought: Mapping[str, str]) -> dict[str, tuple[Row, ...]]:
     """Return the first rejected rows by reason, ordered by page and record. Long records are cut around their value."""
     place = " ".join(f"when {literal(reason)} then instr(record, {literal(name)})" for reason, name in sought.items())
     numbered = f"select *, row_number() over (partition by reason order by page, record) as n from {rejected}"  # noqa: S608

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestration.dbt_runner.build import Engine, environment, write_run_file
 from orchestration.dbt_runner.faults import body_fault, platform_fault
 from orchestration.dbt_runner.inputs import RunFile
-from orchestration.dbt_runner.session import Project, dbt_session, invoke, query
+from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, open_results
 from orchestration.errors import PlatformFailed
 from orchestration.log import SILENT, Log
 from orchestration.models.sql import model_names
@@ -79,17 +79,19 @@ def check_rows(
         if unknown := [(name, text) for name, text in faults.items() if body_fault(text, run.raw_root) is None]:
             raise platform_fault(unknown)
         nodes = {node.name: node for node in manifest.nodes.values()}
-        for table in tables:
-            _, checked = models[table.label]
-            if checked in faults:
-                fault = body_fault(faults[checked], run.raw_root)
-                log.info(f"{table.label} of {run.execution_date} cannot be read as it is declared now: {fault}")
-            else:
-                found[table.label] = _counted(str(nodes[checked].relation_name), table.rows.keep_date is not None)
+        with open_results() as query:
+            for table in tables:
+                _, checked = models[table.label]
+                if checked in faults:
+                    fault = body_fault(faults[checked], run.raw_root)
+                    log.info(f"{table.label} of {run.execution_date} cannot be read as it is declared now: {fault}")
+                else:
+                    relation = str(nodes[checked].relation_name)
+                    found[table.label] = _counted(query, relation, keeps_date=table.rows.keep_date is not None)
     return found
 
 
-def _counted(relation: str, keeps_date: bool) -> CheckedRows:
+def _counted(query: Query, relation: str, *, keeps_date: bool) -> CheckedRows:
     other = "count(*) filter (where _reject_reason is null and _is_other_date)" if keeps_date else "0"
     (all_rows,) = query(f"select count(*) as n, {other} as other from {relation}")  # noqa: S608
     rejected = query(

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _ONE_AT_A_TIME = threading.Lock()
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+Query = Callable[[str], list[dict[str, Any]]]
+"""Returns the rows of a query, by column name."""
+
 _TRACEBACK = "MainStackTrace"
 """The event with the traceback of a failed invocation. This package raises or reports that error itself."""
 
@@ -170,8 +173,11 @@ def _forward(log: Log) -> Callable[[Any], None]:
     return on_event
 
 
-def query(sql: str) -> list[dict[str, Any]]:
-    """Return the rows of `sql` from the database that dbt just used. Must run inside its session, through its adapter.
+@contextmanager
+def open_results() -> Iterator[Query]:
+    """Yield a function that returns the rows of a query from the database that dbt just used, inside its session.
+
+    All queries share one connection, because opening one through dbt's adapter takes longer than most queries.
 
     Raises:
         PlatformFailed: DuckDB cannot read what it has just written.
@@ -181,11 +187,15 @@ def query(sql: str) -> list[dict[str, Any]]:
     from dbt_common.exceptions import DbtBaseException
 
     adapter: Any = get_adapter_by_type("duckdb")  # type: ignore[no-untyped-call]
+
+    def query(sql: str) -> list[dict[str, Any]]:
+        _, cursor = adapter.connections.add_query(sql, auto_begin=False)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
     try:
         with adapter.connection_named("after_run"):
-            _, cursor = adapter.connections.add_query(sql, auto_begin=False)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            yield query
     except (DbtBaseException, duckdb.Error) as error:
         raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
 

@@ -114,7 +114,7 @@ def test_a_snapshot_of_a_past_date_without_raw_is_refused(
     assert list(lake.branches(f"etl-{execution_date}")) == []
 
 
-def test_raw_that_is_not_what_its_receipt_lists_is_not_used(
+def test_raw_that_is_not_what_landed_is_not_used(
     lake: Lake,
     settings: Callable[[], Settings],
     execution_date: str,
@@ -129,5 +129,5 @@ def test_raw_that_is_not_what_its_receipt_lists_is_not_used(
         return b"[]" if "/products/" in key else read(ref, key)
 
     monkeypatch.setattr(lake, "read", changed)
-    with pytest.raises(PlatformFailed, match="is not what its receipt lists"):
+    with pytest.raises(PlatformFailed, match="is not what landed"):
         run_date(request_for(lake, settings(), execution_date))
