@@ -18,6 +18,7 @@ from orchestration.log import Log
 from orchestration.servers.worker import POOL
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.filters import DeploymentFilter
 
 QUEUES = {"nightly": 1, "check": 2, "downstream": 3, "backfill": 4}
@@ -46,7 +47,8 @@ def deploy(api_url: str, project_dir: Path, log: Log) -> None:
         UsageError: There is no prefect.yaml, it is not YAML, or a deployment in it has no name.
         PlatformFailed: Prefect refused the deployment; its output is the cause.
     """
-    names = tuple(deployment.name for deployment in declared_deployments(project_dir / "prefect.yaml"))
+    declared = declared_deployments(project_dir / "prefect.yaml")
+    names = tuple(deployment.name for deployment in declared)
     _ensure_pool()
     log.info(f"work pool {POOL} with the queues {', '.join(QUEUES)}")
     deployed = subprocess.run(
@@ -68,7 +70,7 @@ def deploy(api_url: str, project_dir: Path, log: Log) -> None:
                 f"prefect deploy reported success, but there is no deployment {name}", remedy="correct prefect.yaml"
             )
         log.info(f"deployment {name}")
-    _ensure_crash_automation(names)
+    _ensure_automations(names, {trigger for deployment in declared for trigger in deployment.triggers})
     log.info(f"automation {crashed.NAME}")
 
 
@@ -110,15 +112,32 @@ def _found_deployments(names: Collection[str]) -> frozenset[str]:
         raise PlatformFailed(f"cannot list Prefect's deployments: {error}", remedy="elt status") from error
 
 
-def _ensure_crash_automation(names: Collection[str]) -> None:
+def _ensure_automations(names: Collection[str], triggers: Collection[str]) -> None:
     from prefect.client.orchestration import get_client
 
     try:
         with get_client(sync_client=True) as client:
+            for trigger in triggers:
+                _delete_orphans(client, trigger)
             flows = client.read_flows(deployment_filter=_named(names))
             crashed.ensure_automation(client, {flow.name for flow in flows})
     except Exception as error:
-        raise PlatformFailed(f"cannot create the automation in Prefect: {error}", remedy="elt status") from error
+        raise PlatformFailed(f"cannot create the automations in Prefect: {error}", remedy="elt status") from error
+
+
+def _delete_orphans(client: SyncPrefectClient, trigger: str) -> None:
+    """Delete a trigger's automations whose deployment was deleted: Prefect keeps them, and each run of them fails."""
+    from prefect.events.actions import RunDeployment
+    from prefect.exceptions import ObjectNotFound
+
+    for automation in client.read_automations_by_name(trigger):
+        for action in automation.actions:
+            if isinstance(action, RunDeployment) and action.deployment_id:
+                try:
+                    client.read_deployment(action.deployment_id)
+                except ObjectNotFound:
+                    client.delete_automation(automation.id)
+                    break
 
 
 def _named(names: Collection[str]) -> DeploymentFilter:

@@ -151,6 +151,9 @@ def test_what_is_paused_or_missing_is_found_and_deploying_again_mends_it(deploye
     deploy(deployed.url, PROJECT, SILENT)
 
     assert states(eventually(lambda: deployed.check(*names), lambda one: not states(one))) == {}
+    # Prefect keeps the trigger of a deleted deployment.
+    (trigger,) = client.read_automations_by_name("marts after a date")
+    assert [getattr(action, "deployment_id", None) for action in trigger.actions] == [deployed.deployment("marts").id]
 
 
 def test_paused_automations_queues_and_pools_are_found(deployed: Deployed) -> None:
