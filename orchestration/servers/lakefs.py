@@ -82,7 +82,12 @@ def configuration(data: Path, port: int) -> dict[str, object]:
         "listen_address": f"{HOST}:{port}",
         "database": {"type": "local", "local": {"path": str(data / _METADATA)}},
         "blockstore": {"type": "local", "local": {"path": str(data / "objects")}},
-        "committed": {"local_cache": {"dir": str(data / "cache")}},
+        "committed": {
+            "local_cache": {"dir": str(data / "cache")},
+            # Objects in one file of a listing, on average. Each commit and merge writes the files that it changes; by
+            # default they have 50,000 objects, so that a date would cost more with every date before it.
+            "permanent": {"range_raggedness_entries": 500},
+        },
         # Without branch ownership, parallel merges fail with 429 and 500.
         "graveler": {"branch_ownership": {"enabled": True}},
         # These would send an installation id home: statistics, release and security checks, a mailing list.

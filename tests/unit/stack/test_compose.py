@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from orchestration.servers.build import LAKEFS_VERSION
+from orchestration.servers.lakefs import configuration
 from orchestration.settings import PROJECT_DIR
 from orchestration.stack.settings import StackSettings
 from tests.helpers.stack import VARIABLES
@@ -117,8 +119,10 @@ def test_lakefs_is_the_pinned_one_wherever_it_is_built() -> None:
     }
 
 
-def test_lakefs_sends_nothing_home_and_owns_branches() -> None:
+def test_lakefs_sends_nothing_home_and_owns_branches_and_writes_small_listings() -> None:
     config = yaml.safe_load((PROJECT_DIR / "deploy" / "lakefs.yaml").read_text(encoding="utf-8"))
+    local: Any = configuration(Path("data"), 8000)
+    assert config["committed"]["permanent"] == local["committed"]["permanent"] == {"range_raggedness_entries": 500}
     assert config["security"] == {"check_latest_version": False, "audit_check_url": ""}
     assert config["stats"] == {"enabled": False}
     assert config["graveler"]["branch_ownership"]["enabled"]
