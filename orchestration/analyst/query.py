@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +65,23 @@ def query(lake: Lake, sql: str, commit: str | None = None) -> Answer:
     # DuckDB 1.5.5 fails with an internal error on min and max of the partition column over a single file.
     with open_duckdb(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)
-        for table, files in published_files(lake, commit).items():
-            create_view(connection, table, f"s3://{lake.repository}/{commit}", files)
+        published = published_files(lake, commit)
+        for table in _tables_of(connection, sql, published):
+            create_view(connection, table, f"s3://{lake.repository}/{commit}", published[table])
         return Answer(commit, *_ask(connection, sql))
+
+
+def _tables_of(connection: duckdb.DuckDBPyConnection, sql: str, published: Collection[str]) -> Collection[str]:
+    """Return the tables that a query names, because a view of thousands of files takes a while; all, if in doubt."""
+    import duckdb
+
+    try:
+        named = {name.lower() for name in connection.get_table_names(sql)}
+    except duckdb.Error:
+        # It binds the query to tables without columns, which not every query allows, such as a join with `using`.
+        return published
+    # No name: the query may list the tables themselves.
+    return named if named and named <= set(published) else published
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, table: str, root: str, files: Sequence[str]) -> None:

@@ -113,6 +113,25 @@ def test_views_can_be_read_explained_and_sorted_on_disk(published: tuple[Lake, S
         assert connection.execute("select sum(size) > 0 from duckdb_temporary_files()").fetchone() == (True,)
 
 
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("select count(*) > 0 from EVENTS join main.products using (stock_code)", True),
+        ("with products as (select * from events) select count(*) > 0 from products", True),
+        ("select count(*) > 0 from query_table('events') where stock_code in (select stock_code from products)", True),
+        ("from (pivot events on event_type in ('sale') using count(*)) select count(*) > 0", True),
+        ("select count(*) from information_schema.tables where table_name in ('events', 'products')", 2),
+    ],
+)
+def test_a_query_reaches_its_tables_in_every_form(published: tuple[Lake, Settings], sql: str, found: object) -> None:
+    assert query(published[0], sql).rows == ((found,),)
+
+
+def test_a_table_that_is_not_published_is_reported_with_one_that_is(published: tuple[Lake, Settings]) -> None:
+    with pytest.raises(UsageError, match="event does not exist(?s:.*)events"):
+        query(published[0], "select * from event")
+
+
 def test_a_printed_table_has_one_line_for_each_row() -> None:
     table = format_table(["a\x1bb", "c"], [("x\ny\u202e", None), ("z" * 5_000_000, 1)])
     lines = table.split("\n")
