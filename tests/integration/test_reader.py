@@ -128,7 +128,7 @@ def test_a_query_reaches_its_tables_in_every_form(published: tuple[Lake, Setting
 
 
 def test_a_table_that_is_not_published_is_reported_with_one_that_is(published: tuple[Lake, Settings]) -> None:
-    with pytest.raises(UsageError, match="event does not exist(?s:.*)events"):
+    with pytest.raises(UsageError, match=r"event does not exist(?s:.*)events"):
         query(published[0], "select * from event")
 
 
