@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +171,8 @@ def exported(shop: Shop, url: str) -> Iterator[None]:
         yield
 
 
-def workers_of_this_process() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+def workers_of_this_process() -> list[BaseProcess]:
+    return [child for child in multiprocessing.active_children() if child.name == "backfill"]
 
 
 def test_no_further_date_is_started_after_so_many_failures(shop: Shop) -> None:
