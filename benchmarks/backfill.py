@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from statistics import mean, median
 
 import psutil
 
-from benchmarks.day import DAY, fetched_as, serving, write_day
-from examples.events_api.forms import MEDIA_TYPES
+from benchmarks.day import DAY
+from benchmarks.fresh_lake import fresh_lake
 from orchestration.backfill.dates import DateEnd
 from orchestration.backfill.plan import Only, Range, plan_backfill
 from orchestration.backfill.run import Backfilled, run_backfill
 from orchestration.endpoints import open_lake
-from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
-from orchestration.settings import PROJECT_DIR, read_settings
-from tests.helpers.own_lake import own_lake
-from tests.helpers.projects import copy_project
+from orchestration.settings import read_settings
 
 
 @dataclass
@@ -62,25 +57,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--from-raw", action="store_true", help="afterwards rebuild all dates with changed models")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, own_lake(Path(folder) / "state") as server:
-        project = fetched_as("ndjson", copy_project(Path(folder)))
-        write_day(options.rows, "ndjson", project)
-        access = server.access
-        with serving(project, MEDIA_TYPES["ndjson"]) as url:
-            os.environ |= {
-                "ELT_PROJECT_DIR": str(project),
-                "ELT_REPOSITORY": "backfill",
-                "LAKEFS_ENDPOINT": access.endpoint,
-                "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-                "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
-                "SHOP_API_URL": url,
-            }
-            init_lake(open_lake(read_settings()), "lakefs", PROJECT_DIR, SILENT)
-            _report("fetched", options.workers, *_backfill(options.dates, options.workers, "missing", False))
-            if options.from_raw:
-                model = project / "models/staging/shop/stg_shop__events.sql"
-                model.write_text(f"-- changed\n{model.read_text()}")
-                _report("from raw", options.workers, *_backfill(options.dates, options.workers, "changed", True))
+    with fresh_lake(options.rows) as fresh:
+        _report("fetched", options.workers, *_backfill(options.dates, options.workers, "missing", False))
+        if options.from_raw:
+            model = fresh.project / "models/staging/shop/stg_shop__events.sql"
+            model.write_text(f"-- changed\n{model.read_text()}")
+            _report("from raw", options.workers, *_backfill(options.dates, options.workers, "changed", True))
 
 
 def _backfill(dates: int, workers: int, only: Only, from_raw: bool) -> tuple[Backfilled, Seen, float]:

@@ -10,23 +10,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from collections import Counter, defaultdict
 from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from benchmarks.day import DAY, fetched_as, serving, write_day
-from examples.events_api.forms import MEDIA_TYPES
+from benchmarks.day import DAY
+from benchmarks.fresh_lake import fresh_lake
 from orchestration.backfill.dates import Dates, Order
-from orchestration.endpoints import open_lake
-from orchestration.lake.setup import init_lake
-from orchestration.log import SILENT
-from orchestration.settings import PROJECT_DIR, read_settings
-from tests.helpers.own_lake import own_lake
-from tests.helpers.projects import copy_project
+from orchestration.settings import read_settings
 
 _BEFORE = 3
 """Dates that are not measured: the first one imports and parses."""
@@ -54,29 +47,16 @@ def main() -> None:
     calls: Counter[str] = Counter()
     for place, name, label in _PARTS:
         _measure(place, name, label, seconds, calls)
-    with tempfile.TemporaryDirectory() as folder, own_lake(Path(folder) / "state") as server:
-        project = fetched_as("ndjson", copy_project(Path(folder)))
-        write_day(options.rows, "ndjson", project)
-        access = server.access
-        with serving(project, MEDIA_TYPES["ndjson"]) as url:
-            os.environ |= {
-                "ELT_PROJECT_DIR": str(project),
-                "ELT_REPOSITORY": "share",
-                "LAKEFS_ENDPOINT": access.endpoint,
-                "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-                "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
-                "SHOP_API_URL": url,
-            }
-            init_lake(open_lake(read_settings()), "lakefs", PROJECT_DIR, SILENT)
-            dates = Dates(Order(read_settings()))
-            for number in range(_BEFORE + options.dates):
-                if number == _BEFORE:
-                    seconds.clear()
-                    calls.clear()
-                    begun, cpu = time.monotonic(), time.process_time()
-                ended = dates.publish(str(DAY - timedelta(days=number)))
-                assert ended.exit_code == 0, ended.message
-            spent, used = time.monotonic() - begun, time.process_time() - cpu
+    with fresh_lake(options.rows):
+        dates = Dates(Order(read_settings()))
+        for number in range(_BEFORE + options.dates):
+            if number == _BEFORE:
+                seconds.clear()
+                calls.clear()
+                begun, cpu = time.monotonic(), time.process_time()
+            ended = dates.publish(str(DAY - timedelta(days=number)))
+            assert ended.exit_code == 0, ended.message
+        spent, used = time.monotonic() - begun, time.process_time() - cpu
     count = options.dates
     print(f"seconds a date {spent / count:.2f}, of CPU {used / count:.2f}, load {os.getloadavg()[0]:.1f}")
     for _, _, label in _PARTS:

@@ -12,23 +12,16 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.day import DAY, fetched_as, serving, write_day
-from examples.events_api.forms import MEDIA_TYPES
-from orchestration.endpoints import open_lake
+from benchmarks.day import DAY
+from benchmarks.fresh_lake import fresh_lake
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.setup import init_lake
-from orchestration.log import SILENT
 from orchestration.operations.audit import audit_main
-from orchestration.settings import PROJECT_DIR, read_settings
-from tests.helpers.own_lake import own_lake
-from tests.helpers.projects import copy_project
 
 _SOME = 30
 
@@ -39,28 +32,14 @@ def main() -> None:
     parser.add_argument("--dates", type=int, default=365, help="how many dates")
     parser.add_argument("--rows", type=int, default=1_000, help="events of a date")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, own_lake(Path(folder) / "state") as server:
-        project = fetched_as("ndjson", copy_project(Path(folder)))
-        write_day(options.rows, "ndjson", project)
-        access = server.access
-        with serving(project, MEDIA_TYPES["ndjson"]) as url:
-            os.environ |= {
-                "ELT_PROJECT_DIR": str(project),
-                "ELT_REPOSITORY": "year",
-                "LAKEFS_ENDPOINT": access.endpoint,
-                "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-                "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
-                "SHOP_API_URL": url,
-            }
-            lake = open_lake(read_settings())
-            init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
-            third = options.dates // 3
-            begun = time.monotonic()
-            _backfill("killed", options.dates, third, subprocess.Popen.kill)
-            _backfill("lakeFS killed and restarted", options.dates, third, lambda _: server.crash())
-            _backfill("to the end", options.dates)
-            print(f"in all {time.monotonic() - begun:.0f} s")
-            _report(lake, project, options.dates)
+    with fresh_lake(options.rows) as fresh:
+        third = options.dates // 3
+        begun = time.monotonic()
+        _backfill("killed", options.dates, third, subprocess.Popen.kill)
+        _backfill("lakeFS killed and restarted", options.dates, third, lambda _: fresh.server.crash())
+        _backfill("to the end", options.dates)
+        print(f"in all {time.monotonic() - begun:.0f} s")
+        _report(fresh.lake, fresh.project, options.dates)
 
 
 def _backfill(
