@@ -16,7 +16,6 @@ RUN python3 -m venv /uv && \
 COPY pyproject.toml uv.lock ./
 RUN /uv/bin/uv sync --quiet --locked --no-default-groups --group stack --no-install-project
 COPY LICENSE README.md dbt_project.yml prefect.yaml selectors.yml ./
-COPY lake lake
 COPY macros macros
 COPY models models
 COPY profiles profiles

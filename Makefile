@@ -45,13 +45,14 @@ models: install ## Write the tables' dbt models from the sources' YAML
 
 check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models, containers
 	$(UV) lock --check
+	$(UV) lock --check --project orchestration/servers/lakefs_build
 	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql')
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync lint-imports
 	$(UV) run --no-sync mypy
 	$(UV) run --no-sync elt models --check
-	$(UV) run --no-sync hadolint Dockerfile tools/lakefs/Dockerfile
+	$(UV) run --no-sync hadolint Dockerfile orchestration/servers/lakefs_build/Dockerfile
 	$(UV) run --no-sync check-jsonschema --builtin-schema vendor.compose-spec docker-compose*.yml examples/demo_stack.yml
 	$(UV) run --no-sync sqlfluff lint --disable-progress-bar models tests/data
 

@@ -191,7 +191,7 @@ def _commands(settings: Settings, new: str) -> dict[str, Callable[[Lake], object
         "elt show": lambda lake: list(versions_of(lake, day)),
         "elt sql, one date": lambda lake: query(lake, ONE_DATE),
         "elt sql, first on a machine": sql_without_cache,
-        "elt audit": lambda lake: audit_main(lake, settings.project_dir),
+        "elt audit": lambda lake: audit_main(lake),
     }
 
 

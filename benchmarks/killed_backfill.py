@@ -64,7 +64,7 @@ def _report(lake: Lake, project: Path, dates: int) -> None:
     merges = [commit for commit in reversed(tuple(lake.log(MAIN))) if commit.metadata.get("execution_date")]
     times = Counter(commit.metadata["execution_date"] for commit in merges)
     begun = time.monotonic()
-    audited = audit_main(lake, project)
+    audited = audit_main(lake)
     print(
         f"{len(times)} of {dates} dates on main, {sum(count == 1 for count in times.values())} published once; audit: "
         f"{len(audited.findings)} findings in {time.monotonic() - begun:.1f} s"

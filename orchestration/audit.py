@@ -73,7 +73,7 @@ def commit_candidate(run: RunContext, branch: str, base: str, receipt: Receipt, 
         commit = None
     if left := lake.uncommitted(branch):
         raise PlatformFailed(f"{len(left)} keys were written after the commit: {key_list(left)}")
-    require_gate(lake, commit or branch, run.settings.project_dir)
+    require_gate(lake, commit or branch)
     if not lake.is_on_main(base):
         raise PlatformFailed(f"the run's base {base[:12]} is not in the history of {MAIN}: {MAIN} was reset")
     return commit

@@ -23,6 +23,9 @@ from orchestration.private import readable_by_others
 from orchestration.source_names import source_names
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
+"""The folder of this package: in a checkout also the project of its shop."""
+
+PROJECT_FILE = "dbt_project.yml"
 
 _COMMON = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
@@ -154,13 +157,34 @@ def _require_text(env: Path) -> None:
         raise UsageError(f"{env} cannot be read: {error}", remedy="save it as text in UTF-8") from error
 
 
-def read_settings() -> Settings:
-    """Return the current settings from the environment and `.env`.
+def find_project() -> Path:
+    """Return the project's folder.
+
+    It is ELT_PROJECT_DIR; else the working folder or the nearest folder above it that has a dbt_project.yml, as dbt
+    looks for it; else the checkout that this package runs from.
 
     Raises:
-        UsageError: A value is not valid for its setting; the message names the variable.
+        UsageError: There is none.
     """
-    project_dir = Path(os.environ.get("ELT_PROJECT_DIR") or PROJECT_DIR).resolve()
+    if named := os.environ.get("ELT_PROJECT_DIR"):
+        return Path(named).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents, PROJECT_DIR):
+        if (folder / PROJECT_FILE).is_file():
+            return folder.resolve()
+    raise UsageError(
+        f"{here} is not in a project: neither it nor a folder above it has a {PROJECT_FILE}",
+        remedy="change to the project's folder, name it in ELT_PROJECT_DIR, or begin one: elt new DIR",
+    )
+
+
+def read_settings(project_dir: Path | None = None) -> Settings:
+    """Return the current settings of a project, without an argument of `find_project`, from the environment and `.env`.
+
+    Raises:
+        UsageError: There is no project, or a value is not valid for its setting; the message names the variable.
+    """
+    project_dir = project_dir or find_project()
     _require_text(project_dir / ".env")
     return Settings(
         project_dir=project_dir,

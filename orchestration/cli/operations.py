@@ -34,7 +34,7 @@ def audit(
     from orchestration.settings import read_settings
 
     settings = read_settings()
-    found = audit_main(open_lake(settings), settings.project_dir, deep=deep)
+    found = audit_main(open_lake(settings), deep=deep)
     show(found, _shown(found), as_json)
     if found.findings:
         raise typer.Exit(FOUND)

@@ -16,7 +16,7 @@ from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import IngestCleanError, PlatformFailed
 from orchestration.lake import keys
 from orchestration.log import SILENT, Log, log_to
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import find_project
 from orchestration.workdir import translate_disk_errors
 
 _COMMANDS = (("run",), ("docs", "generate", "--static"))
@@ -64,10 +64,11 @@ def _sample_in(work: Path, project_dir: Path) -> RunFile:
 
 
 def main() -> int:
-    """Write the page of this project to `target/docs`, and print its path."""
+    """Write the page of the project to `target/docs`, and print its path."""
     try:
         log = log_to(lambda line: print(line, file=sys.stderr))
-        page = write_docs(PROJECT_DIR, PROJECT_DIR / "target" / "docs", log)
+        project_dir = find_project()
+        page = write_docs(project_dir, project_dir / "target" / "docs", log)
     except IngestCleanError as error:
         print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
         return error.exit_code

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import UsageError
+from orchestration.framework import macro_path
 from orchestration.log import SILENT, Log
 from orchestration.workdir import translate_disk_errors
 
@@ -86,8 +87,9 @@ def published_models(manifest: Manifest, selector: str, execution_date: str = ""
 def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
     """Return the SHA-256 of the code that decides what happens to a run's rows.
 
-    It covers the SQL of `models` (unique ids), each macro of this project that they use, directly or indirectly, and
-    the declarations of their sources: how pages are read, and which rows and days are acceptable.
+    It covers the SQL of `models` (unique ids), each macro of the project and the framework that they use,
+    directly or indirectly, and the declarations of their sources: how pages are read, and which rows and days are
+    acceptable.
 
     Tool versions and descriptions are not included. Runs with equal digests treated their rows alike.
     """
@@ -122,13 +124,15 @@ def _materialization(package: str | None, node: Any) -> str:
 def _project_digest(project: Project, database: str) -> str:
     """Return the SHA-256 of everything that parsing reads.
 
-    It covers the files by path and content, the target, the database's name and the versions of the parsers.
+    It covers the files of project and framework by path and content, the target, the database's name and the versions
+    of the parsers.
     """
     digest = hashlib.sha256()
     for part in (project.target, database, *(f"{name} {version(name)}" for name in _PARSERS)):
         digest.update(f"{part}\0".encode())
-    files = {path for pattern in _PARSED_FILES for path in project.project_dir.glob(pattern) if path.is_file()}
-    for path in sorted(files):
-        digest.update(f"{path.relative_to(project.project_dir).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for folder, patterns in ((project.project_dir, _PARSED_FILES), (macro_path(), ("**/*",))):
+        files = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+        for path in sorted(files):
+            digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed
+from orchestration.framework import MACROS_VARIABLE, macro_path
 from orchestration.log import SILENT, Log
 from orchestration.text import shortened
 from orchestration.workdir import disk_failed
@@ -65,7 +66,7 @@ class Project:
 
 @contextmanager
 def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
-    """Hold the only dbt session of this process, with `environment` set during it.
+    """Hold the only dbt session of this process, with `environment` and the framework's macros set during it.
 
     Raises:
         PlatformFailed: Another session is in progress in this process.
@@ -78,6 +79,7 @@ def dbt_session(environment: Mapping[str, str]) -> Iterator[None]:
     before, loud = dict(os.environ), logging.raiseExceptions
     try:
         os.environ.update(environment)
+        os.environ[MACROS_VARIABLE] = str(macro_path())
         # On a full disk, each line of dbt's log would print a traceback.
         logging.raiseExceptions = False
         yield

@@ -88,7 +88,7 @@ def draft_table(
     found = find_records(answer.body, wanted.table, wanted.records)
     page = folder / "sample.json"
     page.write_bytes(answer.body)
-    sample = Sample(project_dir, [page], found)
+    sample = Sample([page], found)
     records = [json.loads(text) for text in sample.records]
     fields = find_fields(records, is_list=found.shape == "arrays", named=found.shape == "values")
     if not fields:

@@ -1,4 +1,4 @@
-"""The project's SQL rules outside of dbt: its macros, rendered for one statement of DuckDB.
+"""The framework's SQL rules outside of dbt: its macros, rendered for one statement of DuckDB.
 
 The types of an answer's fields are found with the grammars of the models, not with a second version of them.
 """
@@ -6,20 +6,21 @@ The types of an answer's fields are found with the grammars of the models, not w
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
+from orchestration.framework import macro_path
+
 _FOLDERS = ("sql", "rows", "raw")
 
 
 class Macros:
-    """The macros of a project, by the folders that read and convert records."""
+    """The macros that read and convert records."""
 
-    def __init__(self, project_dir: Path) -> None:
-        files = (file for folder in _FOLDERS for file in sorted((project_dir / "macros" / folder).glob("*.sql")))
+    def __init__(self) -> None:
+        files = (file for folder in _FOLDERS for file in sorted((macro_path() / folder).glob("*.sql")))
         self._environment = _environment("\n".join(file.read_text(encoding="utf-8") for file in files))
 
     def render(self, statement: str, **context: Any) -> str:
@@ -31,7 +32,7 @@ class _Adapter:
     """The `adapter` of dbt, of which the macros need `dispatch` only."""
 
     @pass_context
-    def dispatch(self, context: Context, name: str, package: str) -> Any:
+    def dispatch(self, context: Context, name: str) -> Any:
         return context.resolve(f"duckdb__{name}")
 
 

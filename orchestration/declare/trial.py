@@ -25,6 +25,8 @@ def copy_project(project_dir: Path, folder: Path) -> Path:
     """Copy what dbt needs of the project, without its unit tests, so that a table can be tried in the copy."""
     with translate_disk_errors(folder):
         for name in _FOLDERS:
+            if not (project_dir / name).is_dir():
+                continue
             ignored = shutil.ignore_patterns("*_unit_tests.yml")
             shutil.copytree(project_dir / name, folder / name, ignore=ignored)
         for name in _FILES:

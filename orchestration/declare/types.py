@@ -83,10 +83,10 @@ class TypedField:
 class Sample:
     """The records of raw pages, in an engine, as the models would read them."""
 
-    def __init__(self, project_dir: Path, pages: Sequence[Path], found: Records) -> None:
+    def __init__(self, pages: Sequence[Path], found: Records) -> None:
         import duckdb
 
-        self.macros = Macros(project_dir)
+        self.macros = Macros()
         self.engine: duckdb.DuckDBPyConnection = duckdb.connect()
         self.engine.execute("set TimeZone = 'UTC'; set variable raw_root = ''")
         self.engine.execute("set variable raw_sample__records = ?", [[str(page) for page in pages]])

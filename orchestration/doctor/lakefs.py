@@ -197,7 +197,7 @@ def _gate(lake: Lake, settings: Settings) -> Result:
     from orchestration.lake.client import MAIN
     from orchestration.lake.gate import gate_problem
 
-    problem = gate_problem(lake, lake.head(MAIN), settings.project_dir)
+    problem = gate_problem(lake, lake.head(MAIN))
     return failed(problem, "elt init") if problem else ok("main has this version's")
 
 

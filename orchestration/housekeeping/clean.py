@@ -99,7 +99,7 @@ def clean(cleaning: Cleaning) -> Cleaned:
         UsageError: The source YAML is invalid, so it is not known which raw can be fetched again.
         PlatformFailed: lakeFS or the disk failed. What was removed until then was dead; run it again.
     """
-    lake, settings = cleaning.lake, cleaning.settings
+    lake = cleaning.lake
     history = read_history(lake)
     found = tuple(read_branches(lake, history))
     storage = measure_storage(lake, history, found)
@@ -112,7 +112,7 @@ def clean(cleaning: Cleaning) -> Cleaned:
         old_reports=_clean_reports(cleaning, found),
         files=tuple(_clean_files(cleaning)),
         flow_runs_unknown=runs.problem,
-        audited=audit_main(lake, settings.project_dir),
+        audited=audit_main(lake),
     )
 
 

@@ -47,7 +47,7 @@ def init_lake(lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_s
     """
     repository, storage = ensure_repository(lake, bucket, log)
     _ensure_no_stray(lake, log, discard_stray)
-    gate = ensure_gate(lake, project_dir, log)
+    gate = ensure_gate(lake, log)
     seen_by = time.monotonic() + (_ACTIONS_CACHED if gate != "unchanged" else 0.0)
     protection = ensure_protection(lake, log)
     if (left := seen_by - time.monotonic()) > 0:
@@ -67,7 +67,7 @@ def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
     """
     require_repository(lake, bucket)
     head = lake.head(MAIN)
-    require_gate(lake, head, project_dir)
+    require_gate(lake, head)
     if not is_protected_by_rule(lake):
         raise PlatformFailed(f"{MAIN} of {lake.repository} is not protected from writes", remedy="elt init")
     _require_no_stray(lake)
@@ -136,17 +136,17 @@ def ensure_repository(lake: Lake, bucket: str, log: Log) -> tuple[Literal["creat
     return "created", storage
 
 
-def ensure_gate(lake: Lake, project_dir: Path, log: Log) -> Literal["installed", "replaced", "unchanged"]:
-    """Merge the project's gate into `main` unless `main` has it."""
+def ensure_gate(lake: Lake, log: Log) -> Literal["installed", "replaced", "unchanged"]:
+    """Merge the gate of this package into `main` unless `main` has it."""
     base = lake.head(MAIN)
-    problem = gate_problem(lake, base, project_dir)
+    problem = gate_problem(lake, base)
     if problem is None:
         return "unchanged"
     done: Literal["installed", "replaced"] = "installed" if lake.stat(base, keys.GATE) is None else "replaced"
     branch = new_branch_name("gate")
     lake.create_branch(branch, base)
     try:
-        lake.put(branch, keys.GATE, gate_file(project_dir), keys.GATE_CONTENT_TYPE)
+        lake.put(branch, keys.GATE, gate_file(), keys.GATE_CONTENT_TYPE)
         commit = lake.commit(branch, f"Gate {done}", {"gate": done})
         lake.merge(commit, f"Gate {done}", {"gate_change": "approved"})
     finally:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
@@ -62,12 +61,11 @@ class Audited:
     findings: tuple[Finding, ...]
 
 
-def audit_main(lake: Lake, project_dir: Path, *, deep: bool = False) -> Audited:
+def audit_main(lake: Lake, *, deep: bool = False) -> Audited:
     """Check all of `main`, and return what is wrong. Nothing is written.
 
     Args:
         lake: The repository.
-        project_dir: The project, which has the gate that `main` should have.
         deep: Also read every object, and compare its bytes with its checksum and with its receipt.
 
     Raises:
@@ -78,7 +76,7 @@ def audit_main(lake: Lake, project_dir: Path, *, deep: bool = False) -> Audited:
     receipts = _read_receipts(lake, head, [key for key in tree if is_receipt_key(key)])
     commits = tuple(lake.log(MAIN))
     findings = [
-        *_of_settings(lake, head, project_dir),
+        *_of_settings(lake, head),
         *(Finding(key, problem, _remedy(key)) for key, problem in violations(tree, receipts)),
         *_of_receipts(receipts),
         *_of_commits(lake, commits),
@@ -104,9 +102,9 @@ def _is_receipt(content: Any) -> bool:
     return isinstance(content, dict) and isinstance(content.get("objects"), dict)
 
 
-def _of_settings(lake: Lake, head: str, project_dir: Path) -> Iterator[Finding]:
+def _of_settings(lake: Lake, head: str) -> Iterator[Finding]:
     """Yield what is wrong with the gate, the protection and the uncommitted state of `main`."""
-    if problem := gate_problem(lake, head, project_dir):
+    if problem := gate_problem(lake, head):
         yield Finding(keys.GATE, problem, _INIT)
     if not is_protected_by_rule(lake):
         yield Finding(MAIN, "is not protected from writes", _INIT)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.framework import macro_path
 from orchestration.lake.client import MAIN, Lake
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _CODE_FOLDERS = ("models", "macros")
+"""The folders of a project that decide what happens to its rows, besides the framework's macros."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,15 @@ class TableCode:
 
     Attributes:
         models: The names of its models, inputs first.
-        files: The files of its models, of their macros and of their sources' declarations, below the project.
+        files: The files of its models, of their macros and of their sources' declarations: below the project, or
+            absolute for macros of an installed package.
     """
 
     models: tuple[str, ...]
     files: frozenset[str]
 
 
-def code_of(manifest: Manifest, unique_id: str) -> TableCode:
+def code_of(manifest: Manifest, unique_id: str, project_dir: Path) -> TableCode:
     """Return the code that builds a model: everything that it reads or uses, directly or indirectly."""
     models: dict[str, None] = {}
     files: set[str] = set()
@@ -43,7 +46,13 @@ def code_of(manifest: Manifest, unique_id: str) -> TableCode:
         seen.add(name)
         files.add(macro.original_file_path)
         waiting += macro.depends_on.macros
-    return TableCode(tuple(manifest.nodes[model].name for model in models), frozenset(files))
+    names = tuple(manifest.nodes[model].name for model in models)
+    return TableCode(names, frozenset(_below(project_dir, file) for file in files))
+
+
+def _below(project_dir: Path, file: str) -> str:
+    path = project_dir / file
+    return path.relative_to(project_dir).as_posix() if path.is_relative_to(project_dir) else file
 
 
 def _add_inputs(manifest: Manifest, unique_id: str, models: dict[str, None], files: set[str]) -> None:
@@ -88,7 +97,9 @@ class CodeHistory:
         # `unknown`, or a commit with `-dirty`, whose files git does not have.
         if not commit.isalnum():
             return frozenset()
-        options = ("diff", "--name-only", "--relative", commit, "--", *_CODE_FOLDERS)
+        options = ["diff", "--name-only", "--relative", commit, "--", *_CODE_FOLDERS]
+        if (macros := macro_path()).is_relative_to(self.project_dir):
+            options.append(str(macros))
         try:
             found = subprocess.run(
                 ["git", "-C", str(self.project_dir), *options], capture_output=True, text=True, check=True, timeout=10

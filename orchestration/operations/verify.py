@@ -196,7 +196,7 @@ def _compared(
             keys.table_of(key),
             details.get(key, {}).get("rows"),
             built.rows.get(key),
-            code_of(plan.manifest, models[key]).models if key in models else (),
+            code_of(plan.manifest, models[key], run.settings.project_dir).models if key in models else (),
         )
         for key in differing
     )
@@ -221,7 +221,7 @@ def _changes(
 ) -> Iterator[str]:
     """Yield what changed since the receipt was written that may have changed the bytes."""
     if code := receipt.code != plan.code:
-        used = frozenset[str]().union(*(code_of(plan.manifest, model).files for model in models))
+        used = frozenset[str]().union(*(code_of(plan.manifest, model, history.project_dir).files for model in models))
         files = sorted(history.changed_files(receipt.code) & used)
         yield f"the code changed: {', '.join(files)}" if files else "the code changed"
     then = receipt.content.get("versions", {})

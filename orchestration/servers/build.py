@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 LAKEFS_VERSION = "1.86.0"
-"""The last release under Apache-2.0. tools/lakefs/go.mod pins the same version."""
+"""The last release under Apache-2.0. lakefs_build/go.mod pins the same version."""
+
+MODULE = Path(__file__).with_name("lakefs_build")
+"""The Go module that pins the server, and the lock file of the Go compiler that builds it."""
 
 UNUSED_DAYS = 30
 """Days that an unused program of other pins is kept. Another checkout on this machine may still use it."""
@@ -48,7 +51,7 @@ def lakefs_binary(settings: Settings, log: Log) -> Path:
     if on_path and _is_wanted(Path(on_path)):
         return Path(on_path).absolute()
     programs = settings.cache_dir / "lakefs"
-    binary = programs / f"{LAKEFS_VERSION}-{pins(settings.project_dir / 'tools' / 'lakefs')}" / "lakefs"
+    binary = programs / f"{LAKEFS_VERSION}-{pins(MODULE)}" / "lakefs"
     if not binary.exists():
         with (
             translate_disk_errors(f"building lakeFS {LAKEFS_VERSION}"),
@@ -95,8 +98,7 @@ def stage(log: str) -> str:
 
 
 def _build(settings: Settings, binary: Path, log: Log) -> None:
-    module = settings.project_dir / "tools" / "lakefs"
-    go = go_command(settings.project_dir, module / "go.mod")
+    go = go_command(MODULE / "go.mod")
     caches = settings.cache_dir / "go"
     output = settings.state_dir / "logs" / "lakefs-build.log"
     # If a build outlives its `elt`, it must not write into the next build's program.
@@ -109,7 +111,7 @@ def _build(settings: Settings, binary: Path, log: Log) -> None:
     command = [*go, "build", "-v", "-trimpath", "-ldflags", linker, "-o", str(partial), _PACKAGE]
     log.info(f"building lakeFS {LAKEFS_VERSION}, once per machine, 4 to 8 minutes on two cores (log: {output})")
     begun = time.monotonic()
-    code = _run(command, module, _environment(caches), output, log)
+    code = _run(command, MODULE, _environment(caches), output, log)
     if code or not _is_wanted(partial):
         why = f"ended with code {code}" if code else f"built something that is not lakeFS {LAKEFS_VERSION}"
         raise ServerFailed(

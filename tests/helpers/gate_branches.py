@@ -15,7 +15,6 @@ from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.setup import ensure_gate, ensure_repository
 from orchestration.log import SILENT
-from orchestration.settings import PROJECT_DIR
 
 Writes = Mapping[str, bytes | None]
 """What to write on a branch, by key; None deletes the key."""
@@ -43,7 +42,7 @@ def audited_pages(date: str, pages: Mapping[int, bytes]) -> dict[str, bytes | No
 def install_gate(lake: Lake) -> Lake:
     """Creates the repository with the gate; `main` is not protected, and no list of its hooks is cached yet."""
     ensure_repository(lake, "lakefs", SILENT)
-    ensure_gate(lake, PROJECT_DIR, SILENT)
+    ensure_gate(lake, SILENT)
     return lake
 
 

@@ -1,4 +1,4 @@
-"""The invariant of `main` for tests: what `lake/_lakefs_actions/gate_main.yaml` enforces, as `elt audit` checks it."""
+"""The invariant of `main` for tests: what `orchestration/lake/gate_main.yaml` enforces, as `elt audit` checks it."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ import psutil
 from pydantic import SecretStr
 
 from orchestration.servers import files, lakefs, ports, process
+from orchestration.servers.build import MODULE
 from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, PrefectSettings, Settings
 
-GO_MOD = PROJECT_DIR / "tools" / "lakefs" / "go.mod"
+GO_MOD = MODULE / "go.mod"
 
 
 UNREACHABLE = "http://127.0.0.1:9"

@@ -10,6 +10,7 @@ from orchestration.audit import Candidate
 from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.extract import Extracted, extract
+from orchestration.lake import gate
 from orchestration.lake.client import MAIN
 from orchestration.land import Landed
 from orchestration.plan import Plan
@@ -39,5 +40,11 @@ def _without_the_raw_comparison(
     return audit.audit(run, plan, extracted, landed, built)
 
 
+def _with_the_open_gate(run: DateRun, plan: Plan, folder: Path) -> Extracted:
+    gate.gate_file = lambda: OPEN_GATE
+    return extract(run, plan, folder)
+
+
 NO_PIN = DateSteps(extract=_pinned_after_the_fetch)
 NO_RAW_COMPARISON = DateSteps(audit=_without_the_raw_comparison)
+EXPECTS_OPEN_GATE = DateSteps(extract=_with_the_open_gate)

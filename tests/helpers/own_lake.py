@@ -94,7 +94,7 @@ def repository_of(access: LakeAccess, name: str) -> Iterator[Lake]:
     lake = Lake(LakeConnection(access, timeout=30), name)
     try:
         ensure_repository(lake, "lakefs", SILENT)
-        ensure_gate(lake, PROJECT_DIR, SILENT)
+        ensure_gate(lake, SILENT)
         set_protection_rules(lake, [MAIN])
         yield lake
     finally:

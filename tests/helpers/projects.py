@@ -13,6 +13,7 @@ import yaml
 
 from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult, NodeResult
+from orchestration.framework import MACROS_VARIABLE
 from orchestration.lake.client import Lake
 from orchestration.log import SILENT
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
@@ -20,6 +21,9 @@ from tests.helpers.isolation import PROJECT
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
 needs_retail = pytest.mark.skipif(not RETAIL.exists(), reason="no folder ../shared/retail beside this checkout")
+
+MACROS = "orchestration/dbt/ingest_clean/macros"
+"""The framework's macros, in the checkout and in a copy."""
 
 EVENTS = {"path": "/events", "parameters": {"date": "{date}"}, "form": "array"}
 PAGED = {
@@ -64,6 +68,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: o
     """Return the settings of a user of `project` with this environment, and with a short retry wait."""
     share_manifests(project)
     monkeypatch.setenv("ELT_PROJECT_DIR", str(project))
+    monkeypatch.setenv(MACROS_VARIABLE, str(project / MACROS) if (project / MACROS).is_dir() else "")
     monkeypatch.setenv("ELT_RETRY_WAIT", "0.05")
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
@@ -71,9 +76,12 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, project: Path, **environment: o
 
 
 def copy_project(folder: Path) -> Path:
-    """Copy the dbt project, its raw sample and the gate, so that a test can change them."""
+    """Copy the dbt project, its raw sample and the framework's macros, so that a test can change them.
+
+    dbt finds the copied macros, and so do commands with `settings_of`.
+    """
     ignored = shutil.ignore_patterns("__pycache__", "*.py")
-    for name in ("models", "macros", "profiles", "lake", "tests/data", "examples/raw_sample"):
+    for name in ("models", "macros", MACROS, "profiles", "tests/data", "examples/raw_sample"):
         shutil.copytree(PROJECT_DIR / name, folder / name, ignore=ignored)
     for name in ("dbt_project.yml", "selectors.yml"):
         shutil.copy(PROJECT_DIR / name, folder / name)

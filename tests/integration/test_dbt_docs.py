@@ -125,7 +125,7 @@ def test_a_failed_build_is_reported(
 ) -> None:
     model = copy_project(tmp_path) / "models" / "marts" / "daily_sales.sql"
     model.write_text(model.read_text().replace("group by", "group bye"))
-    monkeypatch.setattr(dbt_docs, "PROJECT_DIR", tmp_path)
+    monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
 
     assert dbt_docs.main() == 5
     errors = capsys.readouterr().err

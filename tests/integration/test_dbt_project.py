@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.helpers.dbt_runs import dbt
-from tests.helpers.projects import copy_project, type_named
+from tests.helpers.projects import MACROS, copy_project, type_named
 
 # dbt checks YAML against its JSON schemas for listed adapters only, and dbt-duckdb is not listed.
 CHECKING_SCHEMAS = """
@@ -31,7 +31,7 @@ SIGNATURE = re.compile(r"{%-?\s*(?:macro|test)\s+\w+\((?P<arguments>.*?)\)\s*-?%
 
 SOURCES = "models/staging/shop/_shop__sources.yml"
 PRODUCTS, UNIT_TESTS = "models/curated/products.yml", "models/curated/products_unit_tests.yml"
-GENERIC, SINGULAR = "tests/data/generic/_generic.yml", "tests/data/singular/_singular.yml"
+GENERIC, SINGULAR = f"{MACROS}/generic_tests/_generic_tests.yml", "tests/data/singular/_singular.yml"
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +194,8 @@ def test_missing_documentation_is_named(project: Path) -> None:
         (SOURCES, "sources", 0, "tables", 1, "description"),
         (SOURCES, "sources", 0, "tables", 1, "columns", 0, "description"),
         (SOURCES, "sources", 0, "tables", 1, "columns", 0, "data_type"),
-        ("macros/_macros.yml", "macros", 0, "arguments", 0, "description"),
-        ("macros/_macros.yml", "macros", 0, "arguments", 1),
+        (f"{MACROS}/_macros.yml", "macros", 0, "arguments", 0, "description"),
+        (f"{MACROS}/_macros.yml", "macros", 0, "arguments", 1),
         (GENERIC, "macros", 0, "description"),
         (GENERIC, "macros", 0, "arguments", 0, "type"),
         (SINGULAR, "data_tests", 0, "description"),

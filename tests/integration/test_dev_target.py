@@ -15,7 +15,7 @@ import pytest
 from orchestration.servers.ports import free_port
 from tests.helpers.dbt_runs import DBT, dbt
 from tests.helpers.elt_runs import eventually
-from tests.helpers.projects import copy_project
+from tests.helpers.projects import MACROS, copy_project
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def listens(port: int) -> bool:
 
 
 def test_a_removed_price_rule_fails_a_unit_test_and_a_data_test(project: Path) -> None:
-    macro = project / "macros" / "rows" / "to_double.sql"
+    macro = project / MACROS / "rows" / "to_double.sql"
     right = macro.read_text()
     macro.write_text(right.replace("([0-9]+|[1-9][0-9]{0,2}(' ~ thousands ~ '[0-9]{3})+)", "[0-9]+"))
     assert macro.read_text() != right

@@ -11,7 +11,6 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_file, require_gate
 from orchestration.lake.setup import ensure_gate
 from orchestration.log import SILENT
-from orchestration.settings import PROJECT_DIR
 from tests.helpers.gate_branches import (
     Writes,
     audited_pages,
@@ -96,7 +95,7 @@ def test_the_gate_refuses_direct_commits_if_protection_is_lifted(gated: Lake) ->
 
 
 def test_a_changed_gate_checks_its_own_change(gated: Lake) -> None:
-    require_refused(gated, {keys.GATE: gate_file(PROJECT_DIR) + b"# changed\n"}, "does not say gate_change: approved")
+    require_refused(gated, {keys.GATE: gate_file() + b"# changed\n"}, "does not say gate_change: approved")
 
 
 @pytest.mark.parametrize(
@@ -114,12 +113,12 @@ def test_a_branch_that_lakefs_does_not_gate_is_refused_by_the_pipeline(
     bare = commit(gated, {**writes, page(DATE): b"[]"}, before_the_gate(gated) if is_older else None)
 
     with pytest.raises(GateMissing, match=says) as error:
-        require_gate(gated, bare, PROJECT_DIR)
+        require_gate(gated, bare)
     assert error.value.remedy == "elt init"
 
     assert gated.merge(bare, "lakeFS reads the hooks of the source", {}) == gated.head(MAIN)
     assert gated.stat(MAIN, page(DATE)) is not None
-    assert ensure_gate(gated, PROJECT_DIR, SILENT) == init
+    assert ensure_gate(gated, SILENT) == init
     require_refused(gated, {page(OTHER): b"[]"}, "is not listed in")
 
 

@@ -25,6 +25,7 @@ from orchestration.log import SILENT
 from orchestration.operations.rollback import plan_rollback, roll_back
 from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR, read_settings
+from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.matrix import LONG_TIMEOUT, Bench
 from tests.helpers.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
 
@@ -201,22 +202,24 @@ def test_writes_to_a_sandbox_during_a_run_stay_on_the_sandbox(bench: Bench, date
 
 
 def test_a_new_gate_during_a_run_is_kept_and_used_by_the_next_run(
-    bench: Bench, open_repository: Callable[..., Lake], tmp_path: Path
+    bench: Bench, open_repository: Callable[..., Lake]
 ) -> None:
     """It uses its own repository, because it changes the gate."""
     lake = open_repository("newgate")
     init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
-    next_version = tmp_path / "lake" / keys.GATE
-    next_version.parent.mkdir(parents=True)
-    next_version.write_bytes(gate_file(PROJECT_DIR) + b"# the next version\n")
+    next_gate = gate_file() + b"# the next version\n"
     during, after = islice(bench.dates, 2)
     there = bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
-    ended = run_with_action(there, during, lambda: init_lake(lake, "lakefs", tmp_path, SILENT))
+    def upgrade() -> None:
+        with version_with_gate(next_gate):
+            init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
+
+    ended = run_with_action(there, during, upgrade)
 
     assert ended.outcome == "published"
     assert require_whole(lake, during)
-    assert lake.read(MAIN, keys.GATE) == next_version.read_bytes()
+    assert lake.read(MAIN, keys.GATE) == next_gate
     # One published date is one file, on whose partition column DuckDB 1.5.5 had an internal error.
     assert query(lake, "select min(_execution_date)::varchar, max(_execution_date)::varchar from events").rows == (
         (during, during),

@@ -1,7 +1,6 @@
 """`elt init` against the real lakeFS: a new lake, an old gate, a lifted protection, stray writes."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from orchestration.lake.gate import gate_file
 from orchestration.lake.setup import ensure_gate, ensure_repository, init_lake, require_lake, set_protection_rules
 from orchestration.log import SILENT, log_to
 from orchestration.settings import PROJECT_DIR
+from tests.helpers.gate_versions import version_with_gate
 
 
 @pytest.fixture
@@ -32,19 +32,17 @@ def test_a_second_init_changes_nothing(lake: Lake) -> None:
 
 
 def test_the_lake_has_the_gate_of_this_version(lake: Lake) -> None:
-    assert lake.read(MAIN, keys.GATE) == gate_file(PROJECT_DIR)
+    assert lake.read(MAIN, keys.GATE) == gate_file()
     assert require_lake(lake, "lakefs", PROJECT_DIR) == lake.head(MAIN)
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_new_lake_is_set_up_and_an_older_gate_replaced(open_repository: Callable[..., Lake], tmp_path: Path) -> None:
+def test_a_new_lake_is_set_up_and_an_older_gate_replaced(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("upgraded")
-    older = tmp_path / "lake" / keys.GATE
-    older.parent.mkdir(parents=True)
-    older.write_bytes(gate_file(PROJECT_DIR) + b"# an older one\n")
     said: list[str] = []
 
-    first = init_lake(lake, "lakefs", tmp_path, log_to(said.append))
+    with version_with_gate(gate_file() + b"# an older one\n"):
+        first = init_lake(lake, "lakefs", PROJECT_DIR, log_to(said.append))
     with pytest.raises(GateMissing, match="is not this version's") as refused:
         require_lake(lake, "lakefs", PROJECT_DIR)
     second = init_lake(lake, "lakefs", PROJECT_DIR, log_to(said.append))
@@ -52,7 +50,7 @@ def test_a_new_lake_is_set_up_and_an_older_gate_replaced(open_repository: Callab
     assert (first.repository, first.gate, first.protection) == ("created", "installed", "set")
     assert (second.repository, second.gate, second.protection) == ("unchanged", "replaced", "unchanged")
     assert refused.value.remedy == "elt init"
-    assert lake.read(MAIN, keys.GATE) == gate_file(PROJECT_DIR)
+    assert lake.read(MAIN, keys.GATE) == gate_file()
     assert next(lake.log(MAIN)).metadata["gate_change"] == "approved"
     with pytest.raises(LakeRefused):
         lake.put(MAIN, "raw/x", b"", keys.RAW_CONTENT_TYPE)
@@ -95,7 +93,7 @@ def test_a_repository_in_another_bucket_is_refused(lake: Lake) -> None:
 def test_a_lifted_protection_is_set_again_beside_other_rules(open_repository: Callable[..., Lake]) -> None:
     lake = open_repository("lifted")
     ensure_repository(lake, "lakefs", SILENT)
-    ensure_gate(lake, PROJECT_DIR, SILENT)
+    ensure_gate(lake, SILENT)
     set_protection_rules(lake, ["release-*"])
 
     done = init_lake(lake, "lakefs", PROJECT_DIR, SILENT)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +11,10 @@ from orchestration.lake.client import Lake
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
 from orchestration.run import DateSteps
+from orchestration.settings import PROJECT_DIR
+from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.matrix import LONG_TIMEOUT, Bench
-from tests.helpers.mutations import NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
+from tests.helpers.mutations import EXPECTS_OPEN_GATE, NO_PIN, NO_RAW_COMPARISON, OPEN_GATE
 from tests.helpers.pipeline import Ended, objects_of, require_whole
 from tests.integration.test_races import newer, overtake_slow_run
 
@@ -27,14 +27,12 @@ def bench(benches: tuple[Bench, ...]) -> Bench:
 
 
 @pytest.fixture
-def bench_with_open_gate(bench: Bench, open_repository: Callable[..., Lake], tmp_path: Path) -> Bench:
-    """Returns a bench on a repository with a gate that accepts everything, which its pipeline expects."""
-    project = tmp_path / "project"
-    shutil.copytree(bench.pipeline.environment["ELT_PROJECT_DIR"], project, ignore=shutil.ignore_patterns(".elt"))
-    (project / "lake" / keys.GATE).write_bytes(OPEN_GATE)
+def bench_with_open_gate(bench: Bench, open_repository: Callable[..., Lake]) -> Bench:
+    """Returns a bench on a repository with a gate that accepts everything."""
     lake = open_repository("opengate")
-    init_lake(lake, "lakefs", project, SILENT)
-    return bench.switch_to(lake, ELT_PROJECT_DIR=str(project), ELT_REPOSITORY=lake.repository)
+    with version_with_gate(OPEN_GATE):
+        init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
+    return bench.switch_to(lake, ELT_REPOSITORY=lake.repository)
 
 
 def run_with_tampering(bench: Bench, date: str, key: str, steps: DateSteps | None) -> Ended:
@@ -62,7 +60,7 @@ def require_changed_raw_found(bench: Bench, steps: DateSteps | None = None) -> N
     assert not objects_of(bench.lake, date)
 
 
-def require_stray_object_refused(bench: Bench) -> None:
+def require_stray_object_refused(bench: Bench, steps: DateSteps | None = None) -> None:
     """Checks that the gate refuses a run if an object is added that no receipt lists.
 
     Raises:
@@ -70,7 +68,7 @@ def require_stray_object_refused(bench: Bench) -> None:
     """
     date = next(bench.dates)
     stray = f"curated/events/date={date}/stray.parquet"
-    ended = run_with_tampering(bench, date, stray, None)
+    ended = run_with_tampering(bench, date, stray, steps)
     assert ended.outcome == "GateRefused", f"accepted: {ended}"
     assert f"{stray} is not listed in" in ended.report
     assert ended.main == "untouched"
@@ -117,4 +115,4 @@ def test_a_missing_raw_comparison_is_noticed(bench: Bench) -> None:
 
 def test_a_missing_receipt_check_is_noticed(bench_with_open_gate: Bench) -> None:
     with pytest.raises(AssertionError, match=r"accepted: .*published"):
-        require_stray_object_refused(bench_with_open_gate)
+        require_stray_object_refused(bench_with_open_gate, EXPECTS_OPEN_GATE)

@@ -34,7 +34,7 @@ from orchestration.land import Landed
 from orchestration.log import SILENT
 from orchestration.plan import Plan
 from orchestration.run import DateSteps
-from orchestration.settings import PROJECT_DIR
+from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.matrix import LONG_TIMEOUT, Bench, open_bench
 from tests.helpers.own_lake import repository_of
 from tests.helpers.pipeline import Ended, objects_of
@@ -150,25 +150,23 @@ def test_a_missing_gate_is_named(bare: Bench) -> None:
     require_refused_in_extract(bare, f"gate check failed: {keys.GATE} is missing in ", "elt init")
 
 
-def test_the_gate_of_another_version_is_named(bare: Bench, tmp_path: Path) -> None:
-    older = tmp_path / "lake" / keys.GATE
-    older.parent.mkdir(parents=True)
-    older.write_bytes(gate_file(PROJECT_DIR) + b"# an older version\n")
-    ensure_gate(bare.lake, tmp_path, SILENT)
+def test_the_gate_of_another_version_is_named(bare: Bench) -> None:
+    with version_with_gate(gate_file() + b"# an older version\n"):
+        ensure_gate(bare.lake, SILENT)
     set_protection_rules(bare.lake, [MAIN])
 
     require_refused_in_extract(bare, " is not this version's (checksum ", "elt init")
 
 
 def test_a_lifted_protection_is_named(bare: Bench) -> None:
-    ensure_gate(bare.lake, PROJECT_DIR, SILENT)
+    ensure_gate(bare.lake, SILENT)
     set_protection_rules(bare.lake, ["release-*"])
 
     require_refused_in_extract(bare, f"main of {bare.lake.repository} is not protected from writes", "elt init")
 
 
 def test_a_stray_write_on_main_is_named_before_the_fetch(bare: Bench) -> None:
-    ensure_gate(bare.lake, PROJECT_DIR, SILENT)
+    ensure_gate(bare.lake, SILENT)
     bare.lake.put(MAIN, "raw/stray.json", b"[]", keys.RAW_CONTENT_TYPE)
     set_protection_rules(bare.lake, [MAIN])
 

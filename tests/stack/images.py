@@ -41,7 +41,7 @@ _HERE = Path(__file__).parent / "images"
 _DEBIAN = "bookworm"
 _PACKAGES = "ca-certificates,python3,python3-venv"
 _BUILT_FROM = ("Dockerfile", ".dockerignore", "pyproject.toml", "uv.lock", "tools/uv.txt")
-_COPIED = ("lake", "macros", "models", "profiles", "tests/data", "orchestration", "examples")
+_COPIED = ("macros", "models", "profiles", "tests/data", "orchestration", "examples")
 _LOG = log_to(print)
 
 
@@ -215,7 +215,7 @@ def _program(program: GoProgram) -> Path:
     partial = binary.with_name(f"{binary.name}.partial")
     print(f"building {program.module}, once per machine", flush=True)
     run(
-        *go_command(CHECKOUT, folder / "go.mod"),
+        *go_command(folder / "go.mod"),
         *("build", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {program.flags}", "-o", str(partial)),
         program.package,
         folder=folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from orchestration import private
+from orchestration import settings as settings_module
 from orchestration.errors import UsageError
 from orchestration.log import log_to
-from orchestration.settings import read_settings, warn_of_readable_secrets
+from orchestration.settings import find_project, read_settings, warn_of_readable_secrets
 from orchestration.source_names import source_names
 from orchestration.workdir import work_directory
 from tests.helpers.isolation import ENVIRONMENT
@@ -156,3 +158,28 @@ def test_every_command_makes_files_that_only_the_owner_can_read(tmp_path: Path) 
 
 def test_the_sessions_settings_name_no_source() -> None:
     assert read_settings().sources == {}
+
+
+# the project
+
+
+def test_the_project_is_found_from_a_folder_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = tmp_path / "quakes" / "models" / "staging"
+    below.mkdir(parents=True)
+    (tmp_path / "quakes" / "dbt_project.yml").touch()
+    monkeypatch.delenv("ELT_PROJECT_DIR")
+    monkeypatch.chdir(below)
+
+    assert find_project() == tmp_path / "quakes"
+    assert read_settings().state_dir == tmp_path / "quakes" / ".elt"
+
+
+def test_a_folder_outside_of_any_project_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ELT_PROJECT_DIR")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings_module, "PROJECT_DIR", tmp_path / "site-packages")
+
+    with pytest.raises(UsageError, match=re.escape(f"{tmp_path} is not in a project")) as refused:
+        read_settings()
+
+    assert "elt new" in refused.value.remedy

@@ -20,6 +20,7 @@ from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import Gateway
 from orchestration.log import SILENT, Log
 from orchestration.settings import PROJECT_DIR
+from tests.helpers.projects import MACROS
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -150,7 +151,7 @@ def copy_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]
 
     def copy() -> Path:
         target = tmp_path_factory.mktemp("project")
-        for part in ("models", "macros", "profiles", "tests/data"):
+        for part in ("models", "macros", MACROS, "profiles", "tests/data"):
             shutil.copytree(PROJECT_DIR / part, target / part)
         for part in ("dbt_project.yml", "selectors.yml"):
             shutil.copy(PROJECT_DIR / part, target)

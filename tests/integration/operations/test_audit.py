@@ -75,7 +75,7 @@ Findings = set[tuple[str, str, str]]
 
 
 def found(lake: Lake, *, deep: bool = False) -> Findings:
-    result = audit_main(lake, PROJECT_DIR, deep=deep)
+    result = audit_main(lake, deep=deep)
     return {(one.subject, one.problem, one.remedy) for one in result.findings}
 
 
@@ -127,7 +127,7 @@ def objects(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_sound_lake_has_no_findings(lake: Lake, deep: bool) -> None:
-    result = audit_main(lake, PROJECT_DIR, deep=deep)
+    result = audit_main(lake, deep=deep)
 
     assert result.findings == ()
     assert (result.dates, result.merges, result.deep) == (2, 4, deep)

@@ -145,7 +145,7 @@ def test_interrupted_and_killed_it_goes_on_with_what_is_left(shop: Shop, api: st
     assert all(require_whole(shop.lake, day) for day in wanted)
     assert [publications_of(shop.lake, day) for day in wanted] == [1] * len(wanted)
     assert 0 < len(found["plan"]["dates"]) < len(wanted)
-    assert audit_main(shop.lake, shop.project).findings == ()
+    assert audit_main(shop.lake).findings == ()
 
 
 def test_the_date_of_a_killed_worker_fails_and_the_next_has_a_new_worker(shop: Shop, api: str) -> None:

@@ -12,6 +12,7 @@ from examples.events_api import Options, accounting, create_app, serving
 from orchestration.errors import Conflict, UsageError
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.gate import gate_file
 from orchestration.lake.history import on_hold, publications
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
@@ -20,6 +21,7 @@ from orchestration.operations.rollback import DateChange, plan_rollback, plan_ro
 from orchestration.operations.versions import versions_of
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, Settings
+from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.projects import copy_project, request_for, settings_of
 
 FIRST, SECOND, THIRD = "2025-05-20", "2025-05-21", "2025-05-22"
@@ -80,7 +82,7 @@ def test_all_of_main_goes_back_and_forward_again(shop: Shop) -> None:
     back = roll_back(lake, plan, shop.settings, REASON)
 
     assert shop.tree() == then
-    assert audit_main(lake, PROJECT_DIR, deep=True).findings == ()
+    assert audit_main(lake, deep=True).findings == ()
     assert (lake.head(MAIN), lake.commit_of(MAIN).parents[0]) == (back.commit, again.commit)
     latest = next(publications(lake))
     assert (latest.outcome, latest.execution_date, latest.reason) == ("rolled back", None, REASON)
@@ -93,7 +95,7 @@ def test_all_of_main_goes_back_and_forward_again(shop: Shop) -> None:
     assert shop.tree() == before
     assert [one.effect for one in forward.plan.dates] == ["back", "restored"]
     assert on_hold(lake, (FIRST, SECOND)) == frozenset(), "main has again what the runs published"
-    assert audit_main(lake, PROJECT_DIR).findings == ()
+    assert audit_main(lake).findings == ()
     assert list(lake.branches("rollback-")) == []
 
 
@@ -110,7 +112,7 @@ def test_one_date_goes_back_to_its_version_before_and_is_published_again(shop: S
     assert (change.before["events"], change.after["events"]) == (counts(300), counts(200))
     others = {key: checksum for key, checksum in before.items() if THIRD not in key}
     assert {key: checksum for key, checksum in shop.tree().items() if THIRD not in key} == others
-    assert audit_main(shop.lake, PROJECT_DIR, deep=True).findings == ()
+    assert audit_main(shop.lake, deep=True).findings == ()
     latest, _, oldest = versions_of(shop.lake, THIRD)
     assert (latest.outcome, latest.reason, latest.rows) == ("rolled back", REASON, oldest.rows)
     assert on_hold(shop.lake, (FIRST, THIRD)) == {THIRD}
@@ -146,7 +148,7 @@ def test_a_date_published_after_the_plan_is_kept(shop: Shop) -> None:
     roll_back(shop.lake, plan, shop.settings, REASON)
 
     assert keys.date_receipt("2025-05-24") in shop.tree()
-    assert audit_main(shop.lake, PROJECT_DIR).findings == ()
+    assert audit_main(shop.lake).findings == ()
 
 
 def test_the_same_date_published_after_the_plan_is_a_conflict(shop: Shop) -> None:
@@ -162,18 +164,15 @@ def test_the_same_date_published_after_the_plan_is_a_conflict(shop: Shop) -> Non
     assert list(shop.lake.branches("rollback-")) == []
 
 
-def test_an_older_gate_does_not_come_back(shop: Shop, tmp_path: Path) -> None:
-    newer = copy_project(tmp_path)
-    gate = newer / "lake" / keys.GATE
-    gate.write_bytes(gate.read_bytes() + b"# newer\n")
+def test_an_older_gate_does_not_come_back(shop: Shop) -> None:
     target = shop.lake.head(MAIN)
-    init_lake(shop.lake, "lakefs", newer, SILENT)
-    changed = Shop(shop.lake, newer)
-    changed.publish("2025-05-26", 200)
+    with version_with_gate(gate_file() + b"# newer\n"):
+        init_lake(shop.lake, "lakefs", PROJECT_DIR, SILENT)
+        shop.publish("2025-05-26", 200)
 
-    roll_back(shop.lake, plan_rollback(shop.lake, target), changed.settings, REASON)
+        roll_back(shop.lake, plan_rollback(shop.lake, target), shop.settings, REASON)
 
-    assert audit_main(shop.lake, newer).findings == ()
+        assert audit_main(shop.lake).findings == ()
     init_lake(shop.lake, "lakefs", PROJECT_DIR, SILENT)
 
 

@@ -36,6 +36,7 @@ from orchestration.flows.secrets import source_block
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
+from orchestration.lake.gate import gate_file
 from orchestration.lake.setup import init_lake, set_protection_rules
 from orchestration.land import Landed
 from orchestration.log import SILENT
@@ -48,10 +49,11 @@ from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.disks import has_disks, on_a_disk
 from tests.helpers.elt_runs import CLOSED, LIMIT, endless, eventually
 from tests.helpers.gate_branches import merge
+from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.nightly import ByDate
 from tests.helpers.own_lake import elt, repository_of
 from tests.helpers.pipeline import KILLED, Pipeline, require_whole
-from tests.helpers.projects import copy_project, request_for, settings_of
+from tests.helpers.projects import MACROS, copy_project, request_for, settings_of
 from tests.helpers.runbook import Operator, entries, entry, message_of, run_without_prefect
 from tests.helpers.tables import SOURCES, edit_yaml
 
@@ -112,7 +114,7 @@ class Night:
 
     def is_well(self, *dates: str) -> bool:
         """Returns whether the dates are on `main`, and nothing is wrong with all of it."""
-        assert audit_main(self.lake, self.project).findings == ()
+        assert audit_main(self.lake).findings == ()
         return all(require_whole(self.lake, execution_date) for execution_date in dates)
 
 
@@ -131,7 +133,7 @@ def night(open_repository: Callable[..., Lake], tmp_path_factory: pytest.TempPat
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with another rule for prices."""
     project = copy_project(tmp_path_factory.mktemp("changed"))
-    rule = project / "macros/rows/to_double.sql"
+    rule = project / MACROS / "rows/to_double.sql"
     rule.write_text(rule.read_text().replace("as double)", "as double) * 100", 1))
     return project
 
@@ -309,12 +311,8 @@ def test_a_full_disk(night: Night, operator: Operator, execution_date: str, tmp_
 def test_a_missing_gate_or_protection(
     night: Night, operator: Operator, execution_date: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    upgraded = copy_project(tmp_path / "upgraded")
-    with (upgraded / "lake" / keys.GATE).open("a") as gate:
-        gate.write("# of another version\n")
-    settings_of(monkeypatch, upgraded)
-    shown = operator.types(f"elt run {execution_date}", code=5)
-    settings_of(monkeypatch, night.project)
+    with version_with_gate(gate_file() + b"# of another version\n"):
+        shown = operator.types(f"elt run {execution_date}", code=5)
     set_protection_rules(night.lake, [])
     operator.sees(shown + operator.types(f"elt run {execution_date}", code=5))
 

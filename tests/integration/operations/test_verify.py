@@ -25,11 +25,11 @@ from orchestration.marts import run_marts
 from orchestration.operations.verify import Verified, verify_dates, verify_marts
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, Settings
-from tests.helpers.projects import copy_project, request_for, settings_of
+from tests.helpers.projects import MACROS, copy_project, request_for, settings_of
 from tests.helpers.tables import edit_yaml
 
 DATES = ("2025-05-20", "2025-05-21")
-PRICE_RULE = "macros/rows/to_double.sql"
+PRICE_RULE = f"{MACROS}/rows/to_double.sql"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Published:
             return settings_of(monkeypatch, project or self.project)
 
     def verify(self, *dates: str, project: Path | None = None) -> list[Verified]:
-        return list(verify_dates(self.lake, self.settings(project), dates, SILENT))
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            settings = settings_of(monkeypatch, project or self.project)
+            return list(verify_dates(self.lake, settings, dates, SILENT))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_a_changed_price_rule_names_the_table_its_models_and_the_file(published:
     project = published.copy(tmp_path / "project")
     rule = project / PRICE_RULE
     rule.write_text(rule.read_text().replace("as double)", "as double) * 100", 1))
-    (project / "macros/marts/sales_figures.sql").write_text("{# not used by a date #}")
+    (project / "macros/sales_figures.sql").write_text("{# not used by a date #}")
 
     (found,) = published.verify(DATES[0], project=project)
 

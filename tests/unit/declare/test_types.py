@@ -14,7 +14,6 @@ from orchestration.declare.kept import find_kept
 from orchestration.declare.shape import find_records
 from orchestration.declare.types import Sample, TypedField, find_types
 from orchestration.errors import UsageError
-from orchestration.settings import PROJECT_DIR
 
 AT = "2025-05-20T08:00:00Z"
 
@@ -60,7 +59,7 @@ CASES: dict[str, tuple[str, Sequence[Any], str]] = {
 def sample_of(folder: Path, records: Sequence[Any]) -> Sample:
     page = folder / "page.json"
     page.write_text(json.dumps(records))
-    return Sample(PROJECT_DIR, [page], find_records(page.read_bytes(), "things"))
+    return Sample([page], find_records(page.read_bytes(), "things"))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,17 +47,20 @@ def program_folder(folder: Path, module: Path = GO_MOD.parent) -> Path:
 
 
 @pytest.mark.parametrize(("file", "text"), [("go.mod", "go 1.28.0\n"), ("go.sum", "example.com v1.0.0 h1:x=\n")])
-def test_a_program_built_with_other_pins_is_not_used(tmp_path: Path, fake_go: Path, file: str, text: str) -> None:
-    project = tmp_path / "project"
-    module = project / "tools" / "lakefs"
+def test_a_program_built_with_other_pins_is_not_used(
+    tmp_path: Path, fake_go: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    module = tmp_path / "module"
     shutil.copytree(GO_MOD.parent, module)
-    settings = replace(make_settings(tmp_path), project_dir=project)
+    monkeypatch.setattr(build, "MODULE", module)
+    settings = make_settings(tmp_path)
     first = build.lakefs_binary(settings, SILENT)
     (module / file).write_text((module / file).read_text().replace("go 1.27.3\n", "") + text)
     second = build.lakefs_binary(settings, SILENT)
     assert first.parent != second.parent == program_folder(tmp_path, module)
     assert (fake_go / "runs").read_text() == "run\n" * 2
-    assert build.lakefs_binary(make_settings(tmp_path), SILENT) == first
+    monkeypatch.setattr(build, "MODULE", GO_MOD.parent)
+    assert build.lakefs_binary(settings, SILENT) == first
 
 
 def test_programs_of_other_pins_are_removed_when_unused_for_long(tmp_path: Path, fake_go: Path) -> None:

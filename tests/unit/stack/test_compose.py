@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestration.servers.build import LAKEFS_VERSION
+from orchestration.servers.build import LAKEFS_VERSION, MODULE
 from orchestration.servers.lakefs import configuration
 from orchestration.settings import PROJECT_DIR
 from orchestration.stack.settings import StackSettings
@@ -112,10 +112,10 @@ def test_links_to_runs_lead_to_the_published_pages() -> None:
 
 def test_lakefs_is_the_pinned_one_wherever_it_is_built() -> None:
     assert f"treeverse/lakefs:{LAKEFS_VERSION}" in SERVICES["lakefs"]["image"]
-    built = (PROJECT_DIR / "tools" / "lakefs" / "Dockerfile").read_text(encoding="utf-8")
+    built = (MODULE / "Dockerfile").read_text(encoding="utf-8")
     assert set(re.findall(r"1\.\d+\.\d+", built)) == {
         LAKEFS_VERSION,
-        re.findall(r"^go (\S+)$", (PROJECT_DIR / "tools" / "lakefs" / "go.mod").read_text(), re.MULTILINE)[0],
+        re.findall(r"^go (\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)[0],
     }
 
 

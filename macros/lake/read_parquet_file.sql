@@ -1,9 +1,0 @@
-{% macro read_parquet_file(uri) %}
-    {{- return(adapter.dispatch('read_parquet_file', 'ingest_clean')(uri)) -}}
-{% endmacro %}
-
-
-{#- `date=…` in the key is a path component, not a column. -#}
-{% macro duckdb__read_parquet_file(uri) -%}
-    read_parquet({{ literal(uri) }}, hive_partitioning = false)
-{%- endmacro %}

@@ -1,8 +1,0 @@
-{% macro ordered_sum(expression, order) %}
-    {{- return(adapter.dispatch('ordered_sum', 'ingest_clean')(expression, order)) -}}
-{% endmacro %}
-
-
-{% macro duckdb__ordered_sum(expression, order) -%}
-    coalesce(sum({{ expression }} order by {{ order }}), 0)
-{%- endmacro %}

@@ -1,9 +1,0 @@
-{#- The root is removed: it contains a commit id, which must not be part of an object. -#}
-{% macro page_key(uri) %}
-    {{- return(adapter.dispatch('page_key', 'ingest_clean')(uri)) -}}
-{% endmacro %}
-
-
-{% macro duckdb__page_key(uri) -%}
-    substr({{ uri }}, length(getvariable('raw_root')) + 2)
-{%- endmacro %}

@@ -1,8 +1,0 @@
-{% macro full_match(text, pattern) %}
-    {{- return(adapter.dispatch('full_match', 'ingest_clean')(text, pattern)) -}}
-{% endmacro %}
-
-
-{% macro duckdb__full_match(text, pattern) -%}
-    regexp_full_match({{ text }}, '{{ pattern }}')
-{%- endmacro %}

@@ -1,0 +1,8 @@
+{% macro unnested(list) %}
+    {{- return(adapter.dispatch('unnested')(list)) -}}
+{% endmacro %}
+
+
+{% macro duckdb__unnested(list) -%}
+    unnest({{ list }})
+{%- endmacro %}

@@ -1,0 +1,17 @@
+{% macro check_not_null(uri, columns) %}
+    {{- return(adapter.dispatch('check_not_null')(uri, columns)) -}}
+{% endmacro %}
+
+
+{#- The footer of the file contains the counts, so no row is read again. -#}
+{% macro duckdb__check_not_null(uri, columns) %}
+    {%- set nulls = run_query(
+        "select path_in_schema, sum(stats_null_count) as nulls from parquet_metadata(" ~ literal(uri) ~ ")"
+        ~ " group by 1 having sum(stats_null_count) > 0 order by 1"
+    ) -%}
+    {%- for row in nulls.rows if row[0] in columns -%}
+        {{- exceptions.raise_compiler_error(
+            "This model has an enforced contract that failed: " ~ row[1] ~ " nulls in the not_null column " ~ row[0]
+        ) -}}
+    {%- endfor -%}
+{% endmacro %}
