@@ -5,7 +5,7 @@ The lake is only read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,20 +42,34 @@ class Extracted:
 def extract(run: DateRun, plan: Plan, folder: Path) -> Extracted:
     """Pin the head of `main`, fetch the date's pages, and check whether there is anything to do.
 
-    `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer
-    data.
-
     Raises:
         UsageError: A source's address is not set, its token is invalid, or there is no raw to rebuild from.
         SourceFailed: The API gave no usable response.
         PlatformFailed: The lake is out of reach or lacks its gate, or the work directory could not be written.
+    """
+
+    def pages(base: str, former: Receipt | None) -> tuple[Page, ...]:
+        get = _from_raw if run.from_raw else _pages
+        return get(run, plan, base, former, folder)
+
+    return extract_with(run, plan, pages)
+
+
+def extract_with(run: DateRun, plan: Plan, pages_of: Callable[[str, Receipt | None], tuple[Page, ...]]) -> Extracted:
+    """Pin the head of `main`, get the date's pages by `pages_of`, and check whether there is anything to do.
+
+    `main` is pinned before the fetch, so that a slow run with old data conflicts with a fast one that published newer
+    data. `pages_of` gets the pinned commit, and the receipt that it has of the date.
+
+    Raises:
+        PlatformFailed: The lake is out of reach or lacks its gate.
     """
     settings, date = run.settings, run.execution_date
     with run.step("extract"):
         base = require_lake(run.lake, settings.elt.bucket, settings.project_dir)
         former = read_receipt(run.lake, base, keys.date_receipt(date))
         run.record.former = former
-        pages = _from_raw(run, plan, base, former, folder) if run.from_raw else _pages(run, plan, base, former, folder)
+        pages = pages_of(base, former)
         unchanged = not run.force and former is not None and _covers(former, pages, plan.code)
     return Extracted(base, pages, former, unchanged)
 

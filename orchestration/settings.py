@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestration.errors import UsageError
 from orchestration.log import Log
 from orchestration.private import readable_by_others
+from orchestration.project_version import require_supported
 from orchestration.source_names import source_names
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
@@ -182,9 +183,11 @@ def read_settings(project_dir: Path | None = None) -> Settings:
     """Return the current settings of a project, without an argument of `find_project`, from the environment and `.env`.
 
     Raises:
-        UsageError: There is no project, or a value is not valid for its setting; the message names the variable.
+        UsageError: There is no project, it is of a newer version, or a value is not valid for its setting; then the
+            message names the variable.
     """
     project_dir = project_dir or find_project()
+    require_supported(project_dir)
     _require_text(project_dir / ".env")
     return Settings(
         project_dir=project_dir,

@@ -21,6 +21,7 @@ from orchestration.cli import (
     doctor,
     housekeeping,
     models,
+    new,
     operations,
     runs,
     sandbox,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 
 for command in (
+    new.new,
     *(servers.up, servers.deploy, servers.down, servers.status, doctor.doctor, servers.init),
     *(runs.run, backfill.backfill, runs.marts, runs.report),
     *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),

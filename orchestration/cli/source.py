@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestration.cli.output import Json, format_table, say, show
+from orchestration.cli.table_options import (
+    Auth,
+    Day,
+    Force,
+    Headers,
+    Key,
+    Parameters,
+    PathBelow,
+    Records,
+    Sample,
+    Url,
+)
 
 if TYPE_CHECKING:
     from orchestration.declare.draft import Draft
@@ -21,55 +32,35 @@ app = typer.Typer(help="Sources: begin a table of an API, and try a date of one.
 def add(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source: a new one, or one that has tables.")],
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The new table.")],
-    url: Annotated[
-        str, typer.Option(help="The API's address; without --path, the complete address of one day's data.")
-    ] = "",
-    path: Annotated[str, typer.Option(help="The path below --url or <SOURCE>_API_URL.")] = "",
-    sample: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A saved answer, JSON or NDJSON; the API is not asked.")
-    ] = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A request parameter, such as since={start}.")
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A request header; no secrets.")
-    ] = None,
-    auth: Annotated[
-        str, typer.Option(metavar="KIND", help="bearer, basic, header:NAME or query:NAME, with <SOURCE>_API_… set.")
-    ] = "",
-    records: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Where the records are, such as data.items.")
-    ] = None,
-    key: Annotated[str, typer.Option(metavar="FIELDS", help="The fields that name a record, with commas.")] = "",
-    date: Annotated[str | None, typer.Option(help="The day to ask for, YYYY-MM-DD (default: yesterday).")] = None,
+    url: Url = "",
+    path: PathBelow = "",
+    sample: Sample = None,
+    parameter: Parameters = None,
+    header: Headers = None,
+    auth: Auth = "",
+    records: Records = None,
+    key: Key = "",
+    date: Day = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write even if dbt build fails on the sample.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Declare a table from one answer of its API.
 
     The guesses are shown with their reasons. The files are written if dbt build passes on the answer.
     """
-    from orchestration.dates import day_before, parse_execution_date
     from orchestration.declare.add import add as add_table
-    from orchestration.declare.add import asked_for, draft, next_commands
-    from orchestration.declare.arguments import auth_of, pairs_of
-    from orchestration.declare.draft import Wanted
-    from orchestration.declare.request import date_in, split_address
+    from orchestration.declare.add import draft, next_commands
+    from orchestration.declare.options import TableOptions
     from orchestration.errors import Cancelled
     from orchestration.log import log_to
     from orchestration.settings import read_settings
     from orchestration.workdir import work_directory
 
     settings, log = read_settings(), log_to(say)
-    base, path, parameters = split_address(url, path, parameter or [])
-    day = date or date_in(path, parameters) or (None if sample else day_before(datetime.now(UTC)))
-    day = parse_execution_date(day) if day else None
-    named = tuple(name.strip() for name in key.split(",") if name.strip())
-    wanted = Wanted(source, table, pairs_of("--header", header or []), auth_of(auth), records, named)
-    asked = asked_for(base, path if path != "/" else f"/{table}", parameters, day)
+    options = TableOptions(url, path, sample, parameter or (), header or (), auth, records, key, date)
     with work_directory(settings.state_dir, "source-add") as folder:
-        drafted = draft(settings, wanted, asked, sample, day, folder, log)
+        drafted = draft(settings, options.table(source, table), folder, log)
         commands = next_commands(drafted)
         result: dict[str, Any] = {
             "date": drafted.date,
@@ -79,7 +70,7 @@ def add(
             "next": commands,
         }
         if not as_json:
-            typer.echo(_shown(drafted))
+            typer.echo(shown(drafted))
         if not yes and not sys.stdin.isatty():
             show({**result, "written": []}, "nothing was written: repeat the command with --yes", as_json)
             return
@@ -124,7 +115,8 @@ def check(
         raise failure
 
 
-def _shown(drafted: Draft) -> str:
+def shown(drafted: Draft) -> str:
+    """Return the guesses with their reasons, and the declaration that they give."""
     from orchestration.declare.add import declared_text
 
     rows = [(one.what, one.value, one.why) for one in drafted.guesses]

@@ -14,7 +14,7 @@ from orchestration.dbt_runner.results import TableAccounting
 from orchestration.declare.answer import LENIENT_TYPES, ask, read_answer
 from orchestration.declare.draft import Draft, Wanted, draft_table
 from orchestration.declare.files import require_appended, sources_file, table_text, with_table, write_all
-from orchestration.declare.request import Asked, find_day
+from orchestration.declare.options import NewTable
 from orchestration.declare.trial import build_tables, copy_project
 from orchestration.errors import UsageError
 from orchestration.lake import keys
@@ -24,7 +24,7 @@ from orchestration.models.sql import model_names
 from orchestration.settings import Settings, SourceSettings, source_settings
 from orchestration.source.allowed import explained
 from orchestration.source.auth import variables
-from orchestration.source.config import Table, read_tables
+from orchestration.source.config import Table, declared_tables, read_tables
 from orchestration.source.schema import Fetch
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -58,8 +58,7 @@ def require_new(project_dir: Path, source: str, table: str) -> None:
             )
     if table.endswith(_ENDINGS):
         raise UsageError(f"{table!r} ends like a model that every table has", remedy="choose another name")
-    tables = read_tables(project_dir) if any((project_dir / "models").rglob("*__sources.yml")) else ()
-    if found := next((one for one in tables if one.name == table), None):
+    if found := next((one for one in declared_tables(project_dir) if one.name == table), None):
         raise UsageError(
             f"{found.label} is declared in {found.file}, and two tables need two names", remedy="choose another name"
         )
@@ -72,17 +71,12 @@ def require_new(project_dir: Path, source: str, table: str) -> None:
             )
 
 
-def draft(
-    settings: Settings, wanted: Wanted, asked: Asked, sample: Path | None, date: str | None, folder: Path, log: Log
-) -> Draft:
+def draft(settings: Settings, new: NewTable, folder: Path, log: Log) -> Draft:
     """Draft a table from a saved answer, or from the answer of one request.
 
     Args:
         settings: The settings.
-        wanted: What the user says of the table.
-        asked: The request, with placeholders for the day if it has any.
-        sample: The saved answer; None to ask the API.
-        date: The date to ask for; None, with a saved answer, for that of most of its records.
+        new: The table, and where its answer comes from.
         folder: A folder for temporary files.
         log: Takes progress lines.
 
@@ -90,9 +84,10 @@ def draft(
         UsageError: A name is taken, the address is unknown, or the answer cannot be declared.
         SourceFailed: The API gave no usable answer.
     """
+    wanted, asked, date = new.wanted, new.asked, new.date
     require_new(settings.project_dir, wanted.source, wanted.table)
-    if sample:
-        answer = read_answer(sample)
+    if new.sample:
+        answer = read_answer(new.sample)
     else:
         source = _source(settings.project_dir, wanted.source, asked.url)
         content_types = tuple(filter(None, LENIENT_TYPES))
@@ -206,8 +201,3 @@ def next_commands(drafted: Draft) -> list[str]:
 
 def _fetch_auth(drafted: Draft) -> Any:
     return _fetch({"path": "/", "form": "array", "auth": dict(drafted.wanted.auth)}).auth
-
-
-def asked_for(url: str, path: str, parameters: dict[str, str], date: str | None) -> Asked:
-    """Return the request with placeholders, if a date is known."""
-    return find_day(url, path, parameters, date) if date else Asked(url, path, parameters)

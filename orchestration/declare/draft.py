@@ -207,7 +207,7 @@ def _notes(fields: Sequence[TypedField], answer: Answer, asked: Asked) -> list[s
         notes.append("no day is asked for, so each night stores what is current; snapshot_age: 1 allows yesterday")
     if len(answer.body) > _LARGE:
         notes.append(f"the sample has {len(answer.body):,} bytes; a smaller page keeps the repository small")
-    notes.append("see docs/sources.md for may_be_empty, reject_limit and other fields that one answer does not show")
+    notes.append("one answer does not show may_be_empty, reject_limit and others: see docs/sources.md of ingest-clean")
     return notes
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestration.errors import UsageError
 from orchestration.models.contracts import contract_of, contract_path
 from orchestration.models.sql import digest, sql_of, staging_path
-from orchestration.source.config import Table, read_tables
+from orchestration.source.config import Table, declared_tables
 
 MARK = "-- Generated from "
 _DIGEST = re.compile(r"Declaration ([0-9a-f]{12})\.")
@@ -25,7 +25,7 @@ def generated_files(project_dir: Path) -> dict[str, str]:
         UsageError: A declaration is invalid, two tables have a model of the same name, a YAML cannot be updated, or a
             file remains of a table that is no longer declared.
     """
-    tables = read_tables(project_dir)
+    tables = declared_tables(project_dir)
     files: dict[str, str] = {}
     made_by: dict[str, str] = {}
     for table in tables:

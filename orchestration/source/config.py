@@ -70,17 +70,25 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def read_tables(project_dir: Path) -> tuple[Table, ...]:
-    """Return all source tables of the dbt project, in the order of their names.
+    """Return all source tables of the dbt project, of which there is at least one, in the order of their names.
+
+    Raises:
+        UsageError: There is none, or a declaration is incomplete or invalid; the message names the file and the field.
+    """
+    if tables := declared_tables(project_dir):
+        return tables
+    raise UsageError(
+        f"no dbt source with a table in {project_dir / 'models'}", remedy="declare one: elt source add SOURCE TABLE"
+    )
+
+
+def declared_tables(project_dir: Path) -> tuple[Table, ...]:
+    """Return the source tables of the dbt project, in the order of their names. A new project has none.
 
     Raises:
         UsageError: A declaration is incomplete or invalid; the message names the file and the field.
     """
     tables = [table for file in sorted((project_dir / "models").rglob("*.yml")) for table in read_file(file)]
-    if not tables:
-        raise UsageError(
-            f"no dbt source with a table in {project_dir / 'models'}",
-            remedy="declare one like models/staging/shop/_shop__sources.yml",
-        )
     return tuple(sorted(tables, key=lambda table: table.label))
 
 
