@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from orchestration.cli.table_options import (
     Sample,
     Url,
 )
+
+if TYPE_CHECKING:
+    from orchestration.scaffold.upgrade import Upgraded
 
 
 def new(
@@ -77,3 +80,29 @@ def new(
         typer.echo(shown(drafted))
     text = "\n".join([f"project {created.name} is in {created.folder}", "", "next:", *(f"  {one}" for one in commands)])
     show(result, text, as_json)
+
+
+def upgrade(as_json: Json = False) -> None:
+    """Bring a project's files to the installed version.
+
+    Files that you changed are left, and the new ones are written beside them as NAME.new. Again, it changes nothing.
+    """
+    from orchestration.scaffold.upgrade import upgrade_project
+    from orchestration.settings import find_project
+
+    done = upgrade_project(find_project())
+    show(done, _upgraded(done), as_json)
+
+
+def _upgraded(done: Upgraded) -> str:
+    from orchestration.scaffold.upgrade import BESIDE
+
+    lines = [f"replaced {name}" for name in (*done.replaced, *done.models)]
+    lines += [f"kept {name}, which you changed: {name}{BESIDE} is this version's" for name in done.compare]
+    lines += [f"left out {name}, which you deleted" for name in done.deleted]
+    ended = f"the project is of version {done.version}"
+    if done.before != done.version:
+        lines += [f"{ended}, and was of {done.before}", "", "next:", "  elt init", "  elt doctor"]
+    else:
+        lines.append(ended)
+    return "\n".join(lines)

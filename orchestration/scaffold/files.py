@@ -133,8 +133,12 @@ def set_rights(folder: Path) -> None:
     `elt` itself writes files that nobody else can read. Of a project, the user of a container image must read them.
     """
     for path in (folder, *folder.rglob("*")):
-        executable = path.is_dir() or path.relative_to(folder).as_posix() in _EXECUTABLE
-        path.chmod(0o755 if executable else 0o644)
+        path.chmod(0o755 if path.is_dir() else rights_of(path.relative_to(folder).as_posix()))
+
+
+def rights_of(name: str) -> int:
+    """Return the mode of a file of a project, by its path below the project."""
+    return 0o755 if name in _EXECUTABLE else 0o644
 
 
 def _own_services() -> list[str]:
