@@ -1,6 +1,7 @@
-"""Permissions of the files that this project writes.
+"""Permissions of the files that `elt` writes.
 
-Only their owner may read them, since they contain published rows, keys and logs.
+Only their owner may read them, since they contain published rows, keys and logs. Files of the project itself, such as
+generated models, are readable for all users: the user of a container image is another one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ def private_folder(path: Path) -> None:
     found = path.stat()
     if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
         path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+
+
+def write_project_file(path: Path, content: bytes) -> None:
+    """Write a file of the project, which all users may read if it is new. Missing folders are made.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    for folder in reversed([parent for parent in path.parents if not parent.exists()]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+    is_new = not path.exists()
+    path.write_bytes(content)
+    if is_new:
+        path.chmod(0o644)
 
 
 def readable_by_others(path: Path) -> bool:

@@ -16,7 +16,7 @@ from orchestration.declare.draft import Draft
 from orchestration.declare.options import NewTable
 from orchestration.errors import UsageError
 from orchestration.log import Log
-from orchestration.scaffold.files import installed_from, project_files, set_rights, write_files
+from orchestration.scaffold.files import installed_from, project_files, write_files
 from orchestration.settings import read_settings
 from orchestration.source.columns import snake_case
 from orchestration.workdir import translate_disk_errors, work_directory
@@ -113,7 +113,6 @@ def create_project(folder: Path, first: NewTable | None, log: Log, *, force: boo
                 drafted = draft(settings, first, work, log)
                 created = Created(folder, name, drafted, add(settings, drafted, work, log, force=force))
             shutil.rmtree(settings.state_dir, ignore_errors=True)
-            set_rights(made)
         with translate_disk_errors(folder):
             if folder.is_dir():
                 folder.rmdir()
@@ -128,6 +127,8 @@ def _made_beside(folder: Path) -> Iterator[Path]:
     with translate_disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        # Otherwise nobody else could read it.
+        made.chmod(0o755)
     try:
         yield made
     finally:

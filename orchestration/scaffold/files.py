@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from orchestration.private import write_project_file
 from orchestration.project_version import RECORD, ProjectRecord, package_version
 
 OWNED = (
@@ -121,20 +122,9 @@ def owned_files() -> dict[str, bytes]:
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files below a folder."""
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    set_rights(folder)
-
-
-def set_rights(folder: Path) -> None:
-    """Let everybody read the files below a folder, as in a checkout, and execute its scripts.
-
-    `elt` itself writes files that nobody else can read. Of a project, the user of a container image must read them.
-    """
-    for path in (folder, *folder.rglob("*")):
-        executable = path.is_dir() or path.relative_to(folder).as_posix() in _EXECUTABLE
-        path.chmod(0o755 if executable else 0o644)
+        write_project_file(folder / name, content)
+        if name in _EXECUTABLE:
+            (folder / name).chmod(0o755)
 
 
 def _own_services() -> list[str]:

@@ -29,6 +29,7 @@ from tests.helpers.tables import edit_yaml
 
 UV = CHECKOUT / "tools" / "uv"
 _LIMIT = 600.0
+UNTRACKED = {".venv", ".home", ".elt", "target", "logs", "dev.duckdb", ".pytest_cache", "__pycache__", ".user.yml"}
 WINDOW = f"format=geojson&starttime={DAY}T00:00:00.000Z&endtime={DAY}T23:59:59.999Z&orderby=time-asc&limit=20000"
 
 
@@ -202,6 +203,21 @@ def test_a_new_project_publishes_its_first_date(
 
 def _end_with_204(content: dict[str, Any]) -> None:
     content["sources"][0]["tables"][0]["config"]["meta"]["fetch"]["paging"]["end_status"] = [204]
+
+
+def test_everybody_may_read_a_new_project_and_execute_its_scripts(project: Path) -> None:
+    """The user of a container image is another one, and `elt` itself writes files that nobody else can read."""
+    tracked = [path for path in project.rglob("*") if not set(path.relative_to(project).parts) & UNTRACKED]
+
+    executable = {
+        path.relative_to(project).as_posix() for path in tracked if path.is_file() and path.stat().st_mode & 1
+    }
+    assert executable == {".ci/run", "tools/uv"}
+    assert [path for path in tracked if path.stat().st_mode & 0o044 != 0o044] == []
+    assert {
+        "models/curated/earthquakes.sql",
+        f"examples/raw_sample/raw/usgs/earthquakes/date={DAY}/page-00001.json",
+    } <= {path.relative_to(project).as_posix() for path in tracked}
 
 
 def test_the_project_records_the_version_of_the_wheel(project: Path, built: Path) -> None:

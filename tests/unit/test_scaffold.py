@@ -145,18 +145,6 @@ def test_a_project_without_a_table_has_no_placeholder_left(tmp_path: Path) -> No
         assert "[%" not in content.decode(), name
 
 
-def test_everybody_may_read_the_files_and_execute_the_scripts(tmp_path: Path, sample: Path) -> None:
-    """The user of a container image is another one, and `elt` writes files that nobody else can read."""
-    folder = tmp_path / "mine"
-    assert elt_new(folder, "--sample", sample)[0] == 0
-
-    modes = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
-    executable = {name for name, mode in modes.items() if mode == 0o755 and not (folder / name).is_dir()}
-    assert executable == {".ci/run", "tools/uv"}
-    assert set(modes.values()) == {0o755, 0o644}
-    assert not (folder / ".elt").exists()
-
-
 def test_names_on_shared_servers_are_the_projects_own(tmp_path: Path) -> None:
     one, other = (yaml.safe_load(project_files(name, Package())["prefect.yaml"]) for name in ("one", "the_other"))
 
