@@ -188,7 +188,9 @@ def test_any_measure_of_any_mart_is_summed(world: World, tmp_path: Path) -> None
         ("country", min(10, pieces.rankings[1].values)),
     ]
     returns, sold = products.measures
-    unsold = query(world.lake, "select sum(units) from product_sales where last_sold_on is null").rows[0][0]
+    unsold = query(world.lake, "select coalesce(sum(units), 0) from product_sales where last_sold_on is null").rows[0][
+        0
+    ]
     assert sum(sold.by_date.values()) == sold.total - unsold
     assert set(returns.by_date) == set(sold.by_date) <= set(DATES)
 
