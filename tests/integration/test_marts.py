@@ -26,6 +26,7 @@ from orchestration.lake.receipt import read_receipt
 from orchestration.lake.stale import stale_dates_at
 from orchestration.log import SILENT
 from orchestration.marts import MartsInputs, MartsSteps, audit_marts, land_branch, run_marts
+from orchestration.operations.audit import audit_main
 from orchestration.operations.verify import verify_marts
 from orchestration.plan import Plan
 from orchestration.publish import RunResult, publish
@@ -289,6 +290,7 @@ def test_marts_that_the_project_drops_are_removed_once(published: Lake, settings
     assert (differs.outcome, [one.table for one in differs.differences]) == ("differs", list(MARTS))
     assert (removed.outcome, removed.rows, removed.replaced) == ("superseded", {}, False)
     assert not [key for key in tree_of(published) if "marts" in key]
+    assert audit_main(published, deep=True).findings == ()
     assert (again.outcome, again.commit) == ("skipped", head)
     assert stale_dates_at(published, MAIN) == (), "marts that do not exist are not stale"
     assert verify_marts(published, settings(without), SILENT) is None
