@@ -24,7 +24,7 @@ from orchestration.project_version import require_supported
 from orchestration.source_names import source_names
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
-"""The folder of this package: in a checkout also the project of its shop."""
+"""The folder of this package: in a checkout also that of the sample project."""
 
 PROJECT_FILE = "dbt_project.yml"
 

@@ -24,7 +24,7 @@ class FlowResult:
     Attributes:
         outcome: The name of its final state.
         message: The message of its final state.
-        exit_code: 0 if the date or the marts are published or unchanged, or the report is stored.
+        exit_code: 0 if the date or the marts are published, unchanged or skipped, or the report is stored.
         result: The published result, or the report; None after a failure.
         error: The error that ended the run, if it failed.
     """

@@ -14,6 +14,7 @@ from orchestration.endpoints import open_lake
 from orchestration.flows.hooks import notify
 from orchestration.flows.states import guarded_state, origin_of, settings_for
 from orchestration.lake.client import MAIN
+from orchestration.models.reports import read_reports
 
 
 @flow(
@@ -35,9 +36,10 @@ def eda_report(commit: str | None = None, repo: str = "project", bucket: str = "
 
     def run() -> State[Any]:
         settings = settings_for(repo, bucket)
+        reports = read_reports(settings.project_dir)
         lake = open_lake(settings)
         pinned = lake.head(commit or MAIN)
-        stored = make_report(lake, pinned, origin_of(settings))
+        stored = make_report(lake, pinned, origin_of(settings), reports)
         message = f"{MAIN} at {pinned[:12]}: {stored.url}"
         create_link_artifact(stored.url, f"report of {pinned[:12]}", key="eda-report", description=message)
         return Completed(name="Reported", message=message, data=stored)

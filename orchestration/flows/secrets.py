@@ -1,7 +1,7 @@
 """Secrets of a deployment, kept in Prefect's Secret blocks. The environment and `.env` take precedence.
 
 lakefs-creds        {"access_key": …, "secret_key": …}, or access:secret
-<source>-api-token  the token or key of a source, such as shop-api-token; by its `fetch.auth` also <source>-api-user,
+<source>-api-token  the token or key of a source, such as quakes-api-token; by its `fetch.auth` also <source>-api-user,
                     -api-password, -api-client-id and -api-client-secret
 notify-url          the webhook that is notified of failed, crashed and cancelled runs
 """
@@ -141,7 +141,7 @@ def save(block: str, text: str) -> None:
     if block not in (LAKE, NOTIFY) and not _OF_A_SOURCE.fullmatch(block):
         raise UsageError(
             f"{block!r} is not a secret of this project",
-            remedy=f"set {LAKE}, <source>-api-token (shop-api-token) or another -api- secret, or {NOTIFY}",
+            remedy=f"set {LAKE}, <source>-api-token (quakes-api-token) or another -api- secret, or {NOTIFY}",
         )
     if not text:
         raise UsageError(f"no value was given for {block}", remedy="type it at the prompt, or pipe it in")

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -38,7 +38,19 @@ from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.elt_runs import endless, eventually
 from tests.helpers.isolation import PROJECT
-from tests.helpers.nightly import AGAIN, BAD, DOWN, ENDLESS, GOOD, LIMIT, SLOW, TOKEN, Nightly, run_nightly
+from tests.helpers.nightly import (
+    AGAIN,
+    BAD,
+    DOWN,
+    ENDLESS,
+    GOOD,
+    SLOW,
+    TOKEN,
+    Nightly,
+    follower,
+    run_nightly,
+    started_after,
+)
 from tests.helpers.pipeline import require_whole
 from tests.helpers.secret_search import files_below, forms, leaks
 
@@ -176,24 +188,6 @@ def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nigh
     # From here on, no automation uses the worker.
     for automation in nightly.client.read_automations():
         nightly.client.pause_automation(automation.id)
-
-
-def follower(nightly: Nightly, name: str, after: FlowRun) -> FlowRun:
-    """Waits for the end of a run with this name that started after another run, and returns it."""
-    assert after.start_time is not None
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_DESC")
-        later = started_after(runs, after.start_time)
-        if later and later[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
-            return nightly.client.read_flow_run(UUID(later[0]["id"]))
-        time.sleep(0.5)
-    raise AssertionError(f"no run of {name} followed")
-
-
-def started_after(runs: Sequence[dict[str, Any]], start: datetime) -> list[dict[str, Any]]:
-    """Returns the runs that started later."""
-    return [one for one in runs if one["start_time"] and datetime.fromisoformat(one["start_time"]) > start]
 
 
 def test_a_run_that_started_earlier_does_not_follow() -> None:
