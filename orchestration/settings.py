@@ -165,7 +165,7 @@ def find_project() -> Path:
     looks for it; else the checkout that this package runs from.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No folder is a project.
     """
     if named := os.environ.get("ELT_PROJECT_DIR"):
         return Path(named).resolve()

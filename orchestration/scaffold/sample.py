@@ -65,7 +65,7 @@ def sample_dates(project_dir: Path, tables: Sequence[Table]) -> list[str]:
     """Return the dates of which the raw sample has a page of each table.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No date has one.
     """
     found = {table.label: _dates(project_dir, table) for table in tables}
     dates = sorted(set.intersection(*found.values())) if found else []

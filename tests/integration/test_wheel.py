@@ -54,7 +54,7 @@ def run(*command: str | Path, folder: Path, **environment: str) -> str:
 
 
 def _packages() -> dict[str, str]:
-    """Returns the settings of whoever runs the suite that say where packages come from."""
+    """Returns the settings of the person who runs the suite that say where packages come from."""
     return {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
 
 
