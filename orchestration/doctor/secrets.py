@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestration.doctor.checks import Check, Result, failed, ok
+from orchestration.doctor.checks import Check, Result, failed, ok, warning
 from orchestration.doctor.lakefs import needs_block
 from orchestration.doctor.prefect import SIGNED_IN
 from orchestration.project import own_name
@@ -71,7 +71,7 @@ def _check(settings: Settings, variable: str, name: str, required_by: str, witho
     places = origins_of(variable, settings.project_dir)
 
     def look() -> Result:
-        from orchestration.flows.secrets import load
+        from orchestration.flows.secrets import is_of_an_earlier_version, load
 
         if places:
             return ok(f"from {_places(places)}")
@@ -80,6 +80,10 @@ def _check(settings: Settings, variable: str, name: str, required_by: str, witho
         if required_by:
             return failed(
                 f"not set, and {required_by}", f"set {variable} in the environment or .env, or elt secrets set {name}"
+            )
+        if is_of_an_earlier_version(name):
+            return warning(
+                f"not set, and the Secret block {name} of an earlier version is not read", f"elt secrets set {name}"
             )
         return ok(f"not set: {without}")
 

@@ -121,9 +121,17 @@ def load(project: str, name: str) -> Any | None:
         UsageError: The block cannot be read.
         PlatformFailed: Prefect does not answer.
     """
+    return _load(own_name(project, name))
+
+
+def is_of_an_earlier_version(name: str) -> bool:
+    """Return whether there is a block without a project in its name, which is not read."""
+    return _load(name) is not None
+
+
+def _load(block: str) -> Any | None:
     from prefect.blocks.system import Secret
 
-    block = own_name(project, name)
     try:
         # Not get(): it parses any text that is JSON, so a token of digits would become a number.
         return Secret.load(block).value.get_secret_value()  # type: ignore[union-attr]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import refresh_global_settings_context
@@ -24,7 +25,7 @@ from orchestration.doctor.secrets import secret_checks
 from orchestration.endpoints import use_prefect
 from orchestration.flows import crashed
 from orchestration.flows.deploy import deploy, trigger_name
-from orchestration.flows.secrets import LAKE, save
+from orchestration.flows.secrets import LAKE, NOTIFY, save
 from orchestration.lake.access import LakeAccess
 from orchestration.log import SILENT
 from orchestration.prefect_file import read_prefect_file
@@ -264,3 +265,23 @@ def test_keys_of_lakefs_from_a_block_are_named_and_used(deployed: Deployed, acce
     assert there["secret lakefs keys"].seen == f"from the Secret block {own_name(NAME, LAKE)}"
     assert there["lakefs keys"].state == "ok"
     assert access.secret_key.get_secret_value() not in str(there)
+
+
+def test_a_block_of_an_earlier_version_is_reported_as_not_read(deployed: Deployed) -> None:
+    def check() -> Finding:
+        checks = (one for one in secret_checks(deployed.settings) if one.name == "secret ELT_NOTIFY_URL")
+        return found(replace(one, needs=()) for one in checks)["secret ELT_NOTIFY_URL"]
+
+    assert check().state == "ok"
+    Secret(value="http://hook.example").save(NOTIFY)
+    try:
+        left = check()
+        save(NAME, NOTIFY, "http://hook.example")
+        there = check()
+    finally:
+        for name in (NOTIFY, own_name(NAME, NOTIFY)):
+            deployed.client.delete_block_document(deployed.client.read_block_document_by_name(name, "secret").id)
+
+    assert (left.state, left.remedy) == ("warning", f"elt secrets set {NOTIFY}")
+    assert "of an earlier version is not read" in left.seen
+    assert (there.state, there.seen) == ("ok", "from the Secret block ingest-clean--notify-url")

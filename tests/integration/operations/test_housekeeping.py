@@ -412,4 +412,4 @@ def test_local_files_of_dead_runs_go(settings: Settings, cleaned: Callable[..., 
 @pytest.mark.parametrize(("name", "days"), [("older_than", 0), ("older_than", 10**9), ("unused", -1)])
 def test_an_impossible_age_is_refused(shop: Shop, settings: Settings, name: str, days: int) -> None:
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} {days} is not a number of days"):
-        Cleaning(shop.lake, settings, NOW, SILENT, **{name: days})  # type: ignore[arg-type]
+        Cleaning(shop.lake, settings, NOW, SILENT, lambda ids: ENDED, **{name: days})  # type: ignore[arg-type]
