@@ -46,13 +46,13 @@ def new(
     from orchestration.declare.options import TableOptions
     from orchestration.errors import UsageError
     from orchestration.log import log_to
-    from orchestration.scaffold.create import create_project, project_name, table_name
+    from orchestration.scaffold.create import create_project, name_of, table_name
 
     folder = directory.absolute()
     options = TableOptions(url, path, sample, parameter or (), header or (), auth, records, key, date)
     first = None
     if url or sample:
-        first = options.table(source or project_name(folder), table or table_name(url, path, sample))
+        first = options.table(source or name_of(folder), table or table_name(url, path, sample))
     elif source or table or path:
         raise UsageError("a table is declared from an answer of its API", remedy="give --url or --sample")
     created = create_project(folder, first, log_to(say), force=force)
