@@ -57,11 +57,8 @@ def new(
         raise UsageError("a table is declared from an answer of its API", remedy="give --url or --sample")
     created = create_project(folder, first, log_to(say), force=force)
     drafted, added = created.drafted, created.added
-    commands = [
-        f"cd {directory}",
-        "make test",
-        *(next_commands(drafted) if drafted else ["elt source add SOURCE TABLE"]),
-    ]
+    first_day = next_commands(drafted, "elt up", "elt init") if drafted else ["elt source add SOURCE TABLE"]
+    commands = [f"cd {directory}", "make test", ". .venv/bin/activate", *first_day]
     result = {
         "folder": str(created.folder),
         "name": created.name,

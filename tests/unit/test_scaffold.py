@@ -153,7 +153,12 @@ def test_a_project_without_a_table_has_no_placeholder_left(tmp_path: Path) -> No
     code, out, _ = elt_new(folder, "--json")
 
     assert code == 0
-    assert json.loads(out)["next"] == [f"cd {folder}", "make test", "elt source add SOURCE TABLE"]
+    assert json.loads(out)["next"] == [
+        f"cd {folder}",
+        "make test",
+        ". .venv/bin/activate",
+        "elt source add SOURCE TABLE",
+    ]
     for name, content in project_files("mine", installed_from()).items():
         assert (folder / name).read_bytes() == content
         assert "[[" not in content.decode(), name
