@@ -7,7 +7,7 @@ UV := tools/uv
 # Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
 PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack docs models check format
+.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack docs wheel models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ test-stack: setup ## Run docker-compose.yml in real containers of podman, as roo
 
 docs: install ## Write the dbt docs as one static page, target/docs/index.html
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
+
+wheel: ## Build the package in dist/
+	$(UV) build --out-dir dist
 
 models: install ## Write the tables' dbt models from the sources' YAML
 	@$(UV) run --no-sync elt models

@@ -17,7 +17,7 @@ from orchestration.servers.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = PROJECT / ".elt" / "demo-stack.env"
-FILES = ("docker-compose.yml", "examples/demo_stack.yml")
+FILES = ("docker-compose.yml", "docker-compose.override.yml", "examples/demo_stack.yml")
 DATE = "2025-05-20"
 _PORTS = {"STACK_LAKEFS_PORT": 8000, "STACK_PREFECT_PORT": 4200, "STACK_DOCS_PORT": 8080}
 

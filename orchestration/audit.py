@@ -61,12 +61,17 @@ def audit(run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built:
 def commit_candidate(run: RunContext, branch: str, base: str, receipt: Receipt, message: str) -> str | None:
     """Write the receipt, commit the branch and return the commit; None if nothing differs from the branch's head.
 
+    A receipt that covers nothing is deleted: the project has dropped its marts, and the gate refuses an empty one.
+
     Raises:
         PlatformFailed: Something was written after the commit, or `main` lost the base.
         GateMissing: The commit does not have the expected gate, so lakeFS would not run it on the merge.
     """
     lake = run.lake
-    lake.put(branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
+    if receipt.objects:
+        lake.put(branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
+    else:
+        lake.delete(branch, [receipt.key])
     try:
         commit = lake.commit(branch, message, run.metadata(base=base, code=receipt.code))
     except LakeNoChanges:

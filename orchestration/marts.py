@@ -34,6 +34,7 @@ class MartsInputs:
         commit: The commit at which published rows are read. It is `base`, or the commit that the marts were made from
             if it has the same dates. The receipt names it, and equal marts must have equal receipts.
         unchanged: Whether the former receipt covers the same dates under the same code.
+        no_marts: Whether the project has no marts, and `main` has none to remove.
     """
 
     base: str
@@ -41,22 +42,25 @@ class MartsInputs:
     former: Receipt | None
     commit: str
     unchanged: bool
+    no_marts: bool = False
 
 
 def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
     """Pin the head of `main`, read the receipts there and check whether there is anything to do.
 
     Raises:
-        UsageError: Nothing is published yet.
+        UsageError: Nothing is published yet, and the project has marts.
         PlatformFailed: The lake is out of reach or lacks its gate.
     """
     lake, settings = run.lake, run.settings
     with run.step("extract"):
         base = require_lake(lake, settings.elt.bucket, settings.project_dir)
         catalog = read_catalog(lake, base)
+        former = read_receipt(lake, base, keys.MARTS_RECEIPT)
+        if former is None and not plan.outputs:
+            return MartsInputs(base, catalog, former, base, unchanged=False, no_marts=True)
         if not catalog.receipts:
             raise UsageError("no date is published yet, so there is no input for the marts", remedy="elt run DATE")
-        former = read_receipt(lake, base, keys.MARTS_RECEIPT)
         run.record.former = former
         inputs = former.content.get("inputs", {}) if former else {}
         same_dates = inputs.get("receipts") == catalog.checksums
@@ -131,7 +135,9 @@ PLAIN_STEPS = MartsSteps()
 
 
 def run_marts(run: MartsRun, steps: MartsSteps = PLAIN_STEPS) -> RunResult:
-    """Publish the marts, or find them unchanged.
+    """Publish the marts, or find them unchanged. A project that has no marts skips them.
+
+    Marts that the project no longer has are removed from `main`.
 
     Raises:
         IngestCleanError: With step, the state of `main`, the kept branch and the next command.
@@ -142,6 +148,8 @@ def run_marts(run: MartsRun, steps: MartsSteps = PLAIN_STEPS) -> RunResult:
 
 def _attempt(run: MartsRun, plan: Plan, steps: MartsSteps) -> RunResult:
     inputs = steps.extract(run, plan)
+    if inputs.no_marts:
+        return RunResult(run.subject, "skipped", inputs.base, {})
     if inputs.unchanged:
         return unchanged(run, inputs.base, inputs.former)
     with work_directory(run.settings.state_dir, run.subject) as folder:

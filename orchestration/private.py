@@ -1,6 +1,7 @@
-"""Permissions of the files that this project writes.
+"""Permissions of the files that `elt` writes.
 
-Only their owner may read them, since they contain published rows, keys and logs.
+Only their owner may read them, since they contain published rows, keys and logs. Files of the project itself, such as
+generated models, are readable for all users: the user of a container image is another one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,26 @@ def private_folder(path: Path) -> None:
     found = path.stat()
     if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
         path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+
+
+def make_project_folder(path: Path) -> None:
+    """Make a folder of the project, and those above it, unless they exist. All users may read them."""
+    for folder in reversed([one for one in (path, *path.parents) if not one.exists()]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
+def write_project_file(path: Path, content: bytes) -> None:
+    """Write a file of the project, which all users may read if it is new. Missing folders are made.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    make_project_folder(path.parent)
+    is_new = not path.exists()
+    path.write_bytes(content)
+    if is_new:
+        path.chmod(0o644)
 
 
 def readable_by_others(path: Path) -> bool:

@@ -13,7 +13,7 @@ from orchestration.lake.client import MAIN
 from orchestration.lake.receipt import Receipt
 from orchestration.steps import IN_DOUBT
 
-Outcome = Literal["published", "superseded", "unchanged"]
+Outcome = Literal["published", "superseded", "unchanged", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class RunResult:
 
     Attributes:
         subject: The date, or `marts`.
-        outcome: `published` for the first time, `superseded` an earlier version, or `unchanged`.
+        outcome: `published` for the first time, `superseded` an earlier version, `unchanged`, or `skipped`: the
+            project has no marts.
         commit: The commit of `main` that contains it.
         rows: Curated rows by table, rows by mart.
         replaced: Whether another run has published it since.
@@ -35,6 +36,8 @@ class RunResult:
     replaced: bool = False
 
     def __str__(self) -> str:
+        if self.outcome == "skipped":
+            return f"{self.subject} skipped: the project has none"
         rows = ", ".join(f"{table} {count:,}" for table, count in self.rows.items())
         since = ", since replaced" if self.replaced else ""
         return f"{self.subject} {self.outcome}{since}: {rows} rows at {self.commit[:12]}"
@@ -70,7 +73,8 @@ def publish(run: RunContext, candidate: Candidate) -> RunResult:
             # head succeeds.
             raise Conflict(f"{refused.cause}, and {MAIN} has moved since the run pinned it") from refused
         published = lake.read(MAIN, receipt.key)
-    return RunResult(run.subject, outcome, merge, receipt.rows, replaced=published != receipt.to_bytes())
+    replaced = published != (receipt.to_bytes() if receipt.objects else None)
+    return RunResult(run.subject, outcome, merge, receipt.rows, replaced)
 
 
 def _metadata(run: RunContext, candidate: Candidate, outcome: str) -> dict[str, str]:

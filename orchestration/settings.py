@@ -20,11 +20,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestration.errors import UsageError
 from orchestration.log import Log
 from orchestration.private import readable_by_others
+from orchestration.project import dashed, project_name
 from orchestration.project_version import require_supported
 from orchestration.source_names import source_names
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
-"""The folder of this package: in a checkout also the project of its shop."""
+"""The folder of this package: in a checkout also that of the sample project."""
 
 PROJECT_FILE = "dbt_project.yml"
 
@@ -74,7 +75,9 @@ class EltSettings(BaseSettings):
     model_config = SettingsConfigDict(**_COMMON, env_prefix="ELT_")
 
     state_dir: Path = Field(Path(".elt"), description="Local servers' data, logs and pid files; work directories.")
-    repository: str = Field("project", pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")
+    repository: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9-]{2,62}$", description="Default: the project's name, with - for _."
+    )
     bucket: str = Field("lakefs", description="The storage bucket of the repository.")
     lake_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from lakeFS.")
     source_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from the source.")
@@ -124,6 +127,24 @@ class Settings:
         """Return the absolute folder of local servers' data, logs and pid files, and of the work directories."""
         return self.project_dir / self.elt.state_dir
 
+    @property
+    def project(self) -> str:
+        """Return the name of the project.
+
+        Raises:
+            UsageError: dbt_project.yml does not have it.
+        """
+        return project_name(self.project_dir)
+
+    @property
+    def repository(self) -> str:
+        """Return the name of the lakeFS repository.
+
+        Raises:
+            UsageError: No name is set, and dbt_project.yml does not have the project's.
+        """
+        return self.elt.repository or dashed(self.project)
+
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -165,7 +186,7 @@ def find_project() -> Path:
     looks for it; else the checkout that this package runs from.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No folder is a project.
     """
     if named := os.environ.get("ELT_PROJECT_DIR"):
         return Path(named).resolve()

@@ -49,22 +49,19 @@ def new(
     from orchestration.declare.options import TableOptions
     from orchestration.errors import UsageError
     from orchestration.log import log_to
-    from orchestration.scaffold.create import create_project, project_name, table_name
+    from orchestration.scaffold.create import create_project, name_of, table_name
 
     folder = directory.absolute()
     options = TableOptions(url, path, sample, parameter or (), header or (), auth, records, key, date)
     first = None
     if url or sample:
-        first = options.table(source or project_name(folder), table or table_name(url, path, sample))
+        first = options.table(source or name_of(folder), table or table_name(url, path, sample))
     elif source or table or path:
         raise UsageError("a table is declared from an answer of its API", remedy="give --url or --sample")
     created = create_project(folder, first, log_to(say), force=force)
     drafted, added = created.drafted, created.added
-    commands = [
-        f"cd {directory}",
-        "make test",
-        *(next_commands(drafted) if drafted else ["elt source add SOURCE TABLE"]),
-    ]
+    first_day = next_commands(drafted, "elt up", "elt init") if drafted else ["elt source add SOURCE TABLE"]
+    commands = [f"cd {directory}", "make test", ". .venv/bin/activate", *first_day]
     result = {
         "folder": str(created.folder),
         "name": created.name,

@@ -106,6 +106,10 @@ def build(
     models = [name for name in models_of(manifest, selector) if not only or name.split(".")[-1] in only]
     if unnamed := _sources_of(manifest, models) - run.raw.keys():
         raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
+    versions = {name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")}
+    if not models:
+        # dbt refuses a selector that the project lacks.
+        return BuildResult((), (), accounting={}, rows={}, versions=versions, raw_root=run.raw_root)
     with dbt_session(environment(engine, gateway, write_run_file(run, project))):
         # Results and manifest are in memory: their JSON files would be deleted with the work directory.
         selected: tuple[str, ...] = ("--selector", selector)
@@ -128,7 +132,7 @@ def build(
                 ),
                 accounting=_accounting(query, manifest, built, tables or read_tables(project.project_dir)),
                 across_dates=_across_dates(query, manifest, built),
-                versions={name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")},
+                versions=versions,
                 rows=_rows(query, manifest, published_models(manifest, selector, run.execution_date), built),
                 raw_root=run.raw_root,
             )

@@ -67,7 +67,17 @@ def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str
 
 
 def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:
-    """Return the unique ids of the models that a run builds: those in the folders that its selector names."""
+    """Return the unique ids of the models that a run builds: those in the folders that its selector names.
+
+    Marts are optional, so a project may lack their selector.
+
+    Raises:
+        UsageError: The project has no selector for its dates.
+    """
+    if selector not in manifest.selectors:
+        if selector == MARTS_SELECTOR:
+            return ()
+        raise UsageError(f"selectors.yml has no selector {selector}", remedy="add it: it names what a run builds")
     described: Any = manifest.selectors[selector]
     folders = tuple(part["value"] for part in described["definition"]["union"] if part.get("method") == "path")
     models = (node for name, node in manifest.nodes.items() if name.startswith("model."))

@@ -13,6 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from orchestration.errors import UsageError
 from orchestration.models.contracts import flow, round_trip, yaml_text
+from orchestration.private import write_project_file
 from orchestration.workdir import translate_disk_errors
 
 _SHORT = 100
@@ -146,18 +147,18 @@ def write_all(project_dir: Path, files: Mapping[str, bytes]) -> list[str]:
             path = project_dir / name
             with translate_disk_errors(path):
                 missing = [folder for folder in path.parents if not folder.exists()]
-                path.parent.mkdir(parents=True, exist_ok=True)
                 created += missing
                 begun.append(name)
-                path.write_bytes(content)
+                write_project_file(path, content)
     except BaseException:
         for name in begun:
             path, kept = project_dir / name, before[name]
-            if kept is None:
-                path.unlink(missing_ok=True)
-            else:
+            if kept is not None:
                 path.write_bytes(kept)
+            elif path.exists():
+                path.unlink()
         for folder in sorted(created, key=lambda one: -len(one.parts)):
-            folder.rmdir()
+            if folder.exists():
+                folder.rmdir()
         raise
     return [name for name, content in files.items() if before[name] != content]

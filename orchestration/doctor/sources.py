@@ -1,4 +1,4 @@
-"""Checks of the sources' APIs: each answers one request of its first table, with its credentials."""
+"""Checks of the declarations, and of the sources' APIs: each answers one request of its first table."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 def source_checks(settings: Settings) -> Iterator[Check]:
-    """Return a check of each dbt source."""
+    """Return a check of each dbt source, and of each kind of declaration that is invalid."""
     from orchestration.flows.secrets import wanted_secrets
+    from orchestration.models.reports import read_reports
     from orchestration.source.config import read_tables
 
     try:
@@ -29,6 +30,10 @@ def source_checks(settings: Settings) -> Iterator[Check]:
     except UsageError as error:
         yield Check("source declarations", partial(failed, error.cause, error.remedy))
         return
+    try:
+        read_reports(settings.project_dir)
+    except UsageError as error:
+        yield Check("report declarations", partial(failed, error.cause, error.remedy))
     wanted = wanted_secrets(settings)
     first = {table.source: table for table in reversed(tables)}
     for name, table in sorted(first.items()):

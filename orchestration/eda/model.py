@@ -171,23 +171,58 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Revenue:
-    """Revenue from the mart of daily sales, in the shop's currency.
+class Ranking:
+    """The sums of a measure by the values of one column.
 
     Attributes:
-        by_date: Revenue by date, in order.
-        by_country: Revenue of all dates by country, for the countries with the highest revenue, highest first.
-        countries: The number of countries.
+        column: The column.
+        top: The values with the highest sums, highest first, long values cut.
+        values: The number of values.
     """
 
-    by_date: Mapping[str, float]
-    by_country: Mapping[str, float]
-    countries: int
+    column: str
+    top: tuple[tuple[str, float], ...]
+    values: int
 
-    @property
-    def total(self) -> float:
-        """Return the revenue of all dates and countries."""
-        return sum(self.by_date.values())
+
+@dataclass(frozen=True)
+class Summed:
+    """A measure of a mart: one column, summed over all rows.
+
+    Attributes:
+        label: What the page calls it.
+        unit: Its unit; empty without one.
+        total: The sum over all rows.
+        by_date: The sum by date, in order; empty if the mart's declaration names no date.
+        rankings: The sums by other columns.
+    """
+
+    label: str
+    unit: str
+    total: float
+    by_date: Mapping[str, float] = field(default_factory=dict)
+    rankings: tuple[Ranking, ...] = ()
+
+
+@dataclass(frozen=True)
+class MartFigures:
+    """What the report shows of one mart, as the project declares it.
+
+    Attributes:
+        mart: Its name.
+        title: The heading.
+        description: The text below the heading; may be empty.
+        published: Whether the commit has the mart.
+        measures: Its measures; empty if they cannot be shown.
+        problem: Why they cannot be shown, if the commit has the mart.
+    """
+
+    mart: str
+    title: str
+    description: str = ""
+    published: bool = True
+    measures: tuple[Summed, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,7 +236,7 @@ class Profile:
         tables: The curated tables by name.
         calendar: The status of each day, in order, from the first published date to the last. Failed days may lie
             outside.
-        revenue: None if the commit has no mart of daily sales.
+        marts: What the project declares to be shown of marts.
         stale: The dates that were published, changed or removed since the marts were made.
     """
 
@@ -210,7 +245,7 @@ class Profile:
     dates: tuple[str, ...]
     tables: tuple[Table, ...]
     calendar: Mapping[str, Status] = field(default_factory=dict)
-    revenue: Revenue | None = None
+    marts: tuple[MartFigures, ...] = ()
     stale: tuple[str, ...] = ()
 
     @property

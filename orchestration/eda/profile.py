@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestration.eda.calendar import calendar
-from orchestration.eda.model import DateRows, Profile, Revenue, Table
+from orchestration.eda.figures import mart_figures
+from orchestration.eda.model import DateRows, Profile, Table
 from orchestration.eda.scan import EXACT_ROWS, scan
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake import keys
@@ -15,20 +16,21 @@ from orchestration.lake.client import Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.s3 import open_duckdb
 from orchestration.lake.stale import stale_dates
-from orchestration.sql import read_parquet
+from orchestration.models.reports import MartReport
 
 if TYPE_CHECKING:
     import duckdb
 
-_SALES = "daily_sales"
-_SALES_COLUMNS = {"execution_date", "country", "revenue"}
-_COUNTRIES = 10
 
-
-def profile(lake: Lake, commit: str) -> Profile:
+def profile(lake: Lake, commit: str, reports: Sequence[MartReport] = ()) -> Profile:
     """Return the profile of what is published at a commit.
 
     It is the same each time, except for the branches that failed runs have left since.
+
+    Args:
+        lake: The repository.
+        commit: The commit.
+        reports: What the project declares to be shown of marts.
 
     Raises:
         UsageError: Nothing is published there.
@@ -52,12 +54,12 @@ def profile(lake: Lake, commit: str) -> Profile:
                 if not table.endswith("_rejected")
             )
             marts = read_receipt(lake, commit, keys.MARTS_RECEIPT)
-            revenue = _revenue(connection, root, marts)
+            shown = mart_figures(connection, root, marts, reports)
     except duckdb.Error as error:
         raise PlatformFailed(f"DuckDB cannot read what is published at {commit[:12]}: {error}") from error
     days = calendar(dates, lake.branches("etl-"))
     stale = stale_dates(marts, published.checksums)
-    return Profile(lake.repository, commit, dates, tables, days, revenue, stale)
+    return Profile(lake.repository, commit, dates, tables, days, shown, stale)
 
 
 def _table(
@@ -73,20 +75,3 @@ def _table(
     )
     rows = sum(date.curated for date in dates)
     return Table(name, dates, scan(connection, uris, rows), rows <= EXACT_ROWS)
-
-
-def _revenue(connection: duckdb.DuckDBPyConnection, root: str, marts: Receipt | None) -> Revenue | None:
-    uris = [f"{root}/{key}" for key in marts.objects if keys.table_of(key) == _SALES] if marts else []
-    if marts is None or not uris:
-        return None
-    sales = read_parquet(uris, union_by_name=True)
-    columns = {row[0] for row in connection.execute(f"describe select * from {sales}").fetchall()}  # noqa: S608
-    if not columns >= _SALES_COLUMNS:
-        return None
-    by_date, by_country = (
-        connection.execute(
-            f"select {column}::varchar, sum(revenue) from {sales} group by 1 order by {order}"  # noqa: S608
-        ).fetchall()
-        for column, order in (("execution_date", "1"), ("country", "2 desc, 1"))
-    )
-    return Revenue(dict(by_date), dict(by_country[:_COUNTRIES]), len(by_country))

@@ -26,7 +26,7 @@ _BARS = 50
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _FEW = 1000
 
-_Kind = Literal["number", "text", "instant", "date", "boolean", "other"]
+Kind = Literal["number", "text", "instant", "date", "boolean", "other"]
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,25 @@ class _Named:
         return identifier(self.name)
 
     @property
-    def kind(self) -> _Kind:
+    def kind(self) -> Kind:
         """Return which statistics the column gets. Only its type decides."""
-        base = self.type.split("(")[0]
-        if self.type.endswith("]"):
-            return "other"
-        if base in ("VARCHAR", "ENUM", "UUID", "JSON"):
-            return "text"
-        if base in ("FLOAT", "DOUBLE", "DECIMAL") or base.endswith("INT") or base.endswith("INTEGER"):
-            return "number"
-        if base.startswith("TIMESTAMP"):
-            return "instant"
-        if base == "DATE":
-            return "date"
-        return "boolean" if base == "BOOLEAN" else "other"
+        return kind_of(self.type)
+
+
+def kind_of(type: str) -> Kind:
+    """Return the kind of values of a DuckDB type."""
+    base = type.split("(")[0]
+    if type.endswith("]"):
+        return "other"
+    if base in ("VARCHAR", "ENUM", "UUID", "JSON"):
+        return "text"
+    if base in ("FLOAT", "DOUBLE", "DECIMAL") or base.endswith("INT") or base.endswith("INTEGER"):
+        return "number"
+    if base.startswith("TIMESTAMP"):
+        return "instant"
+    if base == "DATE":
+        return "date"
+    return "boolean" if base == "BOOLEAN" else "other"
 
 
 def scan(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], rows: int) -> tuple[Column, ...]:
@@ -130,7 +135,7 @@ def _counts(column: _Named, exact: bool) -> tuple[_Named, str]:
     return column, ", ".join(aggregates)
 
 
-def _some(columns: Sequence[_Named], counted: dict[_Named, dict[str, Any]], kind: _Kind) -> list[_Named]:
+def _some(columns: Sequence[_Named], counted: dict[_Named, dict[str, Any]], kind: Kind) -> list[_Named]:
     """Return the columns of a kind that have values, up to the number that the report shows in detail."""
     return [column for column in columns if column.kind == kind and counted[column]["known"]][:_DETAILED]
 

@@ -26,7 +26,7 @@ class Stored:
     """What is stored of `main`, of one table or date on it, or of a branch beside what its commit of `main` has.
 
     Attributes:
-        name: `main` or the branch, the date, or the folder of the table, such as `curated/events`.
+        name: `main` or the branch, the date, or the folder of the table, such as `curated/readings`.
         objects: The number of objects at the head, including uncommitted ones of a branch.
         bytes: Their bytes.
         old_objects: The number of objects that only old commits hold.

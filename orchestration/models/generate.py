@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestration.errors import UsageError
 from orchestration.models.contracts import contract_of, contract_path
 from orchestration.models.sql import digest, sql_of, staging_path
+from orchestration.private import write_project_file
 from orchestration.source.config import Table, declared_tables
 
 MARK = "-- Generated from "
@@ -74,9 +75,7 @@ def write_models(project_dir: Path) -> list[str]:
     files = generated_files(project_dir)
     outdated = outdated_files(project_dir, files)
     for name in outdated:
-        path = project_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(files[name], encoding="utf-8")
+        write_project_file(project_dir / name, files[name].encode())
     return outdated
 
 

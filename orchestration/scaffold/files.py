@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from orchestration.private import write_project_file
+from orchestration.project import dashed
 from orchestration.project_version import RECORD, ProjectRecord, package_version
 
 OWNED = (
@@ -121,19 +123,8 @@ def owned_files() -> dict[str, bytes]:
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files below a folder."""
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    set_rights(folder)
-
-
-def set_rights(folder: Path) -> None:
-    """Let everybody read the files below a folder, as in a checkout, and execute its scripts.
-
-    `elt` itself writes files that nobody else can read. Of a project, the user of a container image must read them.
-    """
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else rights_of(path.relative_to(folder).as_posix()))
+        write_project_file(folder / name, content)
+        (folder / name).chmod(rights_of(name))
 
 
 def rights_of(name: str) -> int:
@@ -148,13 +139,13 @@ def _own_services() -> list[str]:
 
 
 def _pool(name: str) -> str:
-    return f"{name.replace('_', '-')}-pool"
+    return f"{dashed(name)}-pool"
 
 
 def _deployments(name: str) -> bytes:
     """Return prefect.yaml with the names of a project: several projects may share one Prefect server."""
     text = (_TEMPLATE / "prefect.yaml").read_text(encoding="utf-8")
-    named = re.sub(r"^  - name: ", f"  - name: {name.replace('_', '-')}-", text, flags=re.MULTILINE)
+    named = re.sub(r"^  - name: ", f"  - name: {dashed(name)}-", text, flags=re.MULTILINE)
     return named.replace("etl-pool", _pool(name)).encode()
 
 

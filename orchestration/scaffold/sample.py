@@ -65,7 +65,7 @@ def sample_dates(project_dir: Path, tables: Sequence[Table]) -> list[str]:
     """Return the dates of which the raw sample has a page of each table.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No date has one.
     """
     found = {table.label: _dates(project_dir, table) for table in tables}
     dates = sorted(set.intersection(*found.values())) if found else []
@@ -112,7 +112,7 @@ def _lake(settings: Settings, log: Log) -> Iterator[Lake]:
     try:
         server.wait(log)
         with closing(LakeConnection(lake_access(settings), timeout=settings.elt.lake_timeout)) as connection:
-            lake = Lake(connection, settings.elt.repository)
+            lake = Lake(connection, settings.repository)
             init_lake(lake, settings.elt.bucket, settings.project_dir, log)
             yield lake
     finally:

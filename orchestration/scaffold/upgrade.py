@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestration.errors import UsageError
 from orchestration.models.generate import write_models
+from orchestration.private import make_project_folder
 from orchestration.project_version import RECORD, ProjectRecord, package_version, read_record, require_supported
 from orchestration.scaffold.files import owned_files, recorded, rights_of
 from orchestration.workdir import translate_disk_errors
@@ -106,7 +107,7 @@ def _digest(content: bytes) -> str:
 
 def _replace(path: Path, content: bytes, rights: int) -> None:
     """Write a file so that it never has a part of its content, even after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_project_folder(path.parent)
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 (a file descriptor)

@@ -38,10 +38,15 @@ def _allowed(kinds: list[inspect.Type], data: Any, names: list[str], what: str) 
 
 
 def _flat(kinds: list[inspect.Type], data: Any) -> Iterator[inspect.Type]:
-    """Yield the types behind unions and metadata. Of tagged structs, only the one whose tag `data` has, if any does."""
+    """Yield the types behind unions, metadata and lists.
+
+    Of tagged structs, only the one whose tag `data` has is yielded, if any does.
+    """
     for kind in kinds:
         if isinstance(kind, inspect.Metadata):
             yield from _flat([kind.type], data)
+        elif isinstance(kind, inspect.ListType | inspect.VarTupleType):
+            yield from _flat([kind.item_type], None)
         elif isinstance(kind, inspect.UnionType):
             tagged: list[inspect.Type] = [
                 inner

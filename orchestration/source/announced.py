@@ -153,7 +153,7 @@ def _any(within: Sequence[Fields], name: str) -> bytes:
 
 
 def _target(text: bytes) -> bytes:
-    """Return the address of a link that is an object, as in `{"href": "/events?page=2"}`; any other value as it is."""
+    """Return the address of a link that is an object, as in `{"href": "/rows?page=2"}`; any other value as it is."""
     return _field_of(text, "href") if text.startswith(b"{") else text
 
 

@@ -151,7 +151,7 @@ COLUMN_KEYS: tuple[str, ...] = _ColumnMeta.__struct_encode_fields__
 
 
 def snake_case(name: str) -> str:
-    """Return a raw field's name as a column's: `Event ID` and `eventId` are both `event_id`.
+    """Return a raw field's name as a column's: `Station ID` and `stationId` are both `station_id`.
 
     Words are split at every character that is not an ASCII letter or digit, and between a lower-case letter or a
     digit and a capital letter. The result may be empty, or begin with a digit.

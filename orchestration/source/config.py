@@ -73,7 +73,7 @@ def read_tables(project_dir: Path) -> tuple[Table, ...]:
     """Return all source tables of the dbt project, of which there is at least one, in the order of their names.
 
     Raises:
-        UsageError: There is none, or a declaration is incomplete or invalid; the message names the file and the field.
+        UsageError: No table is declared, or a declaration is invalid; the message names the file and the field.
     """
     if tables := declared_tables(project_dir):
         return tables
@@ -98,16 +98,25 @@ def read_file(file: Path) -> Iterator[Table]:
     Raises:
         UsageError: A declaration is incomplete or invalid; the message names the file and the field.
     """
+    for source in read_yaml(file).get("sources") or ():
+        of_source = _source_meta(file, source)
+        for table in source.get("tables") or ():
+            yield _table(file, str(source.get("name")), of_source, table)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Return the content of one YAML file of the dbt project.
+
+    Raises:
+        UsageError: It is not a YAML mapping.
+    """
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER) or {}  # noqa: S506 (both are safe)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not YAML: {error}", remedy="correct the file") from None
     if not isinstance(content, dict):
         raise UsageError(f"{file}: not a YAML mapping, which dbt requires", remedy="correct the file")
-    for source in content.get("sources") or ():
-        of_source = _source_meta(file, source)
-        for table in source.get("tables") or ():
-            yield _table(file, str(source.get("name")), of_source, table)
+    return content
 
 
 def _source_meta(file: Path, described: Mapping[str, Any]) -> SourceMeta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +30,7 @@ from orchestration.flows.deploy import deploy
 from orchestration.flows.secrets import LAKE, save
 from orchestration.lake.client import Lake
 from orchestration.log import SILENT, Log
+from orchestration.project import own_name, project_name
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import ServerCommand, ServerSpec
@@ -38,6 +39,7 @@ from orchestration.settings import EltSettings, Settings, read_settings
 from tests.helpers.elt_runs import Shown, prefect_environment
 from tests.helpers.isolation import PROJECT
 from tests.helpers.own_lake import OwnLake, own_lake, repository_of
+from tests.helpers.projects import NAME
 
 TOKEN = "shop+of-the-deployments/=="
 GOOD, BAD, DOWN, SLOW, AGAIN, ENDLESS = (f"2016-02-0{day}" for day in range(1, 7))
@@ -127,6 +129,24 @@ class Nightly:
         return self.ended(self.begin("ingest-clean/daily-ingest", execution_date=execution_date, **parameters))
 
 
+def follower(nightly: Nightly, name: str, after: FlowRun) -> FlowRun:
+    """Waits for the end of a run with this name that started after another run, and returns it."""
+    assert after.start_time is not None
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_DESC")
+        later = started_after(runs, after.start_time)
+        if later and later[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
+            return nightly.client.read_flow_run(UUID(later[0]["id"]))
+        time.sleep(0.5)
+    raise AssertionError(f"no run of {name} followed")
+
+
+def started_after(runs: Sequence[dict[str, Any]], start: datetime) -> list[dict[str, Any]]:
+    """Returns the runs that started later."""
+    return [one for one in runs if one["start_time"] and datetime.fromisoformat(one["start_time"]) > start]
+
+
 def serving_only(spec: ServerSpec, queue: str) -> ServerSpec:
     """Returns the spec of a worker that serves a single queue."""
 
@@ -143,8 +163,13 @@ def serving_only(spec: ServerSpec, queue: str) -> ServerSpec:
 
 
 @contextmanager
-def run_nightly(prefect_server: LocalServer, folder: Path) -> Iterator[Nightly]:
-    """Starts worker, lake, shop and webhook; deletes the deployments at the end, because tests share the server."""
+def run_nightly(
+    prefect_server: LocalServer, folder: Path, project: Path = PROJECT, **variables: str
+) -> Iterator[Nightly]:
+    """Starts worker, lake, shop and webhook; deletes the deployments at the end, because tests share the server.
+
+    Another `project` than the session's has a copy of prefect.yaml, and its own source in `variables`.
+    """
     url = str(prefect_server.running_url)
     login = prefect_environment(prefect_server)
     received: list[dict[str, Any]] = []
@@ -175,10 +200,13 @@ def run_nightly(prefect_server: LocalServer, folder: Path) -> Iterator[Nightly]:
             "SHOP_API_TOKEN": TOKEN,
             "ELT_NOTIFY_URL": f"{hook_url}/hook",
             "ELT_STATE_DIR": str(folder / "state"),
+            "ELT_REPOSITORY": lake.repository,
             "ELT_RETRIES": "0",
             # test_flow tests nodes as task runs; they cost 4 s a run.
             "ELT_DBT_TASK_RUNS": "false",
             **login,
+            "ELT_PROJECT_DIR": str(project),
+            **variables,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -188,8 +216,8 @@ def run_nightly(prefect_server: LocalServer, folder: Path) -> Iterator[Nightly]:
             "access_key": own.access.access_key.get_secret_value(),
             "secret_key": own.access.secret_key.get_secret_value(),
         }
-        save(LAKE, json.dumps(keys_of_lake))
-        deploy(url, PROJECT, SILENT)
+        save(project_name(project), LAKE, json.dumps(keys_of_lake))
+        deploy(url, project, SILENT)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
         server = LocalServer(worker.spec_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
         server.start(SILENT)
@@ -200,7 +228,7 @@ def run_nightly(prefect_server: LocalServer, folder: Path) -> Iterator[Nightly]:
                 yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment, server)
                 for found in client.read_deployments():
                     client.delete_deployment(found.id)
-                client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
+                client.delete_block_document(client.read_block_document_by_name(own_name(NAME, LAKE), "secret").id)
         finally:
             server.stop(SILENT)
             shown.close()

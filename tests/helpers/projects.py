@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from functools import cache
 from pathlib import Path
@@ -11,13 +12,21 @@ import duckdb
 import pytest
 import yaml
 
+from examples.apis.imitation import DAY
+from examples.apis.usgs import api as usgs
 from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult, NodeResult
 from orchestration.framework import MACROS_VARIABLE
+from orchestration.lake import keys
 from orchestration.lake.client import Lake
 from orchestration.log import SILENT
+from orchestration.models.generate import write_models
+from orchestration.project import project_name
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 from tests.helpers.isolation import PROJECT
+
+NAME = project_name(PROJECT_DIR)
+"""The project of this checkout, and of its copies."""
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
 needs_retail = pytest.mark.skipif(not RETAIL.exists(), reason="no folder ../shared/retail beside this checkout")
@@ -49,6 +58,12 @@ def write_sources(project: Path, tables: dict[str, Any], *, source: str = "shop"
 def events_only(project: Path, **fetch: Any) -> Path:
     """Write a source with the one table `events`; `fetch` changes its declaration."""
     return write_sources(project, {"events": {"key": ["Event ID"], "fetch": {**EVENTS, **fetch}}})
+
+
+def name_project(folder: Path, name: str = NAME) -> Path:
+    """Give a project folder its name in dbt_project.yml, and return the folder."""
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump({"name": name}))
+    return folder
 
 
 def share_manifests(project: Path) -> None:
@@ -86,6 +101,39 @@ def copy_project(folder: Path) -> Path:
     for name in ("dbt_project.yml", "selectors.yml"):
         shutil.copy(PROJECT_DIR / name, folder / name)
     return folder
+
+
+def quakes_project(folder: Path) -> Path:
+    """Return a project of one public API, with what `elt models` writes for it, and without marts.
+
+    It has no selector, no settings and no exposure of marts either. The raw sample is the day of the imitation.
+    """
+    project = copy_project(folder)
+    for part in ("staging", "intermediate", "curated", "marts"):
+        shutil.rmtree(project / "models" / part)
+    (project / "models" / "exposures.yml").unlink()
+    declared = project / "models" / "staging" / "usgs" / "_usgs__sources.yml"
+    declared.parent.mkdir(parents=True)
+    shutil.copy(PROJECT_DIR / "examples" / "apis" / "usgs" / "sources.yml", declared)
+    drop_marts_selector(project)
+    described = yaml.safe_load((project / "dbt_project.yml").read_text())
+    del described["models"][described["name"]]["marts"]
+    (project / "dbt_project.yml").write_text(yaml.safe_dump(described, sort_keys=False))
+    shutil.rmtree(project / "examples" / "raw_sample" / "raw" / "shop")
+    page = project / "examples" / "raw_sample" / keys.raw_page("usgs", "earthquakes", DAY, 1)
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"features": usgs.RECORDS}))
+    shutil.copy(PROJECT_DIR / "prefect.yaml", project / "prefect.yaml")
+    write_models(project)
+    return project
+
+
+def drop_marts_selector(project: Path) -> None:
+    """Remove the selector `marts` from a project."""
+    file = project / "selectors.yml"
+    described = yaml.safe_load(file.read_text())
+    described["selectors"] = [one for one in described["selectors"] if one["name"] != "marts"]
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
 
 
 @cache

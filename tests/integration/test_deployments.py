@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -26,20 +27,34 @@ from starlette.types import Receive, Scope, Send
 from examples.events_api import Options, create_app
 from orchestration.flows import crashed
 from orchestration.flows.check import check_outside_of_prefect
-from orchestration.flows.deploy import QUEUES, deploy
+from orchestration.flows.deploy import deploy, tagged
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN
 from orchestration.lake.history import publications
 from orchestration.lake.keys import LINK
 from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
-from orchestration.servers import worker
+from orchestration.prefect_file import read_prefect_file
+from orchestration.project import own_name
 from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.elt_runs import endless, eventually
 from tests.helpers.isolation import PROJECT
-from tests.helpers.nightly import AGAIN, BAD, DOWN, ENDLESS, GOOD, LIMIT, SLOW, TOKEN, Nightly, run_nightly
+from tests.helpers.nightly import (
+    AGAIN,
+    BAD,
+    DOWN,
+    ENDLESS,
+    GOOD,
+    SLOW,
+    TOKEN,
+    Nightly,
+    follower,
+    run_nightly,
+    started_after,
+)
 from tests.helpers.pipeline import require_whole
+from tests.helpers.projects import NAME
 from tests.helpers.secret_search import files_below, forms, leaks
 
 
@@ -103,7 +118,8 @@ def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
 
 
 def declared(text: str) -> dict[str, dict[str, Any]]:
-    found = {one["name"]: one for one in yaml.safe_load(text)["deployments"]}
+    file = replace(read_prefect_file(PROJECT_DIR), content=yaml.safe_load(text))
+    found = {one["name"]: one for one in tagged(file, NAME)["deployments"]}
     for one in found.values():
         for trigger in one.get("triggers", ()):
             trigger["expect"] = sorted(trigger["expect"])
@@ -135,10 +151,11 @@ def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> No
 
 
 def test_the_nightly_queue_comes_before_downstream_and_backfill(nightly: Nightly) -> None:
-    found = {queue.name: queue.priority for queue in nightly.client.read_work_queues(work_pool_name=worker.POOL)}
+    file = read_prefect_file(PROJECT_DIR)
+    found = {queue.name: queue.priority for queue in nightly.client.read_work_queues(work_pool_name=file.pool)}
 
-    assert {name: found[name] for name in QUEUES} == QUEUES
-    assert QUEUES["nightly"] < QUEUES["downstream"] < QUEUES["backfill"]
+    assert {name: found[name] for name in file.queues} == file.queues
+    assert found["nightly"] < found["check"] < found["downstream"] < found["backfill"]
 
 
 def test_a_run_with_invalid_parameters_is_refused(nightly: Nightly) -> None:
@@ -169,31 +186,14 @@ def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nigh
     assert page is not None
     assert GOOD.encode() in page
     artifacts = {one["key"]: one for one in artifacts_of(nightly, run)}
-    assert {"run-summary", "dbt-results", "lakefs-commit"} <= artifacts.keys()
-    assert "| events | 200 |" in artifacts["run-summary"]["data"]
-    assert newest.commit in artifacts["run-summary"]["data"]
-    assert "eda-report" in {one["key"] for one in artifacts_of(nightly, reported)}
+    summary, results, link = (own_name(NAME, key) for key in ("run-summary", "dbt-results", "lakefs-commit"))
+    assert {summary, results, link} <= artifacts.keys()
+    assert "| events | 200 |" in artifacts[summary]["data"]
+    assert newest.commit in artifacts[summary]["data"]
+    assert own_name(NAME, "eda-report") in {one["key"] for one in artifacts_of(nightly, reported)}
     # From here on, no automation uses the worker.
     for automation in nightly.client.read_automations():
         nightly.client.pause_automation(automation.id)
-
-
-def follower(nightly: Nightly, name: str, after: FlowRun) -> FlowRun:
-    """Waits for the end of a run with this name that started after another run, and returns it."""
-    assert after.start_time is not None
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": [name]}}, sort="START_TIME_DESC")
-        later = started_after(runs, after.start_time)
-        if later and later[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"):
-            return nightly.client.read_flow_run(UUID(later[0]["id"]))
-        time.sleep(0.5)
-    raise AssertionError(f"no run of {name} followed")
-
-
-def started_after(runs: Sequence[dict[str, Any]], start: datetime) -> list[dict[str, Any]]:
-    """Returns the runs that started later."""
-    return [one for one in runs if one["start_time"] and datetime.fromisoformat(one["start_time"]) > start]
 
 
 def test_a_run_that_started_earlier_does_not_follow() -> None:
@@ -256,8 +256,8 @@ def test_invalid_data_is_reported_as_data_failed(nightly: Nightly) -> None:
     assert notice["outcome"] == "DataFailed"
     assert notice["cause"].startswith(f"{BAD} transform: events_reject_share_within_limit")
     assert notice["link"].endswith(f"/runs/flow-run/{run.id}")
-    assert notice["text"].startswith(f"{BAD}: DataFailed\n")
-    results = next(one for one in artifacts_of(nightly, run) if one["key"] == "dbt-results")
+    assert notice["text"].startswith(f"{NAME} {BAD}: DataFailed\n")
+    results = next(one for one in artifacts_of(nightly, run) if one["key"] == own_name(NAME, "dbt-results"))
     assert json.loads(results["data"])[0]["node"] == "events_reject_share_within_limit"
 
 
@@ -363,7 +363,7 @@ def test_a_changed_date_shows_its_rows_before_and_after(nightly: Nightly) -> Non
     again = nightly.date(AGAIN, run_type="backfill")
 
     assert again.state_name == "Superseded"
-    (shown,) = (one for one in artifacts_of(nightly, again) if one["key"] == "superseded-rows")
+    (shown,) = (one for one in artifacts_of(nightly, again) if one["key"] == own_name(NAME, "superseded-rows"))
     (events,) = (row for row in json.loads(shown["data"]) if row["table"] == "events")
     assert events["rows before"] < events["rows after"]
 
@@ -461,7 +461,7 @@ def test_deploying_again_creates_nothing(nightly: Nightly, monkeypatch: pytest.M
 
     assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
     assert sorted(one["name"] for one in nightly.shown.all("automations")) == [
-        "EDA report after the marts",
-        crashed.NAME,
-        "marts after a date",
+        "ingest-clean: EDA report after the marts",
+        "ingest-clean: marts after a date",
+        crashed.automation_name(NAME),
     ]

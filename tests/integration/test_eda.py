@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from examples.events_api import Options, accounting, create_app, serving
 from orchestration.analyst.query import query
@@ -21,9 +24,10 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.stale import stale_dates_at
 from orchestration.log import SILENT
 from orchestration.marts import run_marts
+from orchestration.models.reports import MartReport, read_reports
 from orchestration.operations.rollback import plan_rollback, plan_rollback_of_date, roll_back
 from orchestration.run import run_date
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_DIR, Settings
 from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import copy_project, request_for, settings_of
 
@@ -41,7 +45,7 @@ class World:
     settings: Callable[[], Settings]
 
     def profile(self) -> Profile:
-        return profile(self.lake, self.lake.head(MAIN))
+        return profile(self.lake, self.lake.head(MAIN), read_reports(PROJECT_DIR))
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +114,19 @@ def test_the_report_of_a_table_matches_a_query(world: World) -> None:
 
 
 def test_revenue_matches_the_mart(world: World) -> None:
-    revenue = world.profile().revenue
+    (mart,) = world.profile().marts
 
-    assert revenue is not None
+    assert (mart.mart, mart.title, mart.published, mart.problem) == ("daily_sales", "Revenue", True, "")
+    (revenue,) = mart.measures
+    assert (revenue.label, revenue.unit) == ("Revenue", "")
     by_date = query(world.lake, "select execution_date::varchar, sum(revenue) from daily_sales group by 1").rows
     assert revenue.by_date == pytest.approx(dict(by_date))
     assert list(revenue.by_date) == list(DATES)
+    assert revenue.total == pytest.approx(sum(revenue.by_date.values()))
+    (by_country,) = revenue.rankings
     asked = "select country, sum(revenue) from daily_sales group by 1 order by 2 desc limit 10"
-    assert revenue.by_country == pytest.approx(dict(query(world.lake, asked).rows))
+    assert dict(by_country.top) == pytest.approx(dict(query(world.lake, asked).rows))
+    assert by_country.values == query(world.lake, "select count(distinct country) from daily_sales").rows[0][0]
     assert world.profile().stale == ()
 
 
@@ -134,10 +143,65 @@ def test_marts_made_from_a_version_that_was_rolled_back_are_stale(world: World) 
 
 
 def test_without_the_marts_there_is_no_revenue(world: World) -> None:
-    found = profile(world.lake, world.without_marts)
+    found = profile(world.lake, world.without_marts, read_reports(PROJECT_DIR))
 
-    assert found.revenue is None
+    assert [(mart.mart, mart.published, mart.measures) for mart in found.marts] == [("daily_sales", False, ())]
     assert "elt marts" in render(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"date": "week"}, "it has no column week"),
+        ({"date": "country"}, "its column country has the type varchar, which is no date"),
+        ({"measures": [{"column": "profit"}]}, "it has no column profit"),
+        ({"measures": [{"column": "country"}]}, "its column country has the type varchar, which is no number"),
+        ({"measures": [{"column": "sales", "by": ["region"]}]}, "it has no column region"),
+    ],
+)
+def test_a_declaration_that_the_published_mart_does_not_match_is_explained(
+    world: World, tmp_path: Path, changed: dict[str, Any], problem: str
+) -> None:
+    declared = {"date": "execution_date", "measures": [{"column": "sales"}], **changed}
+
+    (mart,) = profile(world.lake, world.lake.head(MAIN), reports_of(tmp_path, daily_sales=declared)).marts
+
+    assert (mart.measures, mart.problem) == ((), problem)
+
+
+def test_any_measure_of_any_mart_is_summed(world: World, tmp_path: Path) -> None:
+    units = {"column": "units", "unit": "pieces", "by": ["execution_date", "country"]}
+    reports = reports_of(
+        tmp_path,
+        product_sales={"date": "last_sold_on", "measures": [{"column": "returns"}, units | {"by": []}]},
+        daily_sales={"measures": [units]},
+    )
+
+    daily, products = profile(world.lake, world.lake.head(MAIN), reports).marts
+
+    assert (daily.title, products.title) == ("daily_sales", "product_sales")
+    (pieces,) = daily.measures
+    assert (pieces.label, pieces.unit, pieces.by_date) == ("units", "pieces", {})
+    assert pieces.total == query(world.lake, "select sum(units) from daily_sales").rows[0][0]
+    assert [(ranking.column, len(ranking.top)) for ranking in pieces.rankings] == [
+        ("execution_date", len(DATES)),
+        ("country", min(10, pieces.rankings[1].values)),
+    ]
+    returns, sold = products.measures
+    unsold = query(world.lake, "select coalesce(sum(units), 0) from product_sales where last_sold_on is null").rows[0][
+        0
+    ]
+    assert sum(sold.by_date.values()) == sold.total - unsold
+    assert set(returns.by_date) == set(sold.by_date) <= set(DATES)
+
+
+def reports_of(folder: Path, **declared: dict[str, Any]) -> tuple[MartReport, ...]:
+    """Write the declarations of marts into a project folder, and read them."""
+    file = folder / "models" / "marts.yml"
+    file.parent.mkdir()
+    models = [{"name": name, "config": {"meta": {"report": report}}} for name, report in declared.items()]
+    file.write_text(yaml.safe_dump({"models": models}))
+    return read_reports(folder)
 
 
 def test_the_calendar_shows_the_failed_date_and_the_gap(world: World) -> None:

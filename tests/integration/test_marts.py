@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,14 +23,17 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.history import publications
 from orchestration.lake.receipt import read_receipt
+from orchestration.lake.stale import stale_dates_at
 from orchestration.log import SILENT
 from orchestration.marts import MartsInputs, MartsSteps, audit_marts, land_branch, run_marts
+from orchestration.operations.audit import audit_main
+from orchestration.operations.verify import verify_marts
 from orchestration.plan import Plan
 from orchestration.publish import RunResult, publish
 from orchestration.run import run_date
 from orchestration.settings import Settings
 from tests.helpers.own_lake import repository_of
-from tests.helpers.projects import copy_project, request_for, settings_of
+from tests.helpers.projects import copy_project, drop_marts_selector, request_for, settings_of
 
 MARTS = ("customer_features", "daily_sales", "product_sales")
 DATES = ("2015-06-01", "2015-06-02")
@@ -267,3 +271,29 @@ def test_the_receipt_is_sorted_json(published: Lake, settings: MakeSettings) -> 
 
     assert body is not None
     assert sorted(json.loads(body)) == list(json.loads(body))
+
+
+def test_marts_that_the_project_drops_are_removed_once(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
+    run_marts(marts_of(published, settings()))
+    without = copy_project(tmp_path / "project")
+    shutil.rmtree(without / "models" / "marts")
+    (without / "models" / "exposures.yml").unlink()
+    drop_marts_selector(without)
+    differs = verify_marts(published, settings(without), SILENT)
+
+    removed = run_marts(marts_of(published, settings(without)))
+    head = published.head(MAIN)
+    again = run_marts(marts_of(published, settings(without)))
+    run_date(request_for(published, settings(rows=300), DATES[1]))
+
+    assert differs is not None
+    assert (differs.outcome, [one.table for one in differs.differences]) == ("differs", list(MARTS))
+    assert (removed.outcome, removed.rows, removed.replaced) == ("superseded", {}, False)
+    assert not [key for key in tree_of(published) if "marts" in key]
+    assert audit_main(published, deep=True).findings == ()
+    assert (again.outcome, again.commit) == ("skipped", head)
+    assert stale_dates_at(published, MAIN) == (), "marts that do not exist are not stale"
+    assert verify_marts(published, settings(without), SILENT) is None
+    newest = next(one for one in publications(published) if one.execution_date is None)
+    assert (newest.outcome, newest.rows) == ("superseded", {})
+    assert run_marts(marts_of(published, settings())).outcome == "published"

@@ -52,7 +52,7 @@ class Deployment:
         name: Compose's project name.
         folder: Where its `.env` is written.
         variables: The variables of the `.env`.
-        files: The compose files after docker-compose.yml and before the tests' own.
+        files: The compose files after those of the project and before the tests' own.
     """
 
     name: str
@@ -78,7 +78,9 @@ class Deployment:
         file = self.folder / ".env"
         file.write_text("".join(f"{name}={value}\n" for name, value in self.variables.items()))
         file.chmod(0o600)
-        files = [str(CHECKOUT / name) for name in ("docker-compose.yml", *self.files)] + [str(OVERRIDE)]
+        files = [
+            str(CHECKOUT / name) for name in ("docker-compose.yml", "docker-compose.override.yml", *self.files)
+        ] + [str(OVERRIDE)]
         options = [part for name in files for part in ("--file", name)]
         ended = run(
             *(sys.executable, "-m", "podman_compose", "--project-name", self.name, "--in-pod", "false"),

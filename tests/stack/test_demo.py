@@ -16,7 +16,7 @@ from tests.stack.runs import require_published_once
 def test_the_demo_publishes_its_date_through_the_deployment(empty: Deployment, tmp_path: Path) -> None:
     here = tmp_path / "sample-api.yml"
     here.write_text(yaml.safe_dump({"services": {"sample-api": {"ulimits": "host", "pull_policy": "never"}}}))
-    empty.files = (*demo_stack.FILES[1:], str(here))
+    empty.files = (*demo_stack.FILES[2:], str(here))
     empty.variables = {**demo_stack.ensure_settings(tmp_path / "demo.env"), "TESTS_RETAIL": str(tmp_path)}
     empty.start("check")
     empty.start("sample-api")

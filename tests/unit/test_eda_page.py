@@ -20,9 +20,11 @@ from orchestration.eda.model import (
     DateRows,
     Histogram,
     Instants,
+    MartFigures,
     Numbers,
     Profile,
-    Revenue,
+    Ranking,
+    Summed,
     Table,
     Texts,
 )
@@ -52,9 +54,9 @@ def rows_of(date: str, raw: int = 10, **rejected: int) -> DateRows:
     return DateRows(date, raw, raw - sum(rejected.values()), 0, 0, rejected)
 
 
-def profile_of(*dates: str, columns: tuple[Column, ...] = (), revenue: Revenue | None = None) -> Profile:
+def profile_of(*dates: str, columns: tuple[Column, ...] = (), marts: tuple[MartFigures, ...] = ()) -> Profile:
     table = Table("things", tuple(rows_of(date) for date in dates), columns)
-    return Profile("lake", "c0ffee" * 10, dates, (table,), calendar(dates, ()), revenue)
+    return Profile("lake", "c0ffee" * 10, dates, (table,), calendar(dates, ()), marts)
 
 
 class Strict(HTMLParser):
@@ -95,7 +97,9 @@ FULL = (
     Column("nested", "STRUCT(a INTEGER)", 10, 0, 2),
     Column("nothing", "VARCHAR", 10, 10, 0),
 )
-REVENUE = Revenue({"2025-01-01": 12.5, "2025-01-03": -3.0}, {"France": 10.0, "<b>Spain": -0.5}, 12)
+COUNTRIES = Ranking("country", (("France", 10.0), ("<b>Spain", -0.5)), 12)
+SUMMED = Summed("Revenue", "", 9.5, {"2025-01-01": 12.5, "2025-01-03": -3.0}, (COUNTRIES,))
+REVENUE = MartFigures("daily_sales", "Revenue", "Sales less returns.", measures=(SUMMED,))
 
 
 def test_numbers_are_counted_as_they_are(columns_of: Columns) -> None:
@@ -243,7 +247,7 @@ def test_months_with_nothing_are_one_line() -> None:
 
 
 def test_the_page_is_well_formed_and_self_contained() -> None:
-    page = Strict(render(profile_of("2025-01-01", "2025-01-02", columns=FULL, revenue=REVENUE)))
+    page = Strict(render(profile_of("2025-01-01", "2025-01-02", columns=FULL, marts=(REVENUE,))))
 
     assert page.scripts == 0
     assert all(target.startswith("#") and target[1:] in page.ids for target in page.targets)
@@ -252,7 +256,7 @@ def test_the_page_is_well_formed_and_self_contained() -> None:
 
 @pytest.mark.parametrize("dates", [("2025-01-01",), ("2010-12-01", "2010-12-02", "2025-05-20")])
 def test_the_same_profile_gives_the_same_page(dates: tuple[str, ...]) -> None:
-    profile = profile_of(*dates, columns=FULL, revenue=REVENUE)
+    profile = profile_of(*dates, columns=FULL, marts=(REVENUE,))
 
     page = render(profile)
 
@@ -266,9 +270,12 @@ def test_no_data_gets_into_the_page_as_html() -> None:
         Column(evil, evil, 10, 0, 2, Texts(((evil, 9), ("a\x00\u202eb", 1)))),
         replace(FULL[0], name=evil + "n"),
     )
-    profile = profile_of("2025-01-01", columns=columns, revenue=REVENUE)
+    profile = profile_of("2025-01-01", columns=columns, marts=(REVENUE,))
     table = Table(evil, (rows_of("2025-01-01", **{evil: 3}),), columns)
-    page = render(replace(profile, repository=evil, tables=(table,)))
+    summed = replace(SUMMED, label=evil, unit=evil, rankings=(replace(COUNTRIES, column=evil),))
+    mart = MartFigures(evil, evil, evil, measures=(summed,))
+    wrong = MartFigures(evil, evil, evil, problem=evil)
+    page = render(replace(profile, repository=evil, tables=(table,), marts=(REVENUE, mart, wrong)))
 
     assert evil not in page
     assert "&lt;img src=" in page
@@ -277,12 +284,37 @@ def test_no_data_gets_into_the_page_as_html() -> None:
     assert Strict(page).scripts == 0
 
 
+def test_a_mart_has_its_text_its_total_and_its_measures() -> None:
+    tonnes = Summed("Load", "t", 1234.56)
+    page = render(profile_of("2025-01-01", marts=(REVENUE, MartFigures("loads", "Loads", measures=(tonnes,)))))
+
+    assert '<li><a href="#mart-1">Revenue</a></li>\n<li><a href="#mart-2">Loads</a></li>' in page
+    assert "<div><dt>Revenue</dt><dd>9.5</dd></div>\n<div><dt>Load</dt><dd>1,235 t</dd></div>" in page
+    assert "<p>Sales less returns. From the mart <code>daily_sales</code>.</p>" in page
+    assert "<figcaption>Revenue by date.</figcaption>" in page
+    assert "<caption>Revenue by country, and its share of the whole: the highest 2 of 12</caption>" in page
+    assert "<p>From the mart <code>loads</code>.</p>\n</section>" in page
+
+
+def test_without_a_declared_mart_the_page_names_none() -> None:
+    assert "mart" not in render(profile_of("2025-01-01"))
+
+
 def test_without_the_mart_the_page_says_how_to_get_it() -> None:
-    assert "elt marts" in render(profile_of("2025-01-01"))
+    page = render(profile_of("2025-01-01", marts=(MartFigures("loads", "Loads", published=False),)))
+
+    assert "no mart <code>loads</code>" in page
+    assert "elt marts" in page
+
+
+def test_a_mart_that_does_not_match_its_declaration_is_explained() -> None:
+    page = render(profile_of("2025-01-01", marts=(MartFigures("loads", "Loads", problem="it has no column t"),)))
+
+    assert "<code>loads</code> cannot be shown as declared: it has no column t." in page
 
 
 def test_stale_marts_are_reported_with_their_dates() -> None:
-    profile = profile_of("2025-01-01", revenue=REVENUE)
+    profile = profile_of("2025-01-01", marts=(REVENUE,))
     week = tuple(f"2025-01-0{day}" for day in range(1, 8))
 
     assert "stale" not in render(profile)

@@ -16,7 +16,7 @@ from orchestration.cli.app import app
 from orchestration.errors import UsageError
 from orchestration.log import SILENT
 from orchestration.project_version import RECORD, ProjectRecord, package_version
-from orchestration.scaffold.create import create_project, project_name, table_name
+from orchestration.scaffold.create import create_project, name_of, table_name
 from orchestration.scaffold.files import OWNED, Package, installed_from, owned_files, project_files
 from orchestration.scaffold.sample import sample_dates
 from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, read_settings
@@ -47,14 +47,29 @@ def elt_new(*arguments: str | Path) -> tuple[int, str, str]:
     return ended.exit_code, ended.stdout, ended.stderr
 
 
-@pytest.mark.parametrize(("folder", "name"), [("quakes", "quakes"), ("open-data", "open_data"), ("a1_", "a1_")])
+@pytest.mark.parametrize(("folder", "name"), [("quakes", "quakes"), ("open-data", "open_data"), ("a1_b", "a1_b")])
 def test_a_project_has_the_name_of_its_folder(folder: str, name: str) -> None:
-    assert project_name(Path("/somewhere") / folder) == name
+    assert name_of(Path("/somewhere") / folder) == name
 
 
 @pytest.mark.parametrize(
     "folder",
-    ["ab", "1st", "Quakes", "my project", "bücher", "a.b", "dbt", "dbt-utils", "main", "_x1", "x" * 64, "-abc"],
+    [
+        "ab",
+        "1st",
+        "Quakes",
+        "my project",
+        "bücher",
+        "a.b",
+        "dbt",
+        "dbt-utils",
+        "main",
+        "_x1",
+        "a__b",
+        "a-",
+        "x" * 41,
+        "-abc",
+    ],
 )
 def test_a_name_that_dbt_or_lakefs_forbids_is_refused(tmp_path: Path, folder: str) -> None:
     code, _, error = elt_new(tmp_path / folder)
@@ -138,23 +153,16 @@ def test_a_project_without_a_table_has_no_placeholder_left(tmp_path: Path) -> No
     code, out, _ = elt_new(folder, "--json")
 
     assert code == 0
-    assert json.loads(out)["next"] == [f"cd {folder}", "make test", "elt source add SOURCE TABLE"]
+    assert json.loads(out)["next"] == [
+        f"cd {folder}",
+        "make test",
+        ". .venv/bin/activate",
+        "elt source add SOURCE TABLE",
+    ]
     for name, content in project_files("mine", installed_from()).items():
         assert (folder / name).read_bytes() == content
         assert "[[" not in content.decode(), name
         assert "[%" not in content.decode(), name
-
-
-def test_everybody_may_read_the_files_and_execute_the_scripts(tmp_path: Path, sample: Path) -> None:
-    """The user of a container image is another one, and `elt` writes files that nobody else can read."""
-    folder = tmp_path / "mine"
-    assert elt_new(folder, "--sample", sample)[0] == 0
-
-    modes = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
-    executable = {name for name, mode in modes.items() if mode == 0o755 and not (folder / name).is_dir()}
-    assert executable == {".ci/run", "tools/uv"}
-    assert set(modes.values()) == {0o755, 0o644}
-    assert not (folder / ".elt").exists()
 
 
 def test_names_on_shared_servers_are_the_projects_own(tmp_path: Path) -> None:

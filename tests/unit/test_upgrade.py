@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from hashlib import sha256
@@ -106,15 +107,18 @@ def test_a_deleted_file_is_left_out(project: Path) -> None:
 
 def test_a_file_that_this_version_adds_is_written_but_not_over_another(project: Path) -> None:
     record = json.loads((project / RECORD).read_text())
-    for name in ("tools/uv", "deploy/lakefs.yaml"):
+    for name in ("tools/uv", "deploy/lakefs.yaml", "profiles/profiles.yml"):
         del record["files"][name]
     (project / RECORD).write_text(json.dumps(record))
     (project / "tools" / "uv").unlink()
+    shutil.rmtree(project / "profiles")
+    os.umask(0o077)
 
     done = upgrade_project(project)
 
-    assert "tools/uv" in done.replaced
+    assert {"tools/uv", "profiles/profiles.yml"} <= set(done.replaced)
     assert done.compare == ("deploy/lakefs.yaml",)
+    assert (project / "profiles").stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("writes", range(len(NEW) + 2))

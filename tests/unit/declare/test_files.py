@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,22 @@ def test_another_change_is_noticed() -> None:
 
     with pytest.raises(UsageError, match="no table can be appended"):
         require_appended(before, after, "shop", "things")
+
+
+def test_everybody_may_read_what_is_written(tmp_path: Path) -> None:
+    """The user of a container image is another one, and `elt` creates other files for its own user only."""
+    (tmp_path / "kept").write_bytes(b"before")
+    (tmp_path / "kept").chmod(0o600)
+    before = os.umask(0o077)
+    try:
+        write_all(tmp_path, {"new/folder/file": b"new", "kept": b"after"})
+    finally:
+        os.umask(before)
+
+    modes = {
+        name: (tmp_path / name).stat().st_mode & 0o777 for name in ("new", "new/folder", "new/folder/file", "kept")
+    }
+    assert modes == {"new": 0o755, "new/folder": 0o755, "new/folder/file": 0o644, "kept": 0o600}
 
 
 def test_files_are_written_all_or_none(tmp_path: Path) -> None:

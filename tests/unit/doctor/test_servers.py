@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -219,6 +220,17 @@ def test_an_invalid_source_declaration_fails(tmp_path: Path) -> None:
     (finding,) = carry_out(tuple(source_checks(replace(read_settings(), project_dir=tmp_path))))
 
     assert (finding.check, finding.state) == ("source declarations", "failed")
+
+
+def test_an_invalid_report_declaration_fails(tmp_path: Path) -> None:
+    events_only(tmp_path)
+    model = {"name": "daily_rain", "config": {"meta": {"report": {"measures": [{"columns": "rain"}]}}}}
+    (tmp_path / "models" / "marts.yml").write_text(yaml.safe_dump({"models": [model]}))
+
+    finding, _ = carry_out(tuple(source_checks(replace(read_settings(), project_dir=tmp_path))))
+
+    assert (finding.check, finding.state) == ("report declarations", "failed")
+    assert "marts.yml: model daily_rain: config.meta.report.measures[0]: Object" in finding.seen
 
 
 # secrets

@@ -27,6 +27,14 @@ def test_the_services() -> None:
     assert set(SERVICES) == servers | workers | ONCE
 
 
+def test_the_override_gives_the_source_to_what_asks_it_and_its_token_to_init_only() -> None:
+    text = (PROJECT_DIR / "docker-compose.override.yml").read_text(encoding="utf-8")
+    own = {name: set(service["environment"]) for name, service in yaml.safe_load(text)["services"].items()}
+
+    assert own == {"init": {"SHOP_API_URL", "SHOP_API_TOKEN"}, "prefect-worker": {"SHOP_API_URL"}}
+    assert own.keys() <= SERVICES.keys()
+
+
 def test_every_secret_is_demanded_and_checked() -> None:
     demanded = set(re.findall(r"\$\{(STACK_\w+):\?", TEXT))
     assert demanded == set(VARIABLES)

@@ -64,7 +64,8 @@ def test_the_stack_is_started_and_a_date_runs_through_its_deployment(tmp_path: P
 
     assert done.returncode == 0, done.stderr
     _, up, run = (tmp_path / "calls").read_text().splitlines()
-    assert up.endswith("--file docker-compose.yml --file examples/demo_stack.yml up --detach --build")
+    files = "--file docker-compose.yml --file docker-compose.override.yml --file examples/demo_stack.yml"
+    assert up.endswith(f"{files} up --detach --build")
     assert "exec -T prefect-worker prefect deployment run ingest-clean/daily-ingest" in run
     assert "http://127.0.0.1:" in done.stdout
     assert "\nStop:   docker compose " in done.stdout

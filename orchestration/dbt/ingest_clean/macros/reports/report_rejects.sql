@@ -15,7 +15,7 @@
             {%- for column in graph.nodes[prefix ~ table].columns if reason.startswith(column ~ '_') -%}
                 {%- do about.append(column) -%}
             {%- endfor -%}
-            {#- `price` and `price_text` both begin `price_text_not_exact`. -#}
+            {#- `depth` and `depth_text` both begin `depth_text_not_exact`. -#}
             {%- set longest = namespace(column='') -%}
             {%- for column in about if column | length > longest.column | length -%}
                 {%- set longest.column = column -%}
