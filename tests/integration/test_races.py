@@ -27,6 +27,7 @@ from orchestration.run import DateSteps
 from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.matrix import LONG_TIMEOUT, Bench
 from tests.helpers.pipeline import Ended, Pipeline, objects_of, publications_of, require_whole
+from tests.helpers.projects import name_project
 
 STALE, USUAL, NEWER = 400, 200, 300
 """Rows of a date: fetched by a slow run, in the shop of the benches, and in another shop."""
@@ -206,7 +207,7 @@ def test_a_new_gate_during_a_run_is_kept_and_used_by_the_next_run(
     """It uses its own repository, because it changes the gate."""
     lake = open_repository("newgate")
     init_lake(lake, "lakefs", PROJECT_DIR, SILENT)
-    next_version = tmp_path / "lake" / keys.GATE
+    next_version = name_project(tmp_path) / "lake" / keys.GATE
     next_version.parent.mkdir(parents=True)
     next_version.write_bytes(gate_file(PROJECT_DIR) + b"# the next version\n")
     during, after = islice(bench.dates, 2)
