@@ -123,6 +123,7 @@ def runs(
         "DO_NOT_TRACK": "1",
         **ENVIRONMENT,
         **prefect_environment(prefect_server),
+        "ELT_REPOSITORY": "project",
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
         "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
