@@ -61,8 +61,8 @@ def ingest_clean(
 
     Args:
         execution_date: The logical day, YYYY-MM-DD in UTC; default: the day before the scheduled start.
-        run_type: `daily` shows each dbt node as a task run and notifies of failures; `backfill` does neither, and is
-            with longer retries against the source.
+        run_type: `daily` notifies of failures, and shows each dbt node as a task run if ELT_DBT_TASK_RUNS is set;
+            `backfill` does neither, and has longer waits between retries against the source.
         repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
         bucket: The storage bucket that the repository must live in, checked before anything is written; default:
             ELT_BUCKET of the worker.

@@ -12,6 +12,7 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.context import TagsContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.urls import url_for
@@ -61,7 +62,8 @@ def guarded_state(subject: str, run: Callable[[], State[Any]], *, limited: bool 
     restrict_rights()
     escape_run_logs()
     try:
-        with time_limit(read_settings().elt.run_timeout) if limited else nullcontext():
+        # Task runs would inherit the tags of `elt run`, and Prefect asks the server for a slot of each tag they have.
+        with TagsContext(current_tags=set()), time_limit(read_settings().elt.run_timeout) if limited else nullcontext():
             return run()
     except TimedOut as error:
         # An error raised outside a step has neither subject nor `main`.

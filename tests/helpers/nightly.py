@@ -203,7 +203,6 @@ def run_nightly(
             "ELT_REPOSITORY": lake.repository,
             "ELT_RETRIES": "0",
             # test_flow tests nodes as task runs; they cost 4 s a run.
-            "ELT_DBT_TASK_RUNS": "false",
             **login,
             "ELT_PROJECT_DIR": str(project),
             **variables,

@@ -39,6 +39,7 @@ def elt(tmp_path: Path) -> Elt:
 @pytest.fixture
 def lake_environment(lake: Lake, access: LakeAccess) -> dict[str, str]:
     return {
+        "ELT_REPOSITORY": "project",
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
         "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),

@@ -125,7 +125,7 @@ def both(access: LakeAccess, prefect_server: LocalServer, tmp_path_factory: pyte
     login = prefect_environment(prefect_server)
     url = login["PREFECT_API_URL"]
     with ExitStack() as stack, pytest.MonkeyPatch.context() as monkeypatch:
-        variables = {**login, "HOME": str(folder), "LAKEFS_ENDPOINT": access.endpoint, "ELT_DBT_TASK_RUNS": "false"}
+        variables = {**login, "HOME": str(folder), "LAKEFS_ENDPOINT": access.endpoint}
         for name, value in {**variables, "ELT_RETRIES": "0"}.items():
             monkeypatch.setenv(name, value)
         refresh_global_settings_context()

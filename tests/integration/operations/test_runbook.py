@@ -79,7 +79,6 @@ class Night:
         return {
             "ELT_REPOSITORY": self.lake.repository,
             "ELT_RETRIES": "0",
-            "ELT_DBT_TASK_RUNS": "false",
             "LAKEFS_ENDPOINT": access.endpoint,
             "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
             "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
