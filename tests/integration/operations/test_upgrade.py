@@ -201,7 +201,8 @@ def test_the_doctor_names_what_is_old(clone: Path, moved: Path) -> None:
         for project in (clone, moved)
     )
 
-    assert {name for name, one in old.items() if one.state != "ok"} == {"macros"}
+    assert {name for name, one in old.items() if one.state != "ok"} == {"generated models", "macros"}
+    assert old["generated models"].remedy == "elt models"
     assert "docs/upgrading.md" in old["macros"].remedy
     assert {one.state for one in new.values()} == {"ok"}
 
