@@ -15,6 +15,7 @@ from orchestration.framework import macro_path
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.log import SILENT
+from orchestration.models.generate import write_models
 from orchestration.scaffold.create import create_project
 from orchestration.settings import PROJECT_DIR
 from tests.fixtures.make_fixture import PROJECT, REFS, STORAGE
@@ -39,7 +40,7 @@ def earlier_project(version: Path, folder: Path) -> Path:
 
 
 def moved_project(clone: Path, folder: Path) -> Path:
-    """Moves a project of 0.1 as docs/upgrading.md says: with the commands there, and the edit that it names."""
+    """Moves a project of 0.1 as docs/upgrading.md says: with its commands, the edit that it names, and `elt models`."""
     create_project(folder, None, SILENT)
     # The environment of a project has the macros here.
     (folder / ".venv" / "ingest_clean").mkdir(parents=True)
@@ -50,6 +51,7 @@ def moved_project(clone: Path, folder: Path) -> Path:
     subprocess.run(["sh", "-e", "-c", commands], cwd=folder, env=environment, check=True)
     docs = folder / "models" / "marts" / "docs.md"
     docs.write_text(re.sub(r"{% docs execution_date %}.*?{% enddocs %}\n", "", docs.read_text(), flags=re.DOTALL))
+    write_models(folder)
     return folder
 
 
