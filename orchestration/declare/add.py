@@ -24,7 +24,7 @@ from orchestration.models.sql import model_names
 from orchestration.settings import Settings, SourceSettings, source_settings
 from orchestration.source.allowed import explained
 from orchestration.source.auth import variables
-from orchestration.source.config import Table, declared_tables, read_tables
+from orchestration.source.config import TAKEN, Table, declared_tables, read_tables
 from orchestration.source.schema import Fetch
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -56,6 +56,8 @@ def require_new(project_dir: Path, source: str, table: str) -> None:
                 f"{name!r} is not the name of a {kind}",
                 remedy="use lower-case letters, digits and underscores, with a letter first",
             )
+    if source in TAKEN:
+        raise UsageError(f"{source!r} cannot be a source: {TAKEN[source]}", remedy="choose another name")
     if table.endswith(_ENDINGS):
         raise UsageError(f"{table!r} ends like a model that every table has", remedy="choose another name")
     if found := next((one for one in declared_tables(project_dir) if one.name == table), None):

@@ -15,6 +15,7 @@ from orchestration.declare.add import Added, add, draft
 from orchestration.declare.draft import Draft
 from orchestration.declare.options import NewTable
 from orchestration.errors import UsageError
+from orchestration.lake.owner import EARLIER
 from orchestration.log import Log
 from orchestration.project import NAME_RULE, is_name
 from orchestration.scaffold.files import installed_from, project_files, write_files
@@ -22,8 +23,8 @@ from orchestration.settings import read_settings
 from orchestration.source.columns import snake_case
 from orchestration.workdir import translate_disk_errors, work_directory
 
-_TAKEN = ("dbt", "main")
-"""Beginnings of names that dbt has for itself, and the name of the published branch."""
+_TAKEN = frozenset({"dbt", "dbt_duckdb", EARLIER})
+"""Names of dbt's own packages, and of the repository that earlier versions gave to every project."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ def name_of(folder: Path) -> str:
         UsageError: They would not accept it.
     """
     name = folder.name.replace("-", "_")
-    if not is_name(name) or name.startswith(_TAKEN):
+    if not is_name(name) or name in _TAKEN:
         raise UsageError(
             f"{folder.name!r} is not the name of a project: dbt or lakeFS would not accept it",
-            remedy=f"name the folder by {NAME_RULE}; - becomes _, and dbt… and main… are taken",
+            remedy=f"name the folder by {NAME_RULE}; - becomes _. {', '.join(sorted(_TAKEN))} are taken",
         )
     return name
 

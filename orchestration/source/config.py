@@ -32,6 +32,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml if it is installed: more than ten times faster."""
 _NAME = re.compile(r"[a-z0-9_]+")
 
+TAKEN = {"prefect": "PREFECT_API_URL is the address of Prefect's own API, so a source needs another name"}
+"""Names that no source may have, with the reason: another program reads its variables."""
+
 
 class Table(msgspec.Struct, frozen=True):
     """One table of a dbt source: an HTTP endpoint that is read one date at a time.
@@ -135,6 +138,8 @@ def _table(file: Path, source: str, of_source: SourceMeta, described: Mapping[st
     for name in label.split(".", 1):
         if not _NAME.fullmatch(name):
             raise _wrong(file, label, f"name: {name!r} is not lower-case letters, digits and underscores")
+    if source in TAKEN:
+        raise _wrong(file, label, f"name: {TAKEN[source]}")
     meta = (described.get("config") or {}).get("meta") or {}
     try:
         require_known_keys("config.meta", meta, Meta.__struct_fields__)

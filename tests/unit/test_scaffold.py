@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,8 +63,8 @@ def test_a_project_has_the_name_of_its_folder(folder: str, name: str) -> None:
         "bücher",
         "a.b",
         "dbt",
-        "dbt-utils",
-        "main",
+        "dbt-duckdb",
+        "project",
         "_x1",
         "a__b",
         "a-",
@@ -140,6 +141,16 @@ def test_an_answer_that_cannot_be_declared_leaves_nothing(tmp_path: Path, conten
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.json"]
 
 
+def test_a_source_whose_variables_prefect_reads_is_refused(tmp_path: Path, sample: Path) -> None:
+    code, _, error = elt_new(tmp_path / "mine", "--source", "prefect", "--sample", sample)
+
+    assert code == 2
+    assert "PREFECT_API_URL is the address of Prefect's own API" in error
+    write_sources(tmp_path, {"a": {"key": ["x"], "fetch": {"path": "/a", "form": "array"}}}, source="prefect")
+    with pytest.raises(UsageError, match=r"source prefect\.a: name: PREFECT_API_URL"):
+        read_tables(tmp_path)
+
+
 @pytest.mark.parametrize("option", [("--source", "x"), ("--table", "x"), ("--path", "/x")])
 def test_a_table_without_an_answer_is_refused(tmp_path: Path, option: tuple[str, str]) -> None:
     code, _, error = elt_new(tmp_path / "mine", *option)
@@ -172,6 +183,13 @@ def test_names_on_shared_servers_are_the_projects_own(tmp_path: Path) -> None:
     pools = [{deployment["work_pool"]["name"] for deployment in file["deployments"]} for file in (one, other)]
     assert not names[0] & names[1]
     assert pools == [{"one-pool"}, {"the-other-pool"}]
+
+
+def test_a_project_may_have_the_name_of_a_package() -> None:
+    """A package cannot depend on itself, and the environment of a project depends on many."""
+    described = tomllib.loads(project_files("pytest", Package())["pyproject.toml"].decode())
+
+    assert described["project"]["name"] == "pytest-elt"
 
 
 def test_the_containers_run_the_projects_own_image(tmp_path: Path) -> None:
