@@ -83,7 +83,7 @@ def contenders(python: Path | None, problem: str = "") -> tuple[Contender, ...]:
 
     Args:
         python: The interpreter of the environment with pandas, polars and dlt.
-        problem: Why there is none.
+        problem: Why that environment does not exist.
     """
     both: tuple[Form, ...] = ("ndjson", "array")
     other = str(python or "")

@@ -37,7 +37,7 @@ class Outcome:
         name: The contender's name.
         title: Its name in the report.
         runs: Its runs that published the day.
-        note: Why there are none, or fewer than of others.
+        note: Why it has no runs, or fewer than others.
     """
 
     name: str

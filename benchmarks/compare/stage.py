@@ -160,5 +160,7 @@ def open_stage() -> Iterator[Stage]:
             "ELT_STATE_DIR": str(state),
             "ELT_REPOSITORY": GATED,
             "ELT_DUCKDB_MEMORY": MEMORY,
+            # As many as DuckDB takes in the scripts.
+            "ELT_DUCKDB_THREADS": str(os.cpu_count() or 1),
         }
         yield Stage(folder, access, gated, ungated, environment)
