@@ -38,6 +38,9 @@ def main() -> None:
     parser.add_argument("--only", help="names of contenders, with commas")
     options = parser.parse_args()
     size = SIZES[options.size]
+    rounds = size.rounds if options.rounds is None else options.rounds
+    if rounds < 1:
+        parser.error(f"--rounds {rounds}: give at least 1")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     python, problem = install_contenders(OUTPUT / "environment")
     known = contenders(python, problem)
@@ -47,7 +50,7 @@ def main() -> None:
     machine = describe(python)
     begun = time.monotonic()
     try:
-        days = run_size(size, options.rounds or size.rounds, [one for one in known if one.name in wanted])
+        days = run_size(size, rounds, [one for one in known if one.name in wanted])
     except BenchFailed as failed:
         sys.exit(str(failed))
     spent = f"{time.monotonic() - begun:.0f} s in all, load {os.getloadavg()[0]:.1f} at the end."
