@@ -1,5 +1,5 @@
 # One image for all of this repository's services: worker, Prefect server, one-shot services and the dbt docs.
-#   docker build --build-arg REVISION="$(git describe --always --dirty --abbrev=40 --exclude='*')" -t ingest-clean:0.1.0 .
+#   docker build --build-arg REVISION="$(git describe --always --dirty --abbrev=40 --exclude='*')" -t ingest-clean:0.2.0 .
 # Python 3.13, because Prefect 3.9.1's server fails on cron schedules with older versions.
 ARG PYTHON=docker.io/library/python:3.13-slim-bookworm
 
@@ -33,7 +33,7 @@ FROM ${PYTHON}
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="ingest-clean" \
       org.opencontainers.image.description="Nightly ELT with write-audit-publish: Prefect, dbt on DuckDB, lakeFS" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Open to all: runc 1.1.5 gives a tmpfs the mode of the folder that it covers, with root as its owner.

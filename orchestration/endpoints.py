@@ -7,6 +7,7 @@ import os
 from orchestration.lake.cache import ObjectCache
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
+from orchestration.lake.owner import require_owner
 from orchestration.servers.access import lake_access, prefect_access
 from orchestration.settings import Settings
 
@@ -18,7 +19,18 @@ def open_lake(settings: Settings) -> Lake:
         IngestCleanError: No server is configured and no local one runs.
     """
     connection = LakeConnection(lake_access(settings), settings.elt.lake_timeout)
-    return Lake(connection, settings.elt.repository, ObjectCache(settings.state_dir / "receipts"))
+    return Lake(connection, settings.repository, ObjectCache(settings.state_dir / "receipts"))
+
+
+def open_own_lake(settings: Settings) -> Lake:
+    """Return the same repository for writing to it. The steps of a run check its owner themselves, with the gate.
+
+    Raises:
+        UsageError: It belongs to another project.
+    """
+    lake = open_lake(settings)
+    require_owner(lake, settings.project)
+    return lake
 
 
 def use_prefect(settings: Settings) -> str:

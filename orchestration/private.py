@@ -30,15 +30,20 @@ def private_folder(path: Path) -> None:
         path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
 
 
+def make_project_folder(path: Path) -> None:
+    """Make a folder of the project, and those above it, unless they exist. All users may read them."""
+    for folder in reversed([one for one in (path, *path.parents) if not one.exists()]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 def write_project_file(path: Path, content: bytes) -> None:
     """Write a file of the project, which all users may read if it is new. Missing folders are made.
 
     Raises:
         OSError: It cannot be written.
     """
-    for folder in reversed([parent for parent in path.parents if not parent.exists()]):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+    make_project_folder(path.parent)
     is_new = not path.exists()
     path.write_bytes(content)
     if is_new:

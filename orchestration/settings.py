@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestration.errors import UsageError
 from orchestration.log import Log
 from orchestration.private import readable_by_others
+from orchestration.project import dashed, project_name
 from orchestration.project_version import require_supported
 from orchestration.source_names import source_names
 
@@ -74,7 +75,9 @@ class EltSettings(BaseSettings):
     model_config = SettingsConfigDict(**_COMMON, env_prefix="ELT_")
 
     state_dir: Path = Field(Path(".elt"), description="Local servers' data, logs and pid files; work directories.")
-    repository: str = Field("project", pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")
+    repository: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9-]{2,62}$", description="Default: the project's name, with - for _."
+    )
     bucket: str = Field("lakefs", description="The storage bucket of the repository.")
     lake_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from lakeFS.")
     source_timeout: float = Field(60.0, gt=0, description="Seconds without a byte from the source.")
@@ -89,7 +92,7 @@ class EltSettings(BaseSettings):
     duckdb_memory: str = Field("2GB", description="DuckDB's memory limit; beyond it, it spills to the state folder.")
     duckdb_threads: int = Field(2, ge=1, description="DuckDB's threads; the bytes written do not depend on them.")
     catch_up_days: int = Field(7, ge=0, le=366, description="Earlier days whose missed dates the nightly run starts.")
-    dbt_task_runs: bool = Field(True, description="Show each dbt node of a daily run as a Prefect task run.")
+    dbt_task_runs: bool = Field(False, description="Show each dbt node of a daily run as a Prefect task run.")
     notify_url: SecretStr | None = Field(
         None, description="The webhook to notify of failed, crashed and cancelled runs."
     )
@@ -123,6 +126,24 @@ class Settings:
     def state_dir(self) -> Path:
         """Return the absolute folder of local servers' data, logs and pid files, and of the work directories."""
         return self.project_dir / self.elt.state_dir
+
+    @property
+    def project(self) -> str:
+        """Return the name of the project.
+
+        Raises:
+            UsageError: dbt_project.yml does not have it.
+        """
+        return project_name(self.project_dir)
+
+    @property
+    def repository(self) -> str:
+        """Return the name of the lakeFS repository.
+
+        Raises:
+            UsageError: No name is set, and dbt_project.yml does not have the project's.
+        """
+        return self.elt.repository or dashed(self.project)
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -1,4 +1,4 @@
--- Generated from models/staging/shop/_shop__sources.yml by `make models`.
+-- Generated from models/staging/shop/_shop__sources.yml by `elt models`.
 -- Edit that file, not this one.
 with
 

@@ -58,8 +58,13 @@ def journal_of(plan: BackfillPlan, settings: Settings) -> Journal | None:
     """Return the journal of a backfill of all dates; None for any other, whose plan shows what is left."""
     if plan.asked.only != "all":
         return None
-    elt = settings.elt
     return Journal(
         settings.state_dir,
-        (settings.lake.endpoint or "", elt.repository, plan.asked.first, plan.asked.last, str(plan.asked.from_raw)),
+        (
+            settings.lake.endpoint or "",
+            settings.repository,
+            plan.asked.first,
+            plan.asked.last,
+            str(plan.asked.from_raw),
+        ),
     )

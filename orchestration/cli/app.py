@@ -45,7 +45,7 @@ app = typer.Typer(
 )
 
 for command in (
-    new.new,
+    *(new.new, new.upgrade),
     *(servers.up, servers.deploy, servers.down, servers.status, doctor.doctor, servers.init),
     *(runs.run, backfill.backfill, runs.marts, runs.report),
     *(data.log, data.rejects, data.sql, models.models, operations.audit, operations.rollback),

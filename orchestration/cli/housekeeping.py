@@ -41,7 +41,7 @@ def clean(
     from datetime import UTC, datetime
     from functools import partial
 
-    from orchestration.endpoints import open_lake
+    from orchestration.endpoints import open_own_lake
     from orchestration.housekeeping.clean import Cleaning
     from orchestration.housekeeping.clean import clean as clean_lake
     from orchestration.housekeeping.flow_runs import configured_flow_runs
@@ -51,7 +51,7 @@ def clean(
     settings = read_settings()
     cleaned = clean_lake(
         Cleaning(
-            lake=open_lake(settings),
+            lake=open_own_lake(settings),
             settings=settings,
             now=datetime.now(UTC),
             log=log_to(say),

@@ -29,7 +29,7 @@ def create(
     """
     from orchestration.analyst.sandbox import create as create_sandbox
     from orchestration.analyst.sandbox import variables
-    from orchestration.endpoints import open_lake
+    from orchestration.endpoints import open_own_lake
     from orchestration.errors import UsageError
     from orchestration.settings import read_settings
     from orchestration.workdir import translate_disk_errors
@@ -37,7 +37,7 @@ def create(
     if env and env.exists():
         raise UsageError(f"{env} exists already", remedy="name a file that does not exist")
     settings = read_settings()
-    needed = variables(create_sandbox(open_lake(settings), settings.state_dir, name))
+    needed = variables(create_sandbox(open_own_lake(settings), settings.state_dir, name))
     if env:
         with translate_disk_errors(env):
             env.write_text("".join(f"{variable}={shlex.quote(value)}\n" for variable, value in needed.items()))
@@ -83,9 +83,9 @@ def diff(name: Name, as_json: Json = False) -> None:
 def drop(name: Name, as_json: Json = False) -> None:
     """Delete a sandbox: its branch and its local folder."""
     from orchestration.analyst.sandbox import drop as drop_sandbox
-    from orchestration.endpoints import open_lake
+    from orchestration.endpoints import open_own_lake
     from orchestration.settings import read_settings
 
     settings = read_settings()
-    drop_sandbox(open_lake(settings), settings.state_dir, name)
+    drop_sandbox(open_own_lake(settings), settings.state_dir, name)
     show({"dropped": name}, f"sandbox {name} deleted", as_json)

@@ -21,16 +21,17 @@ def secrets() -> None:
 
 @app.command("set")
 def set_secret(name: Name, as_json: Json = False) -> None:
-    """Write a secret, read from stdin or at a prompt.
+    """Write a secret of this project, read from stdin or at a prompt.
 
     It is not an argument, because the process list would show it.
-    lakefs-creds is {"access_key": …, "secret_key": …} or access:secret.
+    Its block's name in Prefect is <project>--NAME. lakefs-creds is {"access_key": …, "secret_key": …} or access:secret.
     """
     from orchestration.endpoints import use_prefect
     from orchestration.flows.secrets import save
     from orchestration.settings import read_settings
 
     text = typer.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    url = use_prefect(read_settings())
-    save(name, text)
+    settings = read_settings()
+    url = use_prefect(settings)
+    save(settings.project, name, text)
     show({"set": name}, f"{name} is set at {url}", as_json)

@@ -117,6 +117,7 @@ def init(
     discard_stray: Annotated[
         bool, typer.Option("--discard-stray", help="Remove uncommitted writes from main, which block every merge.")
     ] = False,
+    claim: Annotated[bool, typer.Option("--claim", help="Take over a repository of another project.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create the repository, install its gate and protect main.
@@ -129,7 +130,15 @@ def init(
 
     settings = read_settings()
     done = init_lake(
-        open_lake(settings), settings.elt.bucket, settings.project_dir, log_to(say), discard_stray=discard_stray
+        open_lake(settings),
+        settings.elt.bucket,
+        settings.project_dir,
+        log_to(say),
+        discard_stray=discard_stray,
+        claim=claim,
     )
-    text = f"{done.storage}: repository {done.repository}, gate {done.gate}, protection {done.protection}"
+    text = (
+        f"{done.storage}: repository {done.repository}, owner {done.owner}, gate {done.gate}, "
+        f"protection {done.protection}"
+    )
     show(done, text, as_json)

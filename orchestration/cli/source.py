@@ -61,7 +61,7 @@ def add(
     options = TableOptions(url, path, sample, parameter or (), header or (), auth, records, key, date)
     with work_directory(settings.state_dir, "source-add") as folder:
         drafted = draft(settings, options.table(source, table), folder, log)
-        commands = next_commands(drafted)
+        commands = next_commands(drafted, "dbt build")
         result: dict[str, Any] = {
             "date": drafted.date,
             "guesses": drafted.guesses,

@@ -53,7 +53,7 @@ def init(as_json: Json = False) -> None:
     done = init_stack(read_stack_settings(), read_settings(), log_to(say))
     lake = done.lake
     text = (
-        f"lakeFS administrator {done.lakefs}, {lake.storage}: repository {lake.repository}, gate {lake.gate}, "
-        f"protection {lake.protection}; Secret blocks {', '.join(done.secrets)}"
+        f"lakeFS administrator {done.lakefs}, {lake.storage}: repository {lake.repository}, owner {lake.owner}, "
+        f"gate {lake.gate}, protection {lake.protection}; Secret blocks {', '.join(done.secrets)}"
     )
     show(done, text, as_json)

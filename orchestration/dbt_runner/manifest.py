@@ -27,7 +27,8 @@ DATE_SELECTOR, MARTS_SELECTOR = "date", "marts"
 """The selectors of selectors.yml: what a run of a date builds, and what a run of the marts builds."""
 
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/**/*", "macros/**/*", "tests/data/**/*")
-_PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
+_PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "ingest-clean")
+"""The packages whose versions decide what a manifest has. The last one's Python gives dbt its arguments."""
 
 
 def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str, str], log: Log = SILENT) -> Manifest:

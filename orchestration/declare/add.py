@@ -186,14 +186,14 @@ def declared_text(drafted: Draft) -> str:
     return table_text(drafted.declared, 6)
 
 
-def next_commands(drafted: Draft) -> list[str]:
-    """Return what to do for the first day: the variables to set, and the commands."""
+def next_commands(drafted: Draft, *before: str) -> list[str]:
+    """Return what to do for the first day: the variables to set, and the commands, with others before these."""
     wanted = drafted.wanted
     secrets = variables(wanted.source, _fetch_auth(drafted)) if wanted.auth else ()
     return [
         f"export {wanted.source.upper()}_API_URL={drafted.url or '…'}",
         *(f"export {name}=…" for name in secrets),
-        "dbt build",
+        *before,
         f"elt source check {wanted.source}.{wanted.table} {drafted.date}",
         f"elt run {drafted.date}",
     ]

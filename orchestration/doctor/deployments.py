@@ -11,8 +11,10 @@ from orchestration.doctor.checks import Check, Result, failed, ok, warning
 from orchestration.doctor.prefect import SIGNED_IN
 from orchestration.errors import UsageError
 from orchestration.flows import crashed
-from orchestration.flows.deploy import QUEUES, Declared, declared_deployments
-from orchestration.servers.worker import POOL
+from orchestration.flows.deploy import trigger_name
+from orchestration.flows.own import own_deployments
+from orchestration.prefect_file import Declared, PrefectFile, read_prefect_file
+from orchestration.project import is_of_another, project_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-WORK_POOL = f"work pool {POOL}"
 _DEPLOY = "elt deploy"
-_START_A_WORKER = f"elt up --worker, or on another machine: prefect worker start --pool {POOL}"
 _MISSED_HEARTBEATS = 3
 _HEARTBEAT = 30
 
@@ -30,63 +30,65 @@ _HEARTBEAT = 30
 def deployment_checks(project_dir: Path) -> Iterator[Check]:
     """Return the checks of the work pool, its queues and workers, and of each deployment of prefect.yaml."""
     try:
-        declared = declared_deployments(project_dir / "prefect.yaml")
+        file, project = read_prefect_file(project_dir), project_name(project_dir)
     except UsageError as error:
         yield Check("prefect.yaml", partial(failed, error.cause, error.remedy))
         return
-    in_pool = (*SIGNED_IN, WORK_POOL)
-    yield Check(WORK_POOL, _pool, SIGNED_IN)
-    yield Check("work queues", _queues, in_pool)
-    yield Check("worker", _worker, in_pool)
-    for one in declared:
-        yield Check(f"deployment {one.name}", partial(_deployment, one), SIGNED_IN)
-    yield Check("automations", partial(_automations, declared), SIGNED_IN)
+    work_pool = f"work pool {file.pool}"
+    in_pool = (*SIGNED_IN, work_pool)
+    yield Check(work_pool, partial(_pool, file.pool, project), SIGNED_IN)
+    yield Check("work queues", partial(_queues, file), in_pool)
+    yield Check("worker", partial(_worker, file.pool), in_pool)
+    for one in file.deployments:
+        yield Check(f"deployment {one.name}", partial(_deployment, one, project), SIGNED_IN)
+    yield Check("automations", partial(_automations, file.deployments, project), SIGNED_IN)
 
 
-def found_deployments(client: SyncPrefectClient, names: Sequence[str]) -> dict[str, DeploymentResponse]:
-    """Return the deployments with these names."""
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
-
-    named = DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
-    return {found.name: found for found in client.read_deployments(deployment_filter=named)}
-
-
-def _pool() -> Result:
+def _pool(name: str, project: str) -> Result:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
     from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
         try:
-            pool = client.read_work_pool(POOL)
+            pool = client.read_work_pool(name)
         except ObjectNotFound:
-            return failed(f"there is no work pool {POOL}", _DEPLOY)
+            return failed(f"there is no work pool {name}", _DEPLOY)
+        served = client.read_deployments(work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[name])))
     if pool.is_paused:
-        return failed(f"{POOL} is paused, so no run starts", f"prefect work-pool resume {POOL}")
+        return failed(f"{name} is paused, so no run starts", f"prefect work-pool resume {name}")
+    if other := next((one.name for one in served if is_of_another(one.tags, project)), None):
+        return failed(
+            f"{name} has deployments of another project too, such as {other}: its runs fail in this project's workers",
+            "name the pools differently in the two prefect.yaml, then elt deploy in both",
+        )
     return ok(f"of type {pool.type}")
 
 
-def _queues() -> Result:
+def _queues(file: PrefectFile) -> Result:
     from prefect.client.orchestration import get_client
 
+    pool, queues = file.pool, file.queues
     with get_client(sync_client=True) as client:
-        found = {queue.name: queue for queue in client.read_work_queues(work_pool_name=POOL)}
-    if missing := [name for name in QUEUES if name not in found]:
-        return failed(f"{POOL} has no queue {', '.join(missing)}", _DEPLOY)
-    if paused := [name for name in QUEUES if found[name].is_paused]:
+        found = {queue.name: queue for queue in client.read_work_queues(work_pool_name=pool)}
+    if missing := [name for name in queues if name not in found]:
+        return failed(f"{pool} has no queue {', '.join(missing)}", _DEPLOY)
+    if paused := [name for name in queues if found[name].is_paused]:
         return failed(
             f"paused: {', '.join(paused)}; no run of theirs starts",
-            "; ".join(f"prefect work-queue resume {name} --pool {POOL}" for name in paused),
+            "; ".join(f"prefect work-queue resume {name} --pool {pool}" for name in paused),
         )
-    if wrong := [f"{name} has {found[name].priority}" for name in QUEUES if found[name].priority != QUEUES[name]]:
+    if wrong := [f"{name} has {found[name].priority}" for name in queues if found[name].priority != queues[name]]:
         return warning(f"other priorities than declared: {', '.join(wrong)}", _DEPLOY)
-    return ok(", ".join(QUEUES))
+    return ok(", ".join(queues))
 
 
-def _worker() -> Result:
+def _worker(pool: str) -> Result:
     from prefect.client.orchestration import get_client
 
+    remedy = f"elt up --worker, or on another machine: prefect worker start --pool {pool}"
     with get_client(sync_client=True) as client:
-        workers = client.read_workers_for_work_pool(POOL)
+        workers = client.read_workers_for_work_pool(pool)
     now = datetime.now(UTC)
     last = max((worker.last_heartbeat_time for worker in workers if worker.last_heartbeat_time), default=None)
     alive = [
@@ -99,17 +101,17 @@ def _worker() -> Result:
     if alive:
         return ok(f"{len(alive)} alive: {', '.join(alive)}")
     if last is None:
-        return failed(f"no worker has ever polled {POOL}", _START_A_WORKER)
-    return failed(f"no worker polls {POOL}; the last heartbeat was at {last:%Y-%m-%d %H:%M:%S} UTC", _START_A_WORKER)
+        return failed(f"no worker has ever polled {pool}", remedy)
+    return failed(f"no worker polls {pool}; the last heartbeat was at {last:%Y-%m-%d %H:%M:%S} UTC", remedy)
 
 
-def _deployment(declared: Declared) -> Result:
+def _deployment(declared: Declared, project: str) -> Result:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        found = found_deployments(client, [declared.name]).get(declared.name)
+        found = next((one for one in own_deployments(client, project) if one.name == declared.name), None)
         if found is None:
-            return failed(f"there is no deployment {declared.name}", _DEPLOY)
+            return failed(f"the project {project} has no deployment {declared.name}", _DEPLOY)
         if found.paused:
             return failed(f"{declared.name} is paused, so its schedules start nothing", _DEPLOY)
         if not declared.scheduled:
@@ -151,10 +153,11 @@ def _next_run(client: SyncPrefectClient, deployment: DeploymentResponse, now: da
     return next((begin.astimezone(UTC) for begin in begins), None)
 
 
-def _automations(declared: Sequence[Declared]) -> Result:
+def _automations(declared: Sequence[Declared], project: str) -> Result:
     from prefect.client.orchestration import get_client
 
-    names = [crashed.NAME, *(name for one in declared for name in one.triggers)]
+    of_triggers = (trigger_name(project, name) for one in declared for name in one.triggers)
+    names = [crashed.automation_name(project), *of_triggers]
     with get_client(sync_client=True) as client:
         found = {one.name: one for one in client.read_automations()}
     if missing := [name for name in names if name not in found]:

@@ -13,6 +13,7 @@ from orchestration.doctor.flow_runs import flow_run_checks
 from orchestration.doctor.lakefs import lakefs_checks
 from orchestration.doctor.machine import machine_checks
 from orchestration.doctor.prefect import SIGNED_IN, prefect_checks
+from orchestration.doctor.project import project_checks
 from orchestration.doctor.secrets import secret_checks
 from orchestration.doctor.sources import source_checks
 
@@ -45,6 +46,7 @@ def diagnose(settings: Settings) -> Diagnosis:
 def all_checks(settings: Settings) -> Iterator[Check]:
     """Return all checks. One that others need precedes them."""
     yield from machine_checks(settings, datetime.now(UTC).date())
+    yield from project_checks(settings)
     yield from prefect_checks(settings)
     yield from deployment_checks(settings.project_dir)
     yield from flow_run_checks(settings.project_dir)

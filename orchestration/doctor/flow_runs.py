@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from orchestration.doctor.checks import Check, Result, failed, ok, warning
-from orchestration.doctor.deployments import found_deployments
 from orchestration.doctor.prefect import SIGNED_IN
 from orchestration.errors import UsageError
 from orchestration.flows import crashed
-from orchestration.flows.deploy import declared_deployments
+from orchestration.flows.own import own_deployments
+from orchestration.prefect_file import read_prefect_file
+from orchestration.project import project_name, tag_of
 from orchestration.text import examples
 
 if TYPE_CHECKING:
@@ -29,20 +29,21 @@ _MOST = 200
 
 
 def flow_run_checks(project_dir: Path) -> Iterator[Check]:
-    """Return the check of the flow runs of prefect.yaml's flows, with or without a deployment."""
+    """Return the check of the project's flow runs, with or without a deployment."""
     try:
-        names = [one.name for one in declared_deployments(project_dir / "prefect.yaml")]
+        read_prefect_file(project_dir)
+        project = project_name(project_dir)
     except UsageError:
-        # The file has a check of its own.
+        # The files have a check of their own.
         return
-    yield Check("flow runs", partial(look, names), SIGNED_IN)
+    yield Check("flow runs", partial(look, project), SIGNED_IN)
 
 
-def look(names: Sequence[str], now: datetime | None = None, silence: timedelta = crashed.SILENCE) -> Result:
+def look(project: str, now: datetime | None = None, silence: timedelta = crashed.SILENCE) -> Result:
     """Look for flow runs that need attention.
 
     Args:
-        names: The deployments whose flows are looked at.
+        project: The project whose flow runs are looked at, with or without a deployment.
         now: The time to look from; the current one unless given.
         silence: The time without any event after which a run in progress counts as dead.
     """
@@ -51,14 +52,13 @@ def look(names: Sequence[str], now: datetime | None = None, silence: timedelta =
 
     now = now or datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        flows = {found.flow_id for found in found_deployments(client, names).values()}
-        if not flows:
+        if not own_deployments(client, project):
             return Result("not checked", "no deployment exists", "elt deploy")
-        active = _runs(client, flows, types=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-        waiting = _runs(client, flows, states=["AwaitingConcurrencySlot"])
+        active = _runs(client, project, types=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+        waiting = _runs(client, project, states=["AwaitingConcurrencySlot"])
         overdue = [
             run
-            for run in _runs(client, flows, states=["Late"])
+            for run in _runs(client, project, states=["Late"])
             if run.expected_start_time and now - run.expected_start_time > LATE
         ]
         silent = [run for run in active if _is_silent(client, run, now - silence)]
@@ -79,15 +79,14 @@ def look(names: Sequence[str], now: datetime | None = None, silence: timedelta =
 
 
 def _runs(
-    client: SyncPrefectClient, flows: Collection[UUID], *, types: Sequence[object] = (), states: Sequence[str] = ()
+    client: SyncPrefectClient, project: str, *, types: Sequence[object] = (), states: Sequence[str] = ()
 ) -> list[FlowRun]:
     from prefect.client.schemas.filters import (
-        FlowFilter,
-        FlowFilterId,
         FlowRunFilter,
         FlowRunFilterState,
         FlowRunFilterStateName,
         FlowRunFilterStateType,
+        FlowRunFilterTags,
     )
     from prefect.client.schemas.sorting import FlowRunSort
 
@@ -96,8 +95,7 @@ def _runs(
         name=FlowRunFilterStateName(any_=list(states)) if states else None,
     )
     return client.read_flow_runs(
-        flow_filter=FlowFilter(id=FlowFilterId(any_=list(flows))),
-        flow_run_filter=FlowRunFilter(state=wanted),
+        flow_run_filter=FlowRunFilter(state=wanted, tags=FlowRunFilterTags(all_=[tag_of(project)])),
         sort=FlowRunSort.EXPECTED_START_TIME_ASC,
         limit=_MOST,
     )

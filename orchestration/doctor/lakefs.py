@@ -133,9 +133,14 @@ def _version(lake: Lake, settings: Settings) -> Result:
 
 
 def _repository(lake: Lake, settings: Settings) -> Result:
+    from orchestration.lake.owner import owner_of, require_owner
     from orchestration.lake.setup import require_repository
 
-    return ok(require_repository(lake, settings.elt.bucket))
+    storage = require_repository(lake, settings.elt.bucket)
+    require_owner(lake, settings.project)
+    if owner_of(lake) is None:
+        return warning(f"{storage}, which no project has claimed, so that another could write to it", "elt init")
+    return ok(f"{storage}, of the project {settings.project}")
 
 
 def _rights(lake: Lake, settings: Settings) -> Result:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestration.doctor.checks import Check, Result, failed, ok
+from orchestration.doctor.checks import Check, Result, failed, ok, warning
 from orchestration.doctor.lakefs import needs_block
 from orchestration.doctor.prefect import SIGNED_IN
+from orchestration.project import own_name
 from orchestration.settings import origins_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _declared(settings: Settings) -> frozenset[str]:
         return frozenset()
 
 
-def _lake_keys(settings: Settings, block: str) -> Result:
+def _lake_keys(settings: Settings, name: str) -> Result:
     lake = settings.lake
     if not lake.endpoint:
         return ok("from the local lakeFS, in the state folder")
@@ -55,29 +56,34 @@ def _lake_keys(settings: Settings, block: str) -> Result:
         )
     from orchestration.flows.secrets import lake_keys, load
 
-    held = load(block)
+    held = load(settings.project, name)
+    block = own_name(settings.project, name)
     if held is None:
         return failed(
             f"LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block {block}",
-            f"elt secrets set {block}, or set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY",
+            f"elt secrets set {name}, or set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY",
         )
     lake_keys(held)
     return ok(f"from the Secret block {block}")
 
 
-def _check(settings: Settings, variable: str, block: str, required_by: str, without: str) -> Check:
+def _check(settings: Settings, variable: str, name: str, required_by: str, without: str) -> Check:
     places = origins_of(variable, settings.project_dir)
 
     def look() -> Result:
-        from orchestration.flows.secrets import load
+        from orchestration.flows.secrets import is_of_an_earlier_version, load
 
         if places:
             return ok(f"from {_places(places)}")
-        if load(block):
-            return ok(f"from the Secret block {block}")
+        if load(settings.project, name):
+            return ok(f"from the Secret block {own_name(settings.project, name)}")
         if required_by:
             return failed(
-                f"not set, and {required_by}", f"set {variable} in the environment or .env, or elt secrets set {block}"
+                f"not set, and {required_by}", f"set {variable} in the environment or .env, or elt secrets set {name}"
+            )
+        if is_of_an_earlier_version(name):
+            return warning(
+                f"not set, and the Secret block {name} of an earlier version is not read", f"elt secrets set {name}"
             )
         return ok(f"not set: {without}")
 

@@ -24,11 +24,10 @@ from orchestration.backfill.plan import BackfillPlan, plan_backfill, range_of
 from orchestration.backfill.run import outcome_of
 from orchestration.endpoints import open_lake
 from orchestration.errors import IngestCleanError, UsageError, error_class
+from orchestration.flows.own import MARTS, own_deployment
 from orchestration.flows.states import failed_state, guarded_state, origin_of, run_log, settings_for
+from orchestration.settings import read_settings
 from orchestration.text import shortened
-
-MARTS = "marts/marts"
-"""The deployment that the last chunk starts."""
 
 
 def _run_name() -> str:
@@ -46,7 +45,10 @@ def _start_marts(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> 
     try:
         with get_client(sync_client=True) as client:
             if not _has_unfinished_chunks(client, of):
-                marts = client.read_deployment_by_name(MARTS)
+                project = read_settings().project
+                marts = own_deployment(client, project, MARTS)
+                if marts is None:
+                    raise UsageError(f"Prefect has no deployment of them for the project {project}: elt deploy")
                 # Two chunks may both find that they were the last.
                 client.create_flow_run_from_deployment(
                     marts.id,
@@ -55,7 +57,7 @@ def _start_marts(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> 
                 )
     except Exception as error:
         get_logger("ingest_clean").warning(
-            "cannot start %s after the backfill: %s: %s", MARTS, type(error).__name__, shortened(str(error))
+            "cannot start the marts after the backfill: %s: %s", type(error).__name__, shortened(str(error))
         )
 
 
@@ -76,8 +78,8 @@ def backfill(
     marts: bool = True,
     chunk: int = 30,
     max_failures: int | None = None,
-    repo: str = "project",
-    bucket: str = "lakefs",
+    repo: str | None = None,
+    bucket: str | None = None,
     dates: list[str] | None = None,
     of: str | None = None,
 ) -> State[Any]:
@@ -92,8 +94,9 @@ def backfill(
         marts: Build the marts after the last chunk.
         chunk: The number of dates of one flow run.
         max_failures: Start no further date of a chunk after so many failures; default: start all.
-        repo: The lakeFS repository.
-        bucket: The storage bucket that the repository must live in, checked before anything is written.
+        repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
+        bucket: The storage bucket that the repository must live in, checked before anything is written; default:
+            ELT_BUCKET of the worker.
         dates: Set in the run of a chunk: its dates.
         of: Set in the run of a chunk: the flow run that made the plan.
     """

@@ -60,13 +60,13 @@ class CheckedDate:
         return "\n".join(lines)
 
 
-def check_date(settings: Settings, execution_date: str, why: Callable[[str], Cause] = cause_of) -> CheckedDate:
+def check_date(settings: Settings, execution_date: str, why: Callable[[str], Cause] | None = None) -> CheckedDate:
     """Return whether a date is on `main`, and which earlier dates are missing. A lake that does not answer is a result.
 
     Args:
         settings: The lake, and the number of earlier dates to look at.
         execution_date: The date.
-        why: Returns why a date is not published.
+        why: Returns why a date is not published; Prefect is asked by default.
 
     Raises:
         UsageError: The configuration of lakeFS is incomplete.
@@ -83,7 +83,7 @@ def check_date(settings: Settings, execution_date: str, why: Callable[[str], Cau
     if held:
         cause = f"it was rolled back and is on hold: `elt run {execution_date}` publishes it again"
         return CheckedDate(execution_date, "NotPublished", cause, missing)
-    found = why(execution_date)
+    found = why(execution_date) if why else cause_of(execution_date, settings.project)
     return CheckedDate(execution_date, "NotPublished", found.text, missing, found.link)
 
 
@@ -106,11 +106,11 @@ def check_outside_of_prefect(settings: Settings, execution_date: str, *, notify_
         problem = f"Prefect does not run: {error}"
     if notify_people:
         url = _webhook(settings, problem, log)
-    found = check_date(settings, execution_date, (lambda date: Cause(problem)) if problem else cause_of)
+    found = check_date(settings, execution_date, (lambda date: Cause(problem)) if problem else None)
     if url is None or found.outcome == "Published":
         return found
     try:
-        send(url, Notice(execution_date, found.outcome, found.message, found.link))
+        send(url, Notice(settings.project, execution_date, found.outcome, found.message, found.link))
     except IngestCleanError as error:
         log.warning(error.describe())
         return found
@@ -139,13 +139,13 @@ def _webhook(settings: Settings, problem: str, log: Log) -> str | None:
     on_failure=[notify],
     on_crashed=[notify],
 )
-def nightly_check(execution_date: str | None = None, repo: str = "project", bucket: str = "lakefs") -> State[Any]:
+def nightly_check(execution_date: str | None = None, repo: str | None = None, bucket: str | None = None) -> State[Any]:
     """Check that a date is published. If it is not, the run fails, and the webhook is notified with the cause.
 
     Args:
         execution_date: The logical day, YYYY-MM-DD in UTC; default: the day before the scheduled start.
-        repo: The lakeFS repository.
-        bucket: The storage bucket that the repository lives in.
+        repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
+        bucket: The storage bucket that the repository lives in; default: ELT_BUCKET of the worker.
     """
     subject = own_date()
 

@@ -6,16 +6,27 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from orchestration.project import dashed, tag_of
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-NAME = "ingest-clean: runs without a heartbeat are crashed"
 SILENCE = timedelta(minutes=10)
 """More than three of Prefect's default heartbeats, which are 3 minutes apart."""
 
 
+def automation_name(project: str) -> str:
+    """Return the name of the project's automation."""
+    return f"{dashed(project)}: runs without a heartbeat are crashed"
+
+
+def of_project(project: str) -> dict[str, str]:
+    """Return the specification of what each event of the project's flow runs is related to: their tag."""
+    return {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag_of(project)}"}
+
+
 def ensure_automation(
-    client: SyncPrefectClient, flows: Collection[str], *, name: str = NAME, silence: timedelta = SILENCE
+    client: SyncPrefectClient, project: str, flows: Collection[str], *, silence: timedelta = SILENCE
 ) -> None:
     """Create or update the automation that sets flow runs to Crashed after `silence` without an event of theirs.
 
@@ -24,8 +35,8 @@ def ensure_automation(
 
     Args:
         client: A client of Prefect's API.
-        flows: The names of the flows whose runs it watches; other projects may use the same server.
-        name: The automation's name, by which it is found again.
+        project: The project whose runs it watches; others may use the same server.
+        flows: The names of the flows whose runs it watches.
         silence: The time without a heartbeat or another state. It counts from the last of them.
 
     Source:
@@ -36,6 +47,7 @@ def ensure_automation(
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.schemas.events import ResourceSpecification
 
+    name = automation_name(project)
     automation = AutomationCore(
         name=name,
         description="Written by `elt deploy`.",
@@ -44,9 +56,12 @@ def ensure_automation(
             after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
             match=ResourceSpecification.model_validate({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification.model_validate(
-                {"prefect.resource.role": "flow", "prefect.resource.name": sorted(flows)}
-            ),
+            match_related=[
+                ResourceSpecification.model_validate(
+                    {"prefect.resource.role": "flow", "prefect.resource.name": sorted(flows)}
+                ),
+                ResourceSpecification.model_validate(of_project(project)),
+            ],
             for_each={"prefect.resource.id"},
             threshold=1,
             within=silence,

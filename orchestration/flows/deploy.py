@@ -5,122 +5,147 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.flows import crashed
+from orchestration.flows.own import own_deployments
 from orchestration.log import Log
-from orchestration.servers.worker import POOL
+from orchestration.prefect_file import PrefectFile, read_prefect_file
+from orchestration.project import dashed, is_of_another, project_name, tag_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.filters import DeploymentFilter
-
-QUEUES = {"nightly": 1, "check": 2, "downstream": 3, "backfill": 4}
-"""Work queues by priority (1 is highest): backfills never delay the nightly run or its check."""
-
-
-@dataclass(frozen=True)
-class Declared:
-    """A deployment of prefect.yaml.
-
-    Attributes:
-        name: Its name.
-        scheduled: Whether it has an active schedule.
-        triggers: The names of its triggers that have one; they become automations.
-    """
-
-    name: str
-    scheduled: bool
-    triggers: tuple[str, ...]
 
 
 def deploy(api_url: str, project_dir: Path, log: Log) -> None:
     """Create the work pool and its queues if they are missing, deploy prefect.yaml, and watch its flows. Idempotent.
 
+    Other projects may use the same server. Nothing of theirs is changed.
+
     Raises:
-        UsageError: There is no prefect.yaml, it is not YAML, or a deployment in it has no name.
+        UsageError: prefect.yaml is missing or invalid, or uses a name of another project.
         PlatformFailed: Prefect refused the deployment; its output is the cause.
     """
-    declared = declared_deployments(project_dir / "prefect.yaml")
-    names = tuple(deployment.name for deployment in declared)
-    _ensure_pool()
-    log.info(f"work pool {POOL} with the queues {', '.join(QUEUES)}")
-    deployed = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        cwd=project_dir,
-        env=os.environ | {"PREFECT_API_URL": api_url, "DO_NOT_TRACK": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    file, project = read_prefect_file(project_dir), project_name(project_dir)
+    _refuse_names_of_another(file, project)
+    _ensure_pool(file)
+    log.info(f"work pool {file.pool} with the queues {', '.join(file.queues)}")
+    deployed = _prefect_deploy(api_url, project_dir, tagged(file, project))
     if deployed.returncode:
         raise PlatformFailed(f"prefect deploy failed:\n{deployed.stdout[-2_000:]}", remedy="correct prefect.yaml")
-    found = _found_deployments(names)
-    for name in names:
+    found = _found_deployments(project)
+    for name in file.names:
         if name not in found:
             raise PlatformFailed(
                 f"prefect deploy reported success, but there is no deployment {name}", remedy="correct prefect.yaml"
             )
         log.info(f"deployment {name}")
-    _ensure_automations(names, {trigger for deployment in declared for trigger in deployment.triggers})
-    log.info(f"automation {crashed.NAME}")
+    _ensure_automations(project, {trigger for one in file.deployments for trigger in one.triggers})
+    log.info(f"automation {crashed.automation_name(project)}")
 
 
-def declared_deployments(file: Path) -> tuple[Declared, ...]:
-    """Return the deployments of a prefect.yaml, in its order.
+def tagged(file: PrefectFile, project: str) -> dict[str, Any]:
+    """Return the content of a prefect.yaml with the project in what Prefect would mix up with other projects.
 
-    Raises:
-        UsageError: There is no such file, it is not YAML, or a deployment in it has no name.
+    Deployments get the project's tag, and triggers its name. A trigger on flow runs matches those of the project only,
+    because all projects run the same flows.
     """
-    if not file.exists():
-        raise UsageError(f"there is no prefect.yaml in {file.parent}", remedy="run in a checkout of the project")
+    content: dict[str, Any] = deepcopy(dict(file.content))
+    for one in content["deployments"]:
+        one["tags"] = [*(one.get("tags") or ()), tag_of(project)]
+        for trigger in one.get("triggers") or ():
+            if trigger.get("name"):
+                trigger["name"] = trigger_name(project, trigger["name"])
+            if any(str(event).startswith("prefect.flow-run.") for event in trigger.get("expect") or ()):
+                related = trigger.get("match_related") or []
+                trigger["match_related"] = [
+                    *(related if isinstance(related, list) else [related]),
+                    crashed.of_project(project),
+                ]
+    return content
+
+
+def trigger_name(project: str, trigger: str) -> str:
+    """Return the name of the automation that a trigger of prefect.yaml becomes."""
+    return f"{dashed(project)}: {trigger}"
+
+
+def _prefect_deploy(api_url: str, project_dir: Path, content: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+    with TemporaryDirectory(prefix="elt-deploy-") as folder:
+        file = Path(folder) / "prefect.yaml"
+        file.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
+        return subprocess.run(
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+            cwd=project_dir,
+            env=os.environ | {"PREFECT_API_URL": api_url, "DO_NOT_TRACK": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+def _refuse_names_of_another(file: PrefectFile, project: str) -> None:
+    """Refuse names of deployments and a work pool that another project uses: it would lose them, or get the runs."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterName,
+        WorkPoolFilter,
+        WorkPoolFilterName,
+    )
+
+    named = DeploymentFilter(name=DeploymentFilterName(any_=list(file.names)))
+    in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[file.pool]))
     try:
-        deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
-        found = [
-            (
-                one.get("name"),
-                any(schedule.get("active", True) for schedule in one.get("schedules") or ()),
-                tuple(str(trigger["name"]) for trigger in one.get("triggers") or () if trigger.get("name")),
+        with get_client(sync_client=True) as client:
+            same_names = client.read_deployments(deployment_filter=named)
+            same_pool = client.read_deployments(work_pool_filter=in_pool)
+    except Exception as error:
+        raise PlatformFailed(f"cannot list Prefect's deployments: {error}", remedy="elt status") from error
+    for other in same_pool:
+        if is_of_another(other.tags, project):
+            raise UsageError(
+                f"the work pool {file.pool} of prefect.yaml has deployments of another project, such as {other.name}",
+                remedy="name the pool differently in prefect.yaml: workers take all runs of their pool",
             )
-            for one in deployments
-        ]
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file}: no list of deployments: {error}", remedy="correct the file") from error
-    for number, (name, *_) in enumerate(found, start=1):
-        if name is None:
-            # Prefect skips a deployment without a name, and reports success.
-            raise UsageError(f"{file}: deployment {number} has no name", remedy="name it")
-    return tuple(Declared(str(name), scheduled, triggers) for name, scheduled, triggers in found)
+    for other in same_names:
+        if is_of_another(other.tags, project):
+            raise UsageError(
+                f"the deployment {other.name} of prefect.yaml is one of another project on this Prefect server",
+                remedy=f"name it differently in prefect.yaml, such as {dashed(project)}-{other.name}",
+            )
 
 
-def _found_deployments(names: Collection[str]) -> frozenset[str]:
+def _found_deployments(project: str) -> frozenset[str]:
     from prefect.client.orchestration import get_client
 
     try:
         with get_client(sync_client=True) as client:
-            found = client.read_deployments(deployment_filter=_named(names))
-            return frozenset(deployment.name for deployment in found)
+            return frozenset(deployment.name for deployment in own_deployments(client, project))
     except Exception as error:
         raise PlatformFailed(f"cannot list Prefect's deployments: {error}", remedy="elt status") from error
 
 
-def _ensure_automations(names: Collection[str], triggers: Collection[str]) -> None:
+def _ensure_automations(project: str, triggers: Collection[str]) -> None:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 
     try:
         with get_client(sync_client=True) as client:
             for trigger in triggers:
-                _delete_orphans(client, trigger)
-            flows = client.read_flows(deployment_filter=_named(names))
-            crashed.ensure_automation(client, {flow.name for flow in flows})
+                _delete_orphans(client, trigger_name(project, trigger))
+            own = [deployment.id for deployment in own_deployments(client, project)]
+            flows = client.read_flows(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=own)))
+            crashed.ensure_automation(client, project, {flow.name for flow in flows})
     except Exception as error:
         raise PlatformFailed(f"cannot create the automations in Prefect: {error}", remedy="elt status") from error
 
@@ -140,13 +165,7 @@ def _delete_orphans(client: SyncPrefectClient, trigger: str) -> None:
                     break
 
 
-def _named(names: Collection[str]) -> DeploymentFilter:
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
-
-    return DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
-
-
-def _ensure_pool() -> None:
+def _ensure_pool(file: PrefectFile) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
@@ -155,15 +174,15 @@ def _ensure_pool() -> None:
     try:
         with get_client(sync_client=True) as client:
             try:
-                client.read_work_pool(POOL)
+                client.read_work_pool(file.pool)
             except ObjectNotFound:
                 template = ProcessWorker.get_default_base_job_template()
-                client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
-            for name, priority in QUEUES.items():
+                client.create_work_pool(WorkPoolCreate(name=file.pool, type="process", base_job_template=template))
+            for name, priority in file.queues.items():
                 try:
-                    queue = client.read_work_queue_by_name(name, work_pool_name=POOL)
+                    queue = client.read_work_queue_by_name(name, work_pool_name=file.pool)
                 except ObjectNotFound:
-                    queue = client.create_work_queue(name, work_pool_name=POOL)
+                    queue = client.create_work_queue(name, work_pool_name=file.pool)
                 if queue.priority != priority:
                     client.update_work_queue(queue.id, priority=priority)
     except Exception as error:

@@ -11,12 +11,12 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging import get_logger
 
-from orchestration.errors import IngestCleanError
+from orchestration.errors import IngestCleanError, UsageError
 from orchestration.flows.nights import date_of
 from orchestration.flows.notify import Notice, send
 from orchestration.flows.secrets import notify_url
 from orchestration.flows.states import page_of
-from orchestration.settings import read_settings
+from orchestration.settings import Settings, read_settings
 
 
 def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -24,10 +24,20 @@ def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     if flow_run.parameters.get("run_type") == "backfill":
         return
     try:
-        if url := notify_url(read_settings()):
-            send(url, Notice(_subject(flow, flow_run), state.name or "", state.message or "", page_of(flow_run.id)))
+        settings = read_settings()
+        if url := notify_url(settings):
+            subject, page = _subject(flow, flow_run), page_of(flow_run.id)
+            send(url, Notice(_project(settings), subject, state.name or "", state.message or "", page))
     except IngestCleanError as error:
         get_logger("ingest_clean").warning("notification for %s failed: %s", flow_run.name, error.describe())
+
+
+def _project(settings: Settings) -> str:
+    """Return the project's name, or its folder's if dbt_project.yml is what the run failed for."""
+    try:
+        return settings.project
+    except UsageError:
+        return settings.project_dir.name
 
 
 def _subject(flow: Flow[..., Any], flow_run: FlowRun) -> str:

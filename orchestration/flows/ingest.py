@@ -49,8 +49,8 @@ def _run_name() -> str:
 def ingest_clean(
     execution_date: str | None = None,
     run_type: RunType = "daily",
-    repo: str = "project",
-    bucket: str = "lakefs",
+    repo: str | None = None,
+    bucket: str | None = None,
     force: bool = False,
     sources: list[str] | None = None,
 ) -> State[Any]:
@@ -61,10 +61,11 @@ def ingest_clean(
 
     Args:
         execution_date: The logical day, YYYY-MM-DD in UTC; default: the day before the scheduled start.
-        run_type: `daily` shows each dbt node as a task run and notifies of failures; `backfill` does neither, and is
-            with longer retries against the source.
-        repo: The lakeFS repository.
-        bucket: The storage bucket that the repository must live in, checked before anything is written.
+        run_type: `daily` notifies of failures, and shows each dbt node as a task run if ELT_DBT_TASK_RUNS is set;
+            `backfill` does neither, and has longer waits between retries against the source.
+        repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
+        bucket: The storage bucket that the repository must live in, checked before anything is written; default:
+            ELT_BUCKET of the worker.
         force: Build even if neither raw nor code changed, and publish even if a table would lose more of its
             published rows than `loss_limit` allows.
         sources: The dbt sources to fetch; the raw of the others is taken from `main`, if it has the date. Default: all.

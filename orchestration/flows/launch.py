@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.endpoints import use_prefect
 from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, error_class
 from orchestration.log import Log
+from orchestration.project import tag_of
 from orchestration.settings import Settings
 from orchestration.steps import IN_DOUBT
 
@@ -85,8 +86,12 @@ def _run(settings: Settings, flow: Callable[..., Any], subject: str, command: st
         PlatformFailed: The local Prefect server is selected and does not run, or the API does not answer.
     """
     url = use_prefect(settings)
+    from prefect import tags
+
+    tag = tag_of(settings.project)
     try:
-        state = flow(repo=settings.elt.repository, bucket=settings.elt.bucket, **parameters, return_state=True)
+        with tags(tag):
+            state = flow(repo=settings.repository, bucket=settings.elt.bucket, **parameters, return_state=True)
     except Exception as error:
         # The flow's own errors are in its state. An exception here is Prefect's own.
         failed = PlatformFailed(f"Prefect at {url}: {error}", remedy="elt status")

@@ -18,7 +18,7 @@ from orchestration.source.config import read_tables
 from orchestration.text import shortened
 
 
-def start_earlier_dates(execution_date: str, state: State[Any], repo: str, bucket: str) -> None:
+def start_earlier_dates(execution_date: str, state: State[Any], repo: str | None, bucket: str | None) -> None:
     """Create a flow run for each missed date, oldest first, then for each date that sources look back to.
 
     They wait for the deployment's slot. After a failure of the source or the platform, none is created: they would fail
@@ -55,7 +55,7 @@ def _unfinished_dates(own: UUID) -> frozenset[str]:
         return unfinished_dates(client, own)
 
 
-def _create_runs(own: UUID, after: str, dates: dict[str, dict[str, Any]], parameters: dict[str, str]) -> None:
+def _create_runs(own: UUID, after: str, dates: dict[str, dict[str, Any]], parameters: dict[str, str | None]) -> None:
     with get_client(sync_client=True) as client:
         for day, further in dates.items():
             client.create_flow_run_from_deployment(

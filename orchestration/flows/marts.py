@@ -40,12 +40,13 @@ STEPS = MartsSteps(
     on_crashed=[notify],
     on_cancellation=[notify],
 )
-def marts(repo: str = "project", bucket: str = "lakefs", force: bool = False) -> State[Any]:
+def marts(repo: str | None = None, bucket: str | None = None, force: bool = False) -> State[Any]:
     """Publish the marts from all published dates of one commit of main: extract, land, transform, audit, publish.
 
     Args:
-        repo: The lakeFS repository.
-        bucket: The storage bucket that the repository must live in, checked before anything is written.
+        repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
+        bucket: The storage bucket that the repository must live in, checked before anything is written; default:
+            ELT_BUCKET of the worker.
         force: Build even if neither the dates nor the code changed.
     """
     record = RunRecord()

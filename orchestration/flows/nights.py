@@ -22,16 +22,15 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType, WorkQueueStatus
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from orchestration.dates import day_before
+from orchestration.flows.own import INGEST, own_deployment
 from orchestration.flows.states import page_of
+from orchestration.project import tag_of
 from orchestration.text import shortened
 
 FLOW = "ingest-clean"
-NIGHTLY = f"{FLOW}/daily-ingest"
-"""The deployment of prefect.yaml that runs every night."""
 
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _PAGE = 200
@@ -63,26 +62,27 @@ def unfinished_dates(client: SyncPrefectClient, deployment: UUID) -> frozenset[s
     return frozenset(map(date_of, _runs(client, deployment_filter=of_deployment, flow_run_filter=unfinished)))
 
 
-def cause_of(execution_date: str) -> Cause:
+def cause_of(execution_date: str, project: str) -> Cause:
     """Return what Prefect knows about the reason why a date is not published. Nothing is raised."""
     try:
         with get_client(sync_client=True) as client:
-            deployment = client.read_deployment_by_name(NIGHTLY)
-            run = _last_run(client, execution_date)
+            deployment = own_deployment(client, project, INGEST)
+            if deployment is None:
+                return Cause(f"Prefect has no deployment of {FLOW} for the project {project}: `elt deploy` creates it")
+            run = _last_run(client, execution_date, deployment.id, project)
             return _of_run(client, deployment, run) if run else _of_no_run(deployment)
-    except ObjectNotFound:
-        return Cause(f"Prefect has no deployment {NIGHTLY}: `elt deploy` creates it")
     except Exception as error:
         return Cause(f"Prefect does not answer: {type(error).__name__}: {shortened(str(error), _CAUSE)}")
 
 
-def _last_run(client: SyncPrefectClient, execution_date: str) -> FlowRun | None:
-    """Return the run of a date that was scheduled last, of the deployment or started by hand."""
+def _last_run(client: SyncPrefectClient, execution_date: str, deployment: UUID, project: str) -> FlowRun | None:
+    """Return the run of a date that was scheduled last, of the project's deployment or started by hand."""
     begin = datetime.combine(date.fromisoformat(execution_date), time(), UTC)
     since = FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(after_=begin))
     of_flow = FlowFilter(name=FlowFilterName(any_=[FLOW]))
     runs = _runs(client, flow_filter=of_flow, flow_run_filter=since)
-    return next((run for run in runs if date_of(run) == execution_date), None)
+    own = (run for run in runs if run.deployment_id == deployment or tag_of(project) in run.tags)
+    return next((run for run in own if date_of(run) == execution_date), None)
 
 
 def _runs(client: SyncPrefectClient, **filters: Any) -> Iterator[FlowRun]:
@@ -95,10 +95,10 @@ def _runs(client: SyncPrefectClient, **filters: Any) -> Iterator[FlowRun]:
 
 def _of_no_run(deployment: DeploymentResponse) -> Cause:
     if deployment.paused or not any(schedule.active for schedule in deployment.schedules):
-        return Cause(f"no flow run was created: {NIGHTLY} has no active schedule, resume it in Prefect")
+        return Cause(f"no flow run was created: {FLOW}/{deployment.name} has no active schedule, resume it in Prefect")
     return Cause(
-        f"no flow run was created, although {NIGHTLY} has an active schedule: the Prefect server did not run at that "
-        "time, or the schedule is newer"
+        f"no flow run was created, although {FLOW}/{deployment.name} has an active schedule: the Prefect server did "
+        "not run at that time, or the schedule is newer"
     )
 
 

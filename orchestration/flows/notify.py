@@ -1,7 +1,7 @@
 """Notify people of a failed run with one POST to a webhook: `ELT_NOTIFY_URL` or the Secret block `notify-url`.
 
 The JSON body has the whole message in `text`, which chat services show. It has the parts in `subject`, `outcome`,
-`cause` and `link`.
+`cause` and `link`, and the `project`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ class Notice:
     """The content of a notification.
 
     Attributes:
+        project: The project, since several may notify the same people.
         subject: The date, or `marts`, or `eda-report`.
         outcome: The name of the run's final state.
         cause: The message of that state.
         link: The URL of the flow run's page.
     """
 
+    project: str
     subject: str
     outcome: str
     cause: str
@@ -37,7 +39,9 @@ class Notice:
     def text(self) -> str:
         """Return the whole notice as text. A chat service reads no foreign part of it as a link or a mention."""
         return "\n".join(
-            part for part in (f"{_inert(self.subject)}: {self.outcome}", _inert(self.cause), self.link) if part
+            part
+            for part in (f"{self.project} {_inert(self.subject)}: {self.outcome}", _inert(self.cause), self.link)
+            if part
         )
 
 

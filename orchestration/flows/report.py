@@ -10,9 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from orchestration.eda import make_report
-from orchestration.endpoints import open_lake
+from orchestration.endpoints import open_own_lake
 from orchestration.flows.hooks import notify
-from orchestration.flows.states import guarded_state, origin_of, settings_for
+from orchestration.flows.states import guarded_state, origin_of, own_key, settings_for
 from orchestration.lake.client import MAIN
 from orchestration.models.reports import read_reports
 
@@ -25,23 +25,23 @@ from orchestration.models.reports import read_reports
     on_crashed=[notify],
     on_cancellation=[notify],
 )
-def eda_report(commit: str | None = None, repo: str = "project", bucket: str = "lakefs") -> State[Any]:
+def eda_report(commit: str | None = None, repo: str | None = None, bucket: str | None = None) -> State[Any]:
     """Profile the published tables at one commit of main into a page on the branch `reports`.
 
     Args:
         commit: The commit; default: main's head.
-        repo: The lakeFS repository.
-        bucket: The storage bucket that the repository lives in.
+        repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
+        bucket: The storage bucket that the repository lives in; default: ELT_BUCKET of the worker.
     """
 
     def run() -> State[Any]:
         settings = settings_for(repo, bucket)
         reports = read_reports(settings.project_dir)
-        lake = open_lake(settings)
+        lake = open_own_lake(settings)
         pinned = lake.head(commit or MAIN)
         stored = make_report(lake, pinned, origin_of(settings), reports)
         message = f"{MAIN} at {pinned[:12]}: {stored.url}"
-        create_link_artifact(stored.url, f"report of {pinned[:12]}", key="eda-report", description=message)
+        create_link_artifact(stored.url, f"report of {pinned[:12]}", key=own_key("eda-report"), description=message)
         return Completed(name="Reported", message=message, data=stored)
 
     return guarded_state("eda-report", run)

@@ -1,4 +1,6 @@
-"""Secrets of a deployment, kept in Prefect's Secret blocks. The environment and `.env` take precedence.
+"""Secrets of a project's deployments, kept in Prefect's Secret blocks. The environment and `.env` take precedence.
+
+In Prefect, a block's name begins with the project's: `<project>--lakefs-creds`. Commands take what follows.
 
 lakefs-creds        {"access_key": …, "secret_key": …}, or access:secret
 <source>-api-token  the token or key of a source, such as quakes-api-token; by its `fetch.auth` also <source>-api-user,
@@ -14,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed, UsageError
+from orchestration.project import own_name
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings, SourceSettings
@@ -24,7 +27,7 @@ _OF_A_SOURCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-api-(token|user|password|clie
 
 
 def source_block(source: str, field: str = "token") -> str:
-    """Return the name of the block with a secret of a source. Prefect allows no `_` in block names."""
+    """Return the name of a secret of a source. Prefect allows no `_` in block names."""
     return f"{source}-api-{field}".replace("_", "-")
 
 
@@ -42,16 +45,17 @@ def with_secrets(settings: Settings) -> Settings:
 
     lake = settings.lake
     if lake.endpoint and not (lake.access_key or lake.secret_key):
-        held = load(LAKE)
+        held = load(settings.project, LAKE)
         if held is None:
+            block = own_name(settings.project, LAKE)
             raise UsageError(
-                f"LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block {LAKE}",
+                f"LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block {block}",
                 remedy=f"elt secrets set {LAKE}, or set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY",
             )
         access, secret = lake_keys(held)
         lake = lake.model_copy(update={"access_key": SecretStr(access), "secret_key": SecretStr(secret)})
     wanted = wanted_secrets(settings)
-    sources = {name: _with_blocks(name, source, wanted[name]) for name, source in settings.sources.items()}
+    sources = {name: _with_blocks(settings, name, source, wanted[name]) for name, source in settings.sources.items()}
     return replace(settings, lake=lake, sources=sources)
 
 
@@ -72,11 +76,11 @@ def wanted_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {name: wanted.get(name, needed(None)) for name in settings.sources}
 
 
-def _with_blocks(name: str, source: SourceSettings, fields: tuple[str, ...]) -> SourceSettings:
+def _with_blocks(settings: Settings, name: str, source: SourceSettings, fields: tuple[str, ...]) -> SourceSettings:
     from pydantic import SecretStr
 
     missing = [field for field in fields if not getattr(source, field)]
-    held = {field: load(source_block(name, field)) for field in missing}
+    held = {field: load(settings.project, source_block(name, field)) for field in missing}
     return source.model_copy(update={field: SecretStr(str(text)) for field, text in held.items() if text})
 
 
@@ -84,7 +88,7 @@ def notify_url(settings: Settings) -> str | None:
     """Return the URL of the webhook for notifications, or None."""
     if settings.elt.notify_url:
         return settings.elt.notify_url.get_secret_value()
-    held = load(NOTIFY)
+    held = load(settings.project, NOTIFY)
     return str(held) if held else None
 
 
@@ -110,13 +114,22 @@ def lake_keys(held: Any) -> tuple[str, str]:
     return str(keys[0]), str(keys[1])
 
 
-def load(block: str) -> Any | None:
-    """Return the content of a Secret block; None if there is no such block.
+def load(project: str, name: str) -> Any | None:
+    """Return the content of a project's Secret block; None if there is no such block.
 
     Raises:
         UsageError: The block cannot be read.
         PlatformFailed: Prefect does not answer.
     """
+    return _load(own_name(project, name))
+
+
+def is_of_an_earlier_version(name: str) -> bool:
+    """Return whether there is a block without a project in its name, which is not read."""
+    return _load(name) is not None
+
+
+def _load(block: str) -> Any | None:
     from prefect.blocks.system import Secret
 
     try:
@@ -130,27 +143,27 @@ def load(block: str) -> Any | None:
         raise PlatformFailed(f"cannot read Secret block from Prefect: {error}", remedy="elt status") from error
 
 
-def save(block: str, text: str) -> None:
-    """Create a Secret block, or replace its content.
+def save(project: str, name: str, text: str) -> None:
+    """Create a project's Secret block, or replace its content.
 
     Raises:
         UsageError: The name is not a secret of this project, or the text is not valid for the block.
         PlatformFailed: Prefect does not answer.
     """
     text = text.strip()
-    if block not in (LAKE, NOTIFY) and not _OF_A_SOURCE.fullmatch(block):
+    if name not in (LAKE, NOTIFY) and not _OF_A_SOURCE.fullmatch(name):
         raise UsageError(
-            f"{block!r} is not a secret of this project",
+            f"{name!r} is not a secret of this project",
             remedy=f"set {LAKE}, <source>-api-token (quakes-api-token) or another -api- secret, or {NOTIFY}",
         )
     if not text:
-        raise UsageError(f"no value was given for {block}", remedy="type it at the prompt, or pipe it in")
-    if block == LAKE:
+        raise UsageError(f"no value was given for {name}", remedy="type it at the prompt, or pipe it in")
+    if name == LAKE:
         lake_keys(text)
     from prefect.blocks.system import Secret
 
     try:
-        Secret(value=text).save(block, overwrite=True)
+        Secret(value=text).save(own_name(project, name), overwrite=True)
     except Exception as error:
         raise PlatformFailed(f"cannot write Secret block to Prefect: {error}", remedy="elt status") from error
 

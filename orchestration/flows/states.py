@@ -12,18 +12,20 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.context import TagsContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.urls import url_for
 
 from orchestration import errors
 from orchestration.context import RunContext, RunRecord, code_version
-from orchestration.errors import IngestCleanError, PlatformFailed, TimedOut
+from orchestration.errors import IngestCleanError, PlatformFailed, TimedOut, UsageError
 from orchestration.flows.artifacts import before_and_after, commit_url, dbt_table, summary
 from orchestration.flows.secrets import with_secrets
 from orchestration.lake.keys import LINK
 from orchestration.log import Log
 from orchestration.private import restrict_rights
+from orchestration.project import is_of_another, own_name
 from orchestration.publish import RunResult
 from orchestration.settings import Settings, read_settings, warn_of_readable_secrets
 from orchestration.steps import IN_DOUBT
@@ -60,7 +62,8 @@ def guarded_state(subject: str, run: Callable[[], State[Any]], *, limited: bool 
     restrict_rights()
     escape_run_logs()
     try:
-        with time_limit(read_settings().elt.run_timeout) if limited else nullcontext():
+        # Task runs would inherit the tags of `elt run`, and Prefect asks the server for a slot of each tag they have.
+        with TagsContext(current_tags=set()), time_limit(read_settings().elt.run_timeout) if limited else nullcontext():
             return run()
     except TimedOut as error:
         # An error raised outside a step has neither subject nor `main`.
@@ -90,17 +93,22 @@ def _make_artifacts(
     link = None
     if run and result:
         link = commit_url(run.lake.connection.access.endpoint, run.lake.repository, result.commit)
-        create_link_artifact(link, f"{subject} on main", key="lakefs-commit", description=str(result))
+        create_link_artifact(link, f"{subject} on main", key=own_key("lakefs-commit"), description=str(result))
     title = f"{subject} {state.name}"
     superseded = []
     if result and record.former and result.outcome == "superseded":
         superseded = before_and_after(record.former, result.rows)
     text = summary(title, state.message or "", record.built, record.seconds, link, superseded)
-    create_markdown_artifact(text, key="run-summary", description=title)
+    create_markdown_artifact(text, key=own_key("run-summary"), description=title)
     if record.built:
-        create_table_artifact(dbt_table(record.built), key="dbt-results", description=title)
+        create_table_artifact(dbt_table(record.built), key=own_key("dbt-results"), description=title)
     if superseded:
-        create_table_artifact(superseded, key="superseded-rows", description=title)
+        create_table_artifact(superseded, key=own_key("superseded-rows"), description=title)
+
+
+def own_key(name: str) -> str:
+    """Return the key of an artifact of this project. Prefect shows artifacts with the same key as versions of one."""
+    return own_name(read_settings().project, name)
 
 
 def run_log() -> Log:
@@ -125,11 +133,22 @@ def escape_run_logs() -> None:
         logging.getLogger(name).addFilter(_PRINTABLE)
 
 
-def settings_for(repo: str, bucket: str) -> Settings:
-    """Return the settings with the flow's repository and bucket, and with secrets from Prefect's blocks."""
-    settings = with_secrets(read_settings())
+def settings_for(repo: str | None, bucket: str | None) -> Settings:
+    """Return the settings with the flow's repository and bucket, if given, and with secrets from Prefect's blocks.
+
+    Raises:
+        UsageError: The flow run is one of another project, whose work pool this worker serves.
+    """
+    own = read_settings()
+    if is_of_another(flow_run.tags, own.project):
+        raise UsageError(
+            f"this worker runs the project {own.project}, and the flow run has the tags {', '.join(flow_run.tags)}",
+            remedy="start a worker in the other project's folder, and let each serve the pool of its own prefect.yaml",
+        )
+    settings = with_secrets(own)
     warn_of_readable_secrets(settings, run_log())
-    return replace(settings, elt=settings.elt.model_copy(update={"repository": repo, "bucket": bucket}))
+    given = {name: value for name, value in (("repository", repo), ("bucket", bucket)) if value is not None}
+    return replace(settings, elt=settings.elt.model_copy(update=given))
 
 
 def origin_of(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ from orchestration.errors import LakeNotFound, UsageError
 from orchestration.housekeeping import OLDER_THAN, UNUSED
 from orchestration.housekeeping.branches import LEASE, Ages, Decision, decide_on_run, flow_run_of
 from orchestration.housekeeping.facts import BranchFacts, History, read_branch, read_branches, read_history
-from orchestration.housekeeping.flow_runs import FlowRuns, read_flow_runs
+from orchestration.housekeeping.flow_runs import FlowRuns
 from orchestration.housekeeping.local_files import LeftFile, left_files, remove
 from orchestration.housekeeping.raw import date_of_only_raw
 from orchestration.housekeeping.reports import old_reports, remove_reports
@@ -75,7 +75,7 @@ class Cleaning:
     settings: Settings
     now: datetime
     log: Log
-    flow_runs: Callable[[Collection[str]], FlowRuns] = read_flow_runs
+    flow_runs: Callable[[Collection[str]], FlowRuns]
     older_than: int = OLDER_THAN
     unused: int = UNUSED
     dry_run: bool = True

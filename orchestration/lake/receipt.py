@@ -3,7 +3,7 @@
 It contains no time and no run id, so the same data under the same code gives the same bytes. The gate reads `status`
 and `objects`, in every format. The other fields are for people and for the next run:
 
-    format          1
+    format          1; a later version that gives a field another meaning has a higher one
     execution_date  the date; absent for the marts
     status          "pass"
     objects         key → lakeFS's checksum, of all raw pages and all Parquet of the date; of the marts' Parquet
@@ -32,6 +32,8 @@ from orchestration.lake import keys
 from orchestration.lake.client import Lake
 
 FORMAT = 1
+
+NEWER_VERSION = "install the ingest-clean that wrote it, or a later one (docs/upgrading.md)"
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,24 @@ def parse_receipt(key: str, body: bytes, ref: str) -> Receipt:
     """Return the receipt in the bytes of the object `key` at a ref.
 
     Raises:
-        PlatformFailed: They are not a receipt. The gate lets no such object onto `main`.
+        PlatformFailed: They are not a receipt, and the gate lets no such object onto `main`; or they are of a later
+            version.
     """
     try:
         content = json.loads(body)
-        if isinstance(content["objects"], dict):
-            return Receipt(key, content)
+        is_receipt = isinstance(content["objects"], dict)
     except (ValueError, KeyError, TypeError):
-        pass
-    raise PlatformFailed(f"{key} at {ref[:12]} is not a receipt", remedy="elt init, which installs the gate")
+        is_receipt = False
+    if not is_receipt:
+        raise PlatformFailed(f"{key} at {ref[:12]} is not a receipt", remedy="elt init, which installs the gate")
+    if problem := format_problem(content):
+        raise PlatformFailed(f"{key} at {ref[:12]} {problem}", remedy=NEWER_VERSION)
+    return Receipt(key, content)
+
+
+def format_problem(content: Mapping[str, Any]) -> str | None:
+    """Return why a receipt's fields cannot be read, because a later version wrote it; None if they can."""
+    found = content.get("format", FORMAT)
+    if isinstance(found, int) and found <= FORMAT:
+        return None
+    return f"is a receipt of format {found}, and this version of ingest-clean reads formats up to {FORMAT}"

@@ -13,7 +13,9 @@ from orchestration.lake import keys
 from orchestration.lake.branch_names import new_branch_name
 from orchestration.lake.client import MAIN, Lake, stray_writes
 from orchestration.lake.gate import gate_file, gate_problem, require_gate
+from orchestration.lake.owner import ensure_owner, require_no_earlier, require_owner
 from orchestration.log import Log
+from orchestration.project import dashed, project_name
 from orchestration.text import key_list
 
 _PROTECTION_LIMIT = 20.0
@@ -26,12 +28,15 @@ class Initialised:
     """What `elt init` found or changed."""
 
     repository: Literal["created", "unchanged"]
+    owner: Literal["claimed", "unchanged"]
     gate: Literal["installed", "replaced", "unchanged"]
     protection: Literal["set", "unchanged"]
     storage: str
 
 
-def init_lake(lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_stray: bool = False) -> Initialised:
+def init_lake(
+    lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_stray: bool = False, claim: bool = False
+) -> Initialised:
     """Prepare the lake for runs, and wait until lakeFS applies the changes.
 
     Args:
@@ -40,12 +45,18 @@ def init_lake(lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_s
         project_dir: The project, which contains the gate to install.
         log: Takes a line for each change and each wait.
         discard_stray: Remove uncommitted writes from `main`, which block every merge.
+        claim: Take over a repository that belongs to another project.
 
     Raises:
+        UsageError: The repository belongs to another project, or the data is in one that an earlier version named.
         PlatformFailed: The repository is in another bucket, or lakeFS does not apply a change.
         LakeDirty: There are uncommitted writes on `main`.
     """
+    project = project_name(project_dir)
+    if lake.repository == dashed(project) and _repository(lake) is None:
+        require_no_earlier(lake)
     repository, storage = ensure_repository(lake, bucket, log)
+    owner = ensure_owner(lake, project, log, claim=claim)
     _ensure_no_stray(lake, log, discard_stray)
     gate = ensure_gate(lake, log)
     seen_by = time.monotonic() + (_ACTIONS_CACHED if gate != "unchanged" else 0.0)
@@ -53,19 +64,22 @@ def init_lake(lake: Lake, bucket: str, project_dir: Path, log: Log, *, discard_s
     if (left := seen_by - time.monotonic()) > 0:
         log.info(f"waiting {left:.0f} s until lakeFS's cached list of hooks expires")
         time.sleep(left)
-    return Initialised(repository, gate, protection, storage)
+    return Initialised(repository, owner, gate, protection, storage)
 
 
 def require_lake(lake: Lake, bucket: str, project_dir: Path) -> str:
     """Return the head of `main` after checking the lake.
 
-    The repository must be in its bucket, and `main` must have its gate, its protection and no uncommitted write.
+    The repository must be in its bucket and of no other project, and `main` must have its gate, its protection and no
+    uncommitted write.
 
     Raises:
+        UsageError: The repository belongs to another project.
         PlatformFailed: Something is missing; the message says what, with the remedy.
         LakeDirty: There are uncommitted writes on `main`.
     """
     require_repository(lake, bucket)
+    require_owner(lake, project_name(project_dir))
     head = lake.head(MAIN)
     require_gate(lake, head)
     if not is_protected_by_rule(lake):

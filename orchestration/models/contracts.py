@@ -198,7 +198,7 @@ def _require_unowned(column: Mapping[str, Any], model: str, path: str) -> None:
         raise UsageError(
             f"{path}: model {model}: column {name}: the source's YAML does not declare it any more, "
             f"and it has {', '.join(own)} here",
-            remedy="move them to the column that they are for, or remove them, and run make models",
+            remedy="move them to the column that they are for, or remove them, and run elt models",
         )
 
 

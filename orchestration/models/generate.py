@@ -88,7 +88,7 @@ def require_current(project_dir: Path) -> int:
     files = generated_files(project_dir)
     outdated = outdated_files(project_dir, files)
     if outdated:
-        raise UsageError(f"out of date with the sources' YAML: {', '.join(outdated)}", remedy="make models")
+        raise UsageError(f"out of date with the sources' YAML: {', '.join(outdated)}", remedy="elt models")
     return len(files)
 
 
@@ -104,5 +104,5 @@ def require_declared(project_dir: Path, tables: Sequence[Table]) -> None:
         if found is None or found[1] != digest(table):
             raise UsageError(
                 f"{staging_path(table)} was not generated from what {table.file} declares of {table.label} now",
-                remedy="make models",
+                remedy="elt models",
             )

@@ -15,6 +15,7 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_problem
 from orchestration.lake.invariant import is_receipt_key, violations
 from orchestration.lake.listed import LakeCommit
+from orchestration.lake.receipt import NEWER_VERSION, format_problem
 from orchestration.lake.setup import is_protected_by_rule
 
 _READS_AT_ONCE = 8
@@ -117,6 +118,9 @@ def _of_receipts(receipts: Mapping[str, Any]) -> Iterator[Finding]:
     for name, content in receipts.items():
         if not _is_receipt(content):
             continue
+        if problem := format_problem(content):
+            yield Finding(name, problem, NEWER_VERSION)
+            continue
         details = content.get("details", {})
         if content["objects"] and details.keys() != content["objects"].keys():
             odd = sorted(details.keys() ^ content["objects"].keys())
@@ -174,7 +178,7 @@ def _merges_with_completed_hooks(lake: Lake) -> frozenset[str]:
 def _of_bytes(lake: Lake, head: str, tree: Mapping[str, str], receipts: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the objects whose bytes are not what their checksum or their receipt say."""
     listed = [
-        (key, content.get("details", {}).get(key, {}))
+        (key, {} if format_problem(content) else content.get("details", {}).get(key, {}))
         for content in receipts.values()
         if _is_receipt(content)
         for key in content["objects"]

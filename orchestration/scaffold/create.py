@@ -16,13 +16,14 @@ from orchestration.declare.draft import Draft
 from orchestration.declare.options import NewTable
 from orchestration.errors import UsageError
 from orchestration.log import Log
+from orchestration.project import NAME_RULE, is_name
 from orchestration.scaffold.files import installed_from, project_files, write_files
 from orchestration.settings import read_settings
 from orchestration.source.columns import snake_case
 from orchestration.workdir import translate_disk_errors, work_directory
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{2,62}")
 _TAKEN = ("dbt", "main")
+"""Beginnings of names that dbt has for itself, and the name of the published branch."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Created:
     added: Added | None = None
 
 
-def project_name(folder: Path) -> str:
+def name_of(folder: Path) -> str:
     """Return the name of a project in a folder: the folder's own, with underscores.
 
     dbt, the lakeFS repository and Prefect's deployments take it as it is, or with hyphens.
@@ -51,10 +52,10 @@ def project_name(folder: Path) -> str:
         UsageError: They would not accept it.
     """
     name = folder.name.replace("-", "_")
-    if not _NAME.fullmatch(name) or name.startswith(_TAKEN):
+    if not is_name(name) or name.startswith(_TAKEN):
         raise UsageError(
             f"{folder.name!r} is not the name of a project: dbt or lakeFS would not accept it",
-            remedy="use 3 to 63 lower-case letters, digits and hyphens, with a letter first, and not dbt… or main…",
+            remedy=f"name the folder by {NAME_RULE}; - becomes _, and dbt… and main… are taken",
         )
     return name
 
@@ -100,7 +101,7 @@ def create_project(folder: Path, first: NewTable | None, log: Log, *, force: boo
         DiskFailed: A file could not be written.
     """
     folder = folder.absolute()
-    name = project_name(folder)
+    name = name_of(folder)
     require_empty(folder)
     with _made_beside(folder) as made:
         named = {"source": first.wanted.source, "table": first.wanted.table, "url": first.asked.url} if first else {}

@@ -15,6 +15,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from orchestration.private import write_project_file
+from orchestration.project import dashed
 from orchestration.project_version import RECORD, ProjectRecord, package_version
 
 OWNED = (
@@ -123,8 +124,12 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files below a folder."""
     for name, content in files.items():
         write_project_file(folder / name, content)
-        if name in _EXECUTABLE:
-            (folder / name).chmod(0o755)
+        (folder / name).chmod(rights_of(name))
+
+
+def rights_of(name: str) -> int:
+    """Return the mode of a file of a project, by its path below the project."""
+    return 0o755 if name in _EXECUTABLE else 0o644
 
 
 def _own_services() -> list[str]:
@@ -134,13 +139,13 @@ def _own_services() -> list[str]:
 
 
 def _pool(name: str) -> str:
-    return f"{name.replace('_', '-')}-pool"
+    return f"{dashed(name)}-pool"
 
 
 def _deployments(name: str) -> bytes:
     """Return prefect.yaml with the names of a project: several projects may share one Prefect server."""
     text = (_TEMPLATE / "prefect.yaml").read_text(encoding="utf-8")
-    named = re.sub(r"^  - name: ", f"  - name: {name.replace('_', '-')}-", text, flags=re.MULTILINE)
+    named = re.sub(r"^  - name: ", f"  - name: {dashed(name)}-", text, flags=re.MULTILINE)
     return named.replace("etl-pool", _pool(name)).encode()
 
 

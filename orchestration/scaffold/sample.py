@@ -112,7 +112,7 @@ def _lake(settings: Settings, log: Log) -> Iterator[Lake]:
     try:
         server.wait(log)
         with closing(LakeConnection(lake_access(settings), timeout=settings.elt.lake_timeout)) as connection:
-            lake = Lake(connection, settings.elt.repository)
+            lake = Lake(connection, settings.repository)
             init_lake(lake, settings.elt.bucket, settings.project_dir, log)
             yield lake
     finally:

@@ -93,6 +93,9 @@ class LocalServer:
                         f"the end of {self.log}:\n{last_lines(self.log)}",
                         remedy="wait for it again with `elt up`, or stop it with `elt down`",
                     )
+                if running and tries and self._has_lost_its_port(running, answers):
+                    process.stop(running, _STOP_WAIT)
+                    continue
                 if not running:
                     tries -= 1
                     self._restart(log, tries)
@@ -137,6 +140,10 @@ class LocalServer:
             f"{self.spec.title} ended while starting; the end of {self.log}:\n{last_lines(self.log)}",
             remedy=f"see the log, {self.log}, then `elt up`",
         )
+
+    def _has_lost_its_port(self, running: process.Process, answers: Answers) -> bool:
+        """Return whether another process answers at its address: a worker still runs then, without a health page."""
+        return answers(f"{running.url}{self.spec.health}") and not process.listens(running)
 
     def _serves(self, running: process.Process, answers: Answers) -> bool:
         return answers(f"{running.url}{self.spec.health}") and process.listens(running)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.prefect_file import read_prefect_file
 from orchestration.servers.model import ServerCommand, ServerSpec
 from orchestration.servers.ports import HOST
 
@@ -16,19 +17,18 @@ if TYPE_CHECKING:
     from orchestration.servers.prefect import PrefectAccess
     from orchestration.settings import Settings
 
-POOL = "etl-pool"
-
 
 def spec_for(access: PrefectAccess) -> ServerSpec:
     """Return the spec of a worker of a Prefect API."""
 
     def prepare(settings: Settings, data: Path, log: Log) -> Callable[[int], ServerCommand]:
+        pool = read_prefect_file(settings.project_dir).pool
         for folder in (data, _temporary(data)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def launch(port: int) -> ServerCommand:
             # Its health page shows that it polls. Flow runs are processes of the same Python and environment.
-            command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--with-healthcheck")
+            command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--with-healthcheck")
             return ServerCommand(command, _environment(settings, data, access, port))
 
         return launch

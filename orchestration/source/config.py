@@ -73,7 +73,7 @@ def read_tables(project_dir: Path) -> tuple[Table, ...]:
     """Return all source tables of the dbt project, of which there is at least one, in the order of their names.
 
     Raises:
-        UsageError: No table is declared, or a declaration is incomplete or invalid; the message names the file and the field.
+        UsageError: No table is declared, or a declaration is invalid; the message names the file and the field.
     """
     if tables := declared_tables(project_dir):
         return tables

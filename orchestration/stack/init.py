@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestration.errors import UsageError
 from orchestration.lake.access import LakeAccess
 from orchestration.log import Log
+from orchestration.project import own_name
 from orchestration.stack.settings import StackSettings
 from orchestration.stack.wait import health_problem, wait_for
 
@@ -73,11 +74,11 @@ def init(stack: StackSettings, settings: Settings, log: Log) -> StackReady:
     done = set_up_lakefs(stack, log)
     lake = _init_lake(stack, settings, log)
     ui = _init_prefect(stack, settings, log)
-    return StackReady(done, lake, _write_secrets(secrets_of(stack, settings), log), ui)
+    return StackReady(done, lake, _write_secrets(settings.project, secrets_of(stack, settings), log), ui)
 
 
 def secrets_of(stack: StackSettings, settings: Settings) -> dict[str, str]:
-    """Return the Secret blocks of the deployments: lakeFS's keys, and of the other secrets those that are set."""
+    """Return the secrets of the deployments: lakeFS's keys, and of the others those that are set."""
     from orchestration.flows import secrets
 
     keys = f"{stack.lakefs_access_key.get_secret_value()}:{stack.lakefs_secret_key.get_secret_value()}"
@@ -98,7 +99,7 @@ def _init_lake(stack: StackSettings, settings: Settings, log: Log) -> Initialise
     access = LakeAccess(stack.lakefs_endpoint, stack.lakefs_access_key, stack.lakefs_secret_key)
     connection = LakeConnection(access, settings.elt.lake_timeout)
     try:
-        return init_lake(Lake(connection, settings.elt.repository), settings.elt.bucket, settings.project_dir, log)
+        return init_lake(Lake(connection, settings.repository), settings.elt.bucket, settings.project_dir, log)
     finally:
         connection.close()
 
@@ -131,10 +132,10 @@ def _require_login(url: str, stack: StackSettings) -> None:
         )
 
 
-def _write_secrets(blocks: dict[str, str], log: Log) -> tuple[str, ...]:
+def _write_secrets(project: str, secrets: dict[str, str], log: Log) -> tuple[str, ...]:
     from orchestration.flows.secrets import save
 
-    for name, text in blocks.items():
-        save(name, text)
-        log.info(f"Secret block {name}")
-    return tuple(blocks)
+    for name, text in secrets.items():
+        save(project, name, text)
+        log.info(f"Secret block {own_name(project, name)}")
+    return tuple(own_name(project, name) for name in secrets)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from orchestration.endpoints import use_prefect
 from orchestration.flows.secrets import LAKE, NOTIFY
+from orchestration.project import own_name
 from orchestration.settings import (
     EltSettings,
     LakeSettings,
@@ -23,6 +24,7 @@ from orchestration.settings import (
     read_settings,
 )
 from tests.helpers.elt_runs import CLOSED
+from tests.helpers.projects import NAME
 
 ACCESS, SESAM = "ELTKEY", "sesam+of/the-blocks="
 TOKEN = "till-api-token"
@@ -49,7 +51,7 @@ def remove_blocks() -> None:
     with get_client(sync_client=True) as client:
         for name in MINE:
             try:
-                client.delete_block_document(client.read_block_document_by_name(name, "secret").id)
+                client.delete_block_document(client.read_block_document_by_name(own_name(NAME, name), "secret").id)
             except ObjectNotFound:
                 continue
 

@@ -30,6 +30,7 @@ from orchestration.flows.deploy import deploy
 from orchestration.flows.secrets import LAKE, save
 from orchestration.lake.client import Lake
 from orchestration.log import SILENT, Log
+from orchestration.project import own_name, project_name
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import ServerCommand, ServerSpec
@@ -38,6 +39,7 @@ from orchestration.settings import EltSettings, Settings, read_settings
 from tests.helpers.elt_runs import Shown, prefect_environment
 from tests.helpers.isolation import PROJECT
 from tests.helpers.own_lake import OwnLake, own_lake, repository_of
+from tests.helpers.projects import NAME
 
 TOKEN = "shop+of-the-deployments/=="
 GOOD, BAD, DOWN, SLOW, AGAIN, ENDLESS = (f"2016-02-0{day}" for day in range(1, 7))
@@ -198,9 +200,9 @@ def run_nightly(
             "SHOP_API_TOKEN": TOKEN,
             "ELT_NOTIFY_URL": f"{hook_url}/hook",
             "ELT_STATE_DIR": str(folder / "state"),
+            "ELT_REPOSITORY": lake.repository,
             "ELT_RETRIES": "0",
             # test_flow tests nodes as task runs; they cost 4 s a run.
-            "ELT_DBT_TASK_RUNS": "false",
             **login,
             "ELT_PROJECT_DIR": str(project),
             **variables,
@@ -213,7 +215,7 @@ def run_nightly(
             "access_key": own.access.access_key.get_secret_value(),
             "secret_key": own.access.secret_key.get_secret_value(),
         }
-        save(LAKE, json.dumps(keys_of_lake))
+        save(project_name(project), LAKE, json.dumps(keys_of_lake))
         deploy(url, project, SILENT)
         settings = replace(read_settings(), elt=EltSettings(state_dir=folder / "state"))
         server = LocalServer(worker.spec_for(PrefectAccess(url, SecretStr(login["PREFECT_API_AUTH_STRING"]))), settings)
@@ -225,7 +227,7 @@ def run_nightly(
                 yield Nightly(client, shown, own, lake, shop, received, folder / "state", environment, server)
                 for found in client.read_deployments():
                     client.delete_deployment(found.id)
-                client.delete_block_document(client.read_block_document_by_name(LAKE, "secret").id)
+                client.delete_block_document(client.read_block_document_by_name(own_name(NAME, LAKE), "secret").id)
         finally:
             server.stop(SILENT)
             shown.close()

@@ -21,8 +21,12 @@ from orchestration.lake import keys
 from orchestration.lake.client import Lake
 from orchestration.log import SILENT
 from orchestration.models.generate import write_models
+from orchestration.project import project_name
 from orchestration.settings import PROJECT_DIR, Settings, read_settings
 from tests.helpers.isolation import PROJECT
+
+NAME = project_name(PROJECT_DIR)
+"""The project of this checkout, and of its copies."""
 
 RETAIL = PROJECT_DIR.parent / "shared" / "retail"
 needs_retail = pytest.mark.skipif(not RETAIL.exists(), reason="no folder ../shared/retail beside this checkout")
@@ -54,6 +58,12 @@ def write_sources(project: Path, tables: dict[str, Any], *, source: str = "shop"
 def events_only(project: Path, **fetch: Any) -> Path:
     """Write a source with the one table `events`; `fetch` changes its declaration."""
     return write_sources(project, {"events": {"key": ["Event ID"], "fetch": {**EVENTS, **fetch}}})
+
+
+def name_project(folder: Path, name: str = NAME) -> Path:
+    """Give a project folder its name in dbt_project.yml, and return the folder."""
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump({"name": name}))
+    return folder
 
 
 def share_manifests(project: Path) -> None:

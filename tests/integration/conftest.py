@@ -57,16 +57,18 @@ def write_a_stray_object(lake: Lake, date: str) -> None:
     lake.put(branch, f"curated/events/date={date}/stray.parquet", b"stray", keys.RAW_CONTENT_TYPE)
 
 
+NODES_SHOWN = {"ELT_DBT_TASK_RUNS": "true"}
+
 CASES = {
-    "daily": Case("2015-03-01", run_type="daily", code=REMOVING_NOTHING),
-    "bad day": Case("2015-03-02", "bad day", "daily", code=REMOVING_NOTHING),
+    "daily": Case("2015-03-01", run_type="daily", code=REMOVING_NOTHING, environment=NODES_SHOWN),
+    "bad day": Case("2015-03-02", "bad day", "daily", code=REMOVING_NOTHING, environment=NODES_SHOWN),
     "backfill": Case("2015-03-03", code=REMOVING_NOTHING, environment={"PREFECT_LOGGING_LEVEL": "DEBUG"}),
     "undecodable": Case("2015-03-04", "undecodable", code=REMOVING_NOTHING),
-    "malformed": Case("2015-03-05", "malformed", "daily", {"ELT_DBT_TASK_RUNS": "false"}),
+    "malformed": Case("2015-03-05", "malformed", "daily"),
     # A refusal ends the run only if main has not moved in the meantime.
     "stray object": Case("2015-03-06", after=("daily", "backfill"), during=write_a_stray_object),
     "wrong key in DuckDB": Case("2015-03-07", code=WRONG_KEY_IN_DUCKDB),
-    "dbt refuses": Case("2015-03-08", run_type="daily", environment={"ELT_DUCKDB_MEMORY": "nonsense"}),
+    "dbt refuses": Case("2015-03-08", run_type="daily", environment={"ELT_DUCKDB_MEMORY": "nonsense", **NODES_SHOWN}),
     "shop down": Case("2015-03-09", environment={"SHOP_API_URL": CLOSED}),
     "lake down": Case("2015-03-10", environment={"LAKEFS_ENDPOINT": CLOSED}),
     "other bucket": Case("2015-03-11", environment={"ELT_BUCKET": "other"}),
@@ -74,6 +76,7 @@ CASES = {
     "Prefect down": Case("2015-03-13", environment={"PREFECT_API_URL": f"{CLOSED}/api"}),
     "endless": Case("2015-03-14", "endless", environment={"ELT_RUN_TIMEOUT": "20"}),
     "no date": Case("2015-13-01", run_type="daily", code=FLOW_ONLY),
+    "by default": Case("2015-03-15", run_type="daily"),
     "again": Case("2015-03-01", run_type="daily", after=("daily",)),
 }
 
@@ -120,6 +123,7 @@ def runs(
         "DO_NOT_TRACK": "1",
         **ENVIRONMENT,
         **prefect_environment(prefect_server),
+        "ELT_REPOSITORY": "project",
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
         "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),

@@ -39,6 +39,7 @@ def elt(tmp_path: Path) -> Elt:
 @pytest.fixture
 def lake_environment(lake: Lake, access: LakeAccess) -> dict[str, str]:
     return {
+        "ELT_REPOSITORY": "project",
         "LAKEFS_ENDPOINT": access.endpoint,
         "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
         "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
@@ -76,7 +77,7 @@ def test_models_are_written_and_checked(elt: Elt, tmp_path: Path) -> None:
     checked = elt("models", "--check", ELT_PROJECT_DIR=str(project))
 
     assert (outdated.returncode, outdated.stdout) == (2, "")
-    message = "UsageError: out of date with the sources' YAML: models/curated/events.sql: make models\n"
+    message = "UsageError: out of date with the sources' YAML: models/curated/events.sql: elt models\n"
     assert outdated.stderr == message
     assert (written.returncode, json.loads(written.stdout)) == (0, {"written": ["models/curated/events.sql"]})
     assert (checked.returncode, checked.stdout) == (0, "12 generated files are up to date\n")
@@ -182,7 +183,8 @@ def test_a_second_init_reports_no_changes(elt: Elt, lake_environment: dict[str, 
     done = elt("init", **lake_environment)
 
     assert done.returncode == 0
-    assert done.stdout == "local://lakefs/project: repository unchanged, gate unchanged, protection unchanged\n"
+    unchanged = ", ".join(f"{part} unchanged" for part in ("repository", "owner", "gate", "protection"))
+    assert done.stdout == f"local://lakefs/project: {unchanged}\n"
 
 
 def test_purge_asks_first(elt: Elt, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, Pending, Running
 
-from orchestration.flows.crashed import ensure_automation
+from orchestration.flows.crashed import automation_name, ensure_automation, of_project
+from orchestration.project import tag_of
 
 WATCHED, OTHER = "test-crashed-watched", "test-crashed-other"
-NAME = "test-crashed"
+NAME = "test_crashed"
 SILENCE = timedelta(seconds=10)
 """The least that Prefect allows for a trigger that waits for absence."""
 
@@ -23,16 +24,20 @@ SILENCE = timedelta(seconds=10)
 @pytest.fixture
 def client(prefect_client: SyncPrefectClient) -> Iterator[SyncPrefectClient]:
     yield prefect_client
-    for automation in prefect_client.read_automations_by_name(NAME):
+    for automation in prefect_client.read_automations_by_name(automation_name(NAME)):
         prefect_client.delete_automation(automation.id)
     for found in prefect_client.read_deployments():
         prefect_client.delete_deployment(found.id)
 
 
-def deployment(client: SyncPrefectClient, flow: str, name: str) -> UUID:
-    """Creates a deployment that runs one flow run at a time."""
+def deployment(client: SyncPrefectClient, flow: str, name: str, project: str = NAME) -> UUID:
+    """Creates a deployment of a project that runs one flow run at a time."""
     return client.create_deployment(
-        client.create_flow_from_name(flow), name, concurrency_limit=1, enforce_parameter_schema=False
+        client.create_flow_from_name(flow),
+        name,
+        concurrency_limit=1,
+        enforce_parameter_schema=False,
+        tags=[tag_of(project)],
     )
 
 
@@ -62,16 +67,17 @@ def beat(client: SyncPrefectClient, run: UUID, flow: str) -> None:
                 "prefect.resource.id": "prefect.flow.any",
                 "prefect.resource.role": "flow",
                 "prefect.resource.name": flow,
-            }
+            },
+            of_project(NAME),
         ],
     }
     client._client.post("/events", json=[event]).raise_for_status()
 
 
 def test_a_run_without_a_heartbeat_becomes_crashed_and_frees_its_slot(client: SyncPrefectClient) -> None:
-    ensure_automation(client, {WATCHED}, name=NAME, silence=SILENCE)
-    ensure_automation(client, {WATCHED}, name=NAME, silence=SILENCE)
-    assert len(client.read_automations_by_name(NAME)) == 1
+    ensure_automation(client, NAME, {WATCHED}, silence=SILENCE)
+    ensure_automation(client, NAME, {WATCHED}, silence=SILENCE)
+    assert len(client.read_automations_by_name(automation_name(NAME))) == 1
     # The server's triggers read a new automation a moment after its creation.
     time.sleep(2)
     of_killed = deployment(client, WATCHED, "killed")
@@ -80,6 +86,7 @@ def test_a_run_without_a_heartbeat_becomes_crashed_and_frees_its_slot(client: Sy
     done = running(client, deployment(client, WATCHED, "done"))
     client.set_flow_run_state(done, Completed(name="Published"))
     unwatched = running(client, deployment(client, OTHER, "unwatched"))
+    of_another = running(client, deployment(client, WATCHED, "of another project", project="another"))
     waiting = client.create_flow_run_from_deployment(of_killed).id
     client.set_flow_run_state(waiting, Pending())
     assert state_of(client, waiting) == "AwaitingConcurrencySlot"
@@ -95,6 +102,11 @@ def test_a_run_without_a_heartbeat_becomes_crashed_and_frees_its_slot(client: Sy
         StateType.CRASHED,
         "no heartbeat for 10 s: its process was killed; run the date again",
     )
-    assert [state_of(client, run) for run in (alive, done, unwatched)] == ["Running", "Published", "Running"]
+    assert [state_of(client, run) for run in (alive, done, unwatched, of_another)] == [
+        "Running",
+        "Published",
+        "Running",
+        "Running",
+    ]
     client.set_flow_run_state(waiting, Pending())
     assert state_of(client, waiting) == "Pending"

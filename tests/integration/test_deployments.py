@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -26,14 +27,15 @@ from starlette.types import Receive, Scope, Send
 from examples.events_api import Options, create_app
 from orchestration.flows import crashed
 from orchestration.flows.check import check_outside_of_prefect
-from orchestration.flows.deploy import QUEUES, deploy
+from orchestration.flows.deploy import deploy, tagged
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN
 from orchestration.lake.history import publications
 from orchestration.lake.keys import LINK
 from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
-from orchestration.servers import worker
+from orchestration.prefect_file import read_prefect_file
+from orchestration.project import own_name
 from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR, read_settings
 from tests.helpers.elt_runs import endless, eventually
@@ -52,6 +54,7 @@ from tests.helpers.nightly import (
     started_after,
 )
 from tests.helpers.pipeline import require_whole
+from tests.helpers.projects import NAME
 from tests.helpers.secret_search import files_below, forms, leaks
 
 
@@ -115,7 +118,8 @@ def deployed(nightly: Nightly) -> dict[str, dict[str, Any]]:
 
 
 def declared(text: str) -> dict[str, dict[str, Any]]:
-    found = {one["name"]: one for one in yaml.safe_load(text)["deployments"]}
+    file = replace(read_prefect_file(PROJECT_DIR), content=yaml.safe_load(text))
+    found = {one["name"]: one for one in tagged(file, NAME)["deployments"]}
     for one in found.values():
         for trigger in one.get("triggers", ()):
             trigger["expect"] = sorted(trigger["expect"])
@@ -147,10 +151,11 @@ def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> No
 
 
 def test_the_nightly_queue_comes_before_downstream_and_backfill(nightly: Nightly) -> None:
-    found = {queue.name: queue.priority for queue in nightly.client.read_work_queues(work_pool_name=worker.POOL)}
+    file = read_prefect_file(PROJECT_DIR)
+    found = {queue.name: queue.priority for queue in nightly.client.read_work_queues(work_pool_name=file.pool)}
 
-    assert {name: found[name] for name in QUEUES} == QUEUES
-    assert QUEUES["nightly"] < QUEUES["downstream"] < QUEUES["backfill"]
+    assert {name: found[name] for name in file.queues} == file.queues
+    assert found["nightly"] < found["check"] < found["downstream"] < found["backfill"]
 
 
 def test_a_run_with_invalid_parameters_is_refused(nightly: Nightly) -> None:
@@ -181,10 +186,11 @@ def test_a_scheduled_date_is_published_and_marts_and_report_follow(nightly: Nigh
     assert page is not None
     assert GOOD.encode() in page
     artifacts = {one["key"]: one for one in artifacts_of(nightly, run)}
-    assert {"run-summary", "dbt-results", "lakefs-commit"} <= artifacts.keys()
-    assert "| events | 200 |" in artifacts["run-summary"]["data"]
-    assert newest.commit in artifacts["run-summary"]["data"]
-    assert "eda-report" in {one["key"] for one in artifacts_of(nightly, reported)}
+    summary, results, link = (own_name(NAME, key) for key in ("run-summary", "dbt-results", "lakefs-commit"))
+    assert {summary, results, link} <= artifacts.keys()
+    assert "| events | 200 |" in artifacts[summary]["data"]
+    assert newest.commit in artifacts[summary]["data"]
+    assert own_name(NAME, "eda-report") in {one["key"] for one in artifacts_of(nightly, reported)}
     # From here on, no automation uses the worker.
     for automation in nightly.client.read_automations():
         nightly.client.pause_automation(automation.id)
@@ -250,8 +256,8 @@ def test_invalid_data_is_reported_as_data_failed(nightly: Nightly) -> None:
     assert notice["outcome"] == "DataFailed"
     assert notice["cause"].startswith(f"{BAD} transform: events_reject_share_within_limit")
     assert notice["link"].endswith(f"/runs/flow-run/{run.id}")
-    assert notice["text"].startswith(f"{BAD}: DataFailed\n")
-    results = next(one for one in artifacts_of(nightly, run) if one["key"] == "dbt-results")
+    assert notice["text"].startswith(f"{NAME} {BAD}: DataFailed\n")
+    results = next(one for one in artifacts_of(nightly, run) if one["key"] == own_name(NAME, "dbt-results"))
     assert json.loads(results["data"])[0]["node"] == "events_reject_share_within_limit"
 
 
@@ -357,7 +363,7 @@ def test_a_changed_date_shows_its_rows_before_and_after(nightly: Nightly) -> Non
     again = nightly.date(AGAIN, run_type="backfill")
 
     assert again.state_name == "Superseded"
-    (shown,) = (one for one in artifacts_of(nightly, again) if one["key"] == "superseded-rows")
+    (shown,) = (one for one in artifacts_of(nightly, again) if one["key"] == own_name(NAME, "superseded-rows"))
     (events,) = (row for row in json.loads(shown["data"]) if row["table"] == "events")
     assert events["rows before"] < events["rows after"]
 
@@ -455,7 +461,7 @@ def test_deploying_again_creates_nothing(nightly: Nightly, monkeypatch: pytest.M
 
     assert {one["name"]: one["id"] for one in nightly.shown.all("deployments")} == before
     assert sorted(one["name"] for one in nightly.shown.all("automations")) == [
-        "EDA report after the marts",
-        crashed.NAME,
-        "marts after a date",
+        "ingest-clean: EDA report after the marts",
+        "ingest-clean: marts after a date",
+        crashed.automation_name(NAME),
     ]

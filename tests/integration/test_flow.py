@@ -64,6 +64,24 @@ def test_a_daily_run_is_shown_step_by_step_and_node_by_node(runs: Runs, shown: S
     assert list(lake.branches(f"etl-{ended.date}-")) == []
 
 
+def test_a_daily_run_lists_its_nodes_in_an_artifact_by_default(runs: Runs, shown: Shown, lake: Lake) -> None:
+    ended = runs["by default"]
+
+    (flow_run,) = shown.flow_runs(ended.name)
+    task_runs = shown.task_runs(flow_run, STEPS[-1])
+    receipt = read_receipt(lake, MAIN, keys.date_receipt(ended.date))
+    listed = [
+        json.loads(artifact["data"])
+        for artifact in shown.all("artifacts", flow_runs={"id": {"any_": [flow_run["id"]]}})
+        if artifact["type"] == "table"
+    ]
+    assert (ended.code, flow_run["state"]["name"]) == (0, "Published")
+    assert steps_of(task_runs) == dict.fromkeys(STEPS, "COMPLETED Completed")
+    assert nodes_of(task_runs) == {}
+    assert receipt is not None
+    assert {row["node"] for table in listed for row in table} >= set(receipt.content["tests"])
+
+
 def test_a_run_with_task_runs_uses_the_saved_manifest(runs: Runs) -> None:
     """By default, prefect-dbt lets dbt parse the project again, which writes another file."""
     assert runs["daily"].code == 0

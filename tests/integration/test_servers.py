@@ -20,10 +20,10 @@ from prefect.context import refresh_global_settings_context
 from orchestration.errors import ServerFailed
 from orchestration.flows.deploy import deploy
 from orchestration.log import SILENT, log_to
+from orchestration.prefect_file import read_prefect_file
 from orchestration.servers import local, ports, prefect
 from orchestration.servers.background import LocalServer
 from orchestration.servers.lakefs import SPEC as LAKEFS
-from orchestration.servers.worker import POOL
 from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, Settings, read_settings
 from tests.helpers.elt_runs import eventually
 from tests.helpers.isolation import PROJECT
@@ -159,7 +159,7 @@ def test_the_life_of_the_local_servers(settings: Settings, monkeypatch: pytest.M
     running_worker = local.up_worker(settings, SILENT)
     assert (running_worker.name, running_worker.state) == ("worker", "running")
     assert local.up_worker(settings, SILENT) == running_worker
-    polling = f"{api}/work_pools/{POOL}/workers/filter"
+    polling = f"{api}/work_pools/{read_prefect_file(PROJECT).pool}/workers/filter"
     workers = eventually(lambda: httpx.post(polling, json={}, auth=login, trust_env=False).json())
     assert [worker["status"] for worker in workers] == ["ONLINE"]
     assert local.status(settings) == (*restarted, running_worker)

@@ -104,4 +104,4 @@ def test_an_incomplete_date_an_unknown_name_and_models_of_another_declaration_ar
     assert isinstance(unknown.exception, UsageError)
     assert "shop.events, shop.good" in unknown.exception.remedy
     assert isinstance(outdated.exception, UsageError)
-    assert outdated.exception.remedy == "make models"
+    assert outdated.exception.remedy == "elt models"

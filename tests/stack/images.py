@@ -27,7 +27,7 @@ from tests.stack.engine import cache_folder, podman, run
 PYTHON: str = re.findall(r"^ARG PYTHON=(\S+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)[0]
 """The base of the project's image. Its stand-in has Debian's Python, which is older."""
 
-ELT = "localhost/ingest-clean:0.1.0"
+ELT = "localhost/ingest-clean:0.2.0"
 POSTGRES = "docker.io/library/postgres:15.18-bookworm"
 VERSITY = "docker.io/versity/versitygw:v1.8.0"
 LAKEFS = f"docker.io/treeverse/lakefs:{LAKEFS_VERSION}"

@@ -24,6 +24,7 @@ from orchestration.flows.states import escape_run_logs
 from orchestration.lake import history
 from orchestration.lake.history import Publication
 from orchestration.lake.listed import LakeCommit
+from tests.helpers.projects import name_project
 
 FOREIGN = "\x1b]0;x\x07\x9b31m\x7f\u202e\ufeff\ud83d\r\nPublished: all is well"
 KEYS = ["outcome", "exit_code", "subject", "step", "cause", "main", "branch", "remedy", "command"]
@@ -60,7 +61,7 @@ def elt(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Run `elt` in this process, and return exit code, stdout and stderr."""
-    monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("ELT_PROJECT_DIR", str(name_project(tmp_path)))
     monkeypatch.setattr(endpoints, "open_lake", lambda settings: None)
 
     def run(*arguments: str) -> tuple[int, str, str]:

@@ -27,10 +27,11 @@ from orchestration.flows.ingest import ingest_clean
 from orchestration.flows.marts import marts
 from orchestration.flows.notify import Notice, send
 from tests.helpers.elt_runs import CLOSED
+from tests.helpers.projects import name_project
 
 SECRET = "T0SESAM/B0SESAM"
 PAGES = "https://prefect.example"
-NOTICE = Notice("2025-05-20", "DataFailed", "events_has_rows: 1 failing rows", "http://prefect/run")
+NOTICE = Notice("ingest_clean", "2025-05-20", "DataFailed", "events_has_rows: 1 failing rows", "http://prefect/run")
 
 
 class Webhook:
@@ -75,7 +76,7 @@ def log() -> Iterator[list[logging.LogRecord]]:
 @pytest.fixture
 def run_hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Runs the hook of a failed run, with the webhook in the settings."""
-    monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("ELT_PROJECT_DIR", str(name_project(tmp_path)))
 
     def run_with(url: str, flow: Flow[..., Any] = ingest_clean, run: FlowRun | None = None, state: Any = None) -> None:
         monkeypatch.setenv("ELT_NOTIFY_URL", url)
@@ -103,7 +104,8 @@ def test_a_notice_is_one_text_and_its_parts(webhook: Webhook) -> None:
 
     assert webhook.received == [
         {
-            "text": "2025-05-20: DataFailed\nevents_has_rows: 1 failing rows\nhttp://prefect/run",
+            "text": "ingest_clean 2025-05-20: DataFailed\nevents_has_rows: 1 failing rows\nhttp://prefect/run",
+            "project": "ingest_clean",
             "subject": "2025-05-20",
             "outcome": "DataFailed",
             "cause": "events_has_rows: 1 failing rows",
@@ -113,11 +115,13 @@ def test_a_notice_is_one_text_and_its_parts(webhook: Webhook) -> None:
 
 
 def test_a_part_that_is_missing_leaves_no_empty_line() -> None:
-    assert Notice("marts", "Crashed", "", "http://run").text == "marts: Crashed\nhttp://run"
+    assert (
+        Notice("ingest_clean", "marts", "Crashed", "", "http://run").text == "ingest_clean marts: Crashed\nhttp://run"
+    )
 
 
 def test_a_long_cause_is_cut_and_the_link_is_kept(webhook: Webhook) -> None:
-    send(webhook.url, Notice("2025-05-20", "DataFailed", "x" * 100_000, "http://run"))
+    send(webhook.url, Notice("ingest_clean", "2025-05-20", "DataFailed", "x" * 100_000, "http://run"))
 
     (body,) = webhook.received
     assert body["cause"] == "x" * 1_500 + "… (cut, 100,000 characters in all)"
@@ -128,11 +132,11 @@ def test_a_long_cause_is_cut_and_the_link_is_kept(webhook: Webhook) -> None:
 def test_a_cause_makes_no_link_or_mention_in_a_chat_service(webhook: Webhook) -> None:
     cause = "<!channel> <http://evil|next: click> ![p](http://evil/p.png) @here @Everyone a@allies.org &\x1b\u202e"
     subject = "<!here>\n2025-05-21"
-    send(webhook.url, Notice(subject, "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
+    send(webhook.url, Notice("ingest_clean", subject, "SourceFailed", f"{cause}\n2025-05-21: Published", "http://run"))
 
     (body,) = webhook.received
     assert body["text"].split("\n") == [
-        r"&lt;!here&gt;\n2025-05-21: SourceFailed",
+        r"ingest_clean &lt;!here&gt;\n2025-05-21: SourceFailed",
         "&lt;!channel&gt; &lt;http://evil|next: click&gt; ![p] (http://evil/p.png) @ here @ Everyone a@allies.org "
         r"&amp;\x1b\u202e",
         "  2025-05-21: Published",
@@ -197,7 +201,17 @@ def test_a_backfill_sends_no_notification(run_hook: Callable[..., None], webhook
 def test_a_crashed_run_without_a_date_is_known_by_its_schedule(run_hook: Callable[..., None], webhook: Webhook) -> None:
     run_hook(webhook.url, run=run_of(None, None), state=Crashed(message="exit code -9"))
 
-    assert webhook.received[0]["text"].startswith("2025-06-01: Crashed\nexit code -9\n")
+    assert webhook.received[0]["text"].startswith("ingest_clean 2025-06-01: Crashed\nexit code -9\n")
+
+
+def test_a_run_is_reported_also_if_the_project_has_no_valid_name(
+    run_hook: Callable[..., None], webhook: Webhook, tmp_path: Path
+) -> None:
+    name_project(tmp_path, "Not a name")
+
+    run_hook(webhook.url)
+
+    assert webhook.received[0]["project"] == tmp_path.name
 
 
 def test_a_flow_without_dates_is_known_by_its_name(run_hook: Callable[..., None], webhook: Webhook) -> None:

@@ -35,3 +35,33 @@ def test_every_locked_package_has_hashes(folder: str) -> None:
         files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
         assert files
         assert all(file["hash"].startswith("sha256:") for file in files), package["name"]
+
+
+VERSION = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]["version"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env.example",
+        "Dockerfile",
+        "docker-compose.yml",
+        "examples/demo_stack.yml",
+        "examples/work_pools/docker.json",
+        "examples/work_pools/kubernetes.json",
+        "tests/stack/images.py",
+        "tests/stack/override.yml",
+    ],
+)
+def test_a_file_that_cannot_read_the_version_names_that_of_the_package(name: str) -> None:
+    text = (PROJECT_DIR / name).read_text()
+
+    named = re.findall(r"(?:ingest-clean:|image\.version=\")(\d+\.\d+\.\d+)", text)
+
+    assert set(named) == {VERSION}
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    text = (PROJECT_DIR / "CHANGELOG.md").read_text()
+
+    assert re.findall(r"^## \[(\d+\.\d+\.\d+)\]", text, re.MULTILINE)[0] == VERSION

@@ -16,7 +16,7 @@ from orchestration.cli.app import app
 from orchestration.errors import UsageError
 from orchestration.log import SILENT
 from orchestration.project_version import RECORD, ProjectRecord, package_version
-from orchestration.scaffold.create import create_project, project_name, table_name
+from orchestration.scaffold.create import create_project, name_of, table_name
 from orchestration.scaffold.files import OWNED, Package, installed_from, owned_files, project_files
 from orchestration.scaffold.sample import sample_dates
 from orchestration.settings import EltSettings, LakeSettings, PrefectSettings, read_settings
@@ -47,14 +47,29 @@ def elt_new(*arguments: str | Path) -> tuple[int, str, str]:
     return ended.exit_code, ended.stdout, ended.stderr
 
 
-@pytest.mark.parametrize(("folder", "name"), [("quakes", "quakes"), ("open-data", "open_data"), ("a1_", "a1_")])
+@pytest.mark.parametrize(("folder", "name"), [("quakes", "quakes"), ("open-data", "open_data"), ("a1_b", "a1_b")])
 def test_a_project_has_the_name_of_its_folder(folder: str, name: str) -> None:
-    assert project_name(Path("/somewhere") / folder) == name
+    assert name_of(Path("/somewhere") / folder) == name
 
 
 @pytest.mark.parametrize(
     "folder",
-    ["ab", "1st", "Quakes", "my project", "bücher", "a.b", "dbt", "dbt-utils", "main", "_x1", "x" * 64, "-abc"],
+    [
+        "ab",
+        "1st",
+        "Quakes",
+        "my project",
+        "bücher",
+        "a.b",
+        "dbt",
+        "dbt-utils",
+        "main",
+        "_x1",
+        "a__b",
+        "a-",
+        "x" * 41,
+        "-abc",
+    ],
 )
 def test_a_name_that_dbt_or_lakefs_forbids_is_refused(tmp_path: Path, folder: str) -> None:
     code, _, error = elt_new(tmp_path / folder)
@@ -138,7 +153,12 @@ def test_a_project_without_a_table_has_no_placeholder_left(tmp_path: Path) -> No
     code, out, _ = elt_new(folder, "--json")
 
     assert code == 0
-    assert json.loads(out)["next"] == [f"cd {folder}", "make test", "elt source add SOURCE TABLE"]
+    assert json.loads(out)["next"] == [
+        f"cd {folder}",
+        "make test",
+        ". .venv/bin/activate",
+        "elt source add SOURCE TABLE",
+    ]
     for name, content in project_files("mine", installed_from()).items():
         assert (folder / name).read_bytes() == content
         assert "[[" not in content.decode(), name

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.flows import secrets
-from tests.helpers.projects import events_only, settings_of, write_sources
+from tests.helpers.projects import NAME, events_only, name_project, settings_of, write_sources
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,11 @@ from tests.helpers.projects import events_only, settings_of, write_sources
 def test_the_secrets_that_an_auth_needs_are_read_from_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: Any, fields: list[str]
 ) -> None:
-    events_only(tmp_path, **({"auth": auth} if auth else {}))
+    events_only(name_project(tmp_path), **({"auth": auth} if auth else {}))
     asked: list[str] = []
 
-    def load(block: str) -> str:
+    def load(project: str, block: str) -> str:
+        assert project == NAME
         asked.append(block)
         return f"from {block}"
 
@@ -41,18 +42,18 @@ def test_the_secrets_that_an_auth_needs_are_read_from_blocks(
 
 
 def test_a_secret_in_the_environment_is_not_read_from_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    events_only(tmp_path, auth={"type": "basic"})
+    events_only(name_project(tmp_path), auth={"type": "basic"})
     asked: list[str] = []
-    monkeypatch.setattr(secrets, "load", asked.append)
+    monkeypatch.setattr(secrets, "load", lambda project, block: asked.append(block))
     secrets.with_secrets(settings_of(monkeypatch, tmp_path, SHOP_API_URL="http://h", SHOP_API_USER="me"))
 
     assert asked == ["shop-api-password"]
 
 
 def test_a_declaration_that_is_not_valid_is_left_to_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_sources(tmp_path, {"events": {}})
+    write_sources(name_project(tmp_path), {"events": {}})
     asked: list[str] = []
-    monkeypatch.setattr(secrets, "load", asked.append)
+    monkeypatch.setattr(secrets, "load", lambda project, block: asked.append(block))
     secrets.with_secrets(settings_of(monkeypatch, tmp_path, SHOP_API_URL="http://h"))
 
     assert asked == ["shop-api-token"]

@@ -25,9 +25,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.workers.base import BaseJobConfiguration
 from pydantic import ConfigDict, ValidationError
 
-from orchestration.servers.worker import POOL
+from orchestration.prefect_file import read_prefect_file
 from orchestration.settings import PROJECT_DIR
 
+POOL = read_prefect_file(PROJECT_DIR).pool
 TYPES = ("docker", "kubernetes")
 FOLDER = PROJECT_DIR / "examples" / "work_pools"
 OVERRIDES: dict[str, Any] = {"image": "ingest-clean@sha256:0123", "env": {"ELT_RETRIES": "1", "ELT_STATE_DIR": "/data"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
 import sys
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from prefect.server.schemas.schedules import RRuleSchedule
 from pydantic import SecretStr
 
 from orchestration.errors import UsageError
-from orchestration.flows.deploy import QUEUES, deploy
+from orchestration.flows.deploy import deploy
 from orchestration.log import SILENT, log_to
+from orchestration.prefect_file import read_prefect_file
 from orchestration.servers import worker
 from orchestration.servers.background import LocalServer
 from orchestration.servers.model import ServerCommand
@@ -35,6 +37,8 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerCommand:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "somebody"))
     # Like a key in the user's profile, which Prefect always reads.
     monkeypatch.setenv("PREFECT_API_KEY", "pnu_of-somebody")
+    (tmp_path / "project").mkdir()
+    shutil.copy(PROJECT_DIR / "prefect.yaml", tmp_path / "project")
     settings = settings_of(monkeypatch, tmp_path / "project", ELT_STATE_DIR="state")
     # These settings may come from `.env`, and then the worker does not inherit them.
     monkeypatch.delenv("ELT_PROJECT_DIR")
@@ -43,11 +47,11 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerCommand:
 
 
 def test_the_worker_polls_the_pool_of_the_deployments_and_has_a_health_page(launch: ServerCommand) -> None:
-    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", worker.POOL, "--with-healthcheck")
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "etl-pool", "--with-healthcheck")
 
     assert launch.arguments == command
     deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
-    assert {one["work_pool"]["name"] for one in deployed} == {worker.POOL}
+    assert {one["work_pool"]["name"] for one in deployed} == {"etl-pool"}
 
 
 def test_the_workers_health_page_is_local_and_on_the_polled_port(launch: ServerCommand) -> None:
@@ -71,6 +75,7 @@ def test_the_workers_temporary_files_are_in_its_own_folder(launch: ServerCommand
 def test_the_login_of_the_api_wins_over_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another-server")
     access = PrefectAccess(API, SecretStr("elt:sesam"))
+    shutil.copy(PROJECT_DIR / "prefect.yaml", tmp_path)
     launch = worker.spec_for(access).prepare(settings_of(monkeypatch, tmp_path), tmp_path / "data", SILENT)(8123)
     assert launch.env["PREFECT_API_AUTH_STRING"] == "elt:sesam"
     assert not any("sesam" in part for part in launch.arguments)
@@ -100,16 +105,10 @@ def test_the_worker_has_its_own_pid_file(tmp_path: Path, monkeypatch: pytest.Mon
 # what is deployed
 
 
-def test_each_queue_has_its_own_priority_and_nightly_is_the_first() -> None:
-    assert sorted(QUEUES.values()) == list(range(1, len(QUEUES) + 1))
-    assert min(QUEUES, key=QUEUES.__getitem__) == "nightly"
+def test_each_queue_has_its_own_priority_in_the_order_of_the_file() -> None:
+    queues = read_prefect_file(PROJECT_DIR).queues
 
-
-def test_every_deployment_uses_a_queue_that_deploy_creates() -> None:
-    deployed = yaml.safe_load((PROJECT_DIR / "prefect.yaml").read_text())["deployments"]
-
-    # Prefect creates a missing queue itself, with the last priority.
-    assert {one["work_pool"]["work_queue_name"] for one in deployed} <= set(QUEUES)
+    assert queues == {"nightly": 1, "check": 2, "downstream": 3, "backfill": 4}
 
 
 def test_prefects_own_scheduler_finds_the_nights_their_checks_and_the_weekly_housekeeping() -> None:
@@ -149,6 +148,13 @@ def test_a_folder_without_prefect_yaml_is_refused_before_anything_is_made(tmp_pa
         ("- name: x", "no list of deployments: "),
         ("deployments: [x]", "no list of deployments: "),
         ("deployments: [{name: a}, {entrypoint: b}]", "deployment 2 has no name"),
+        ("deployments: [{name: a, work_pool: {name: p}}]", "a has no work_pool with name and work_queue_name"),
+        ("deployments: []", "its deployments have 0 work pools"),
+        (
+            "deployments: [{name: a, work_pool: {name: p, work_queue_name: q}},"
+            " {name: b, work_pool: {name: o, work_queue_name: q}}]",
+            "its deployments have 2 work pools: o, p",
+        ),
     ],
 )
 def test_an_invalid_prefect_yaml_is_refused_before_anything_is_made(tmp_path: Path, text: str, cause: str) -> None:

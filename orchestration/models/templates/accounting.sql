@@ -1,4 +1,4 @@
--- Generated from << table.yaml >> by `make models`.
+-- Generated from << table.yaml >> by `elt models`.
 -- Edit that file, not this one.
 with
 

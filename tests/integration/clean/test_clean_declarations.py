@@ -134,7 +134,7 @@ def test_models_of_another_declaration_are_refused_before_the_build(
     staging = "models/staging/shop/stg_shop__products.sql"
     message = f"{staging} was not generated from what {project_dir / SOURCES} declares of shop.products now"
     assert message in failed.value.cause
-    assert "make models" in failed.value.cause
+    assert "elt models" in failed.value.cause
 
 
 def test_empty_is_refused_on_the_lake(bench: Bench) -> None:

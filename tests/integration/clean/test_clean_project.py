@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import duckdb
+import pytest
 
 from orchestration.dbt_runner.build import Engine, environment
 from orchestration.dbt_runner.manifest import code_digest, load_manifest
@@ -118,3 +120,20 @@ def test_a_saved_manifest_is_used_again(bench: Bench, engine: Engine) -> None:
         load_manifest(project, state_dir=bench.root, environment=environment(engine), log=log_to(lines.append))
     assert sum("Running with dbt" in line for line in lines) == 1
     assert len(list((bench.root / "dbt").iterdir())) == 1
+
+
+@pytest.mark.parametrize("package", ["ingest-clean", "dbt-core"])
+def test_a_manifest_of_another_version_is_not_used(
+    bench: Bench, engine: Engine, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """Also if no file of the project and no macro differs: the package's Python gives dbt its arguments."""
+    project = Project(PROJECT_DIR, "run", bench.root)
+    load_manifest(project, state_dir=bench.root, environment=environment(engine))
+    monkeypatch.setattr(
+        "orchestration.dbt_runner.manifest.version", lambda name: "0.0.9" if name == package else version(name)
+    )
+    lines: list[str] = []
+
+    load_manifest(project, state_dir=bench.root, environment=environment(engine), log=log_to(lines.append))
+
+    assert sum("Running with dbt" in line for line in lines) == 1

@@ -11,10 +11,11 @@ import lakefs_sdk
 import pytest
 
 from examples.events_api import Options, create_app, serving
-from orchestration.errors import LakeRefused
+from orchestration.errors import LakeRefused, PlatformFailed
 from orchestration.lake import keys
+from orchestration.lake.catalog import published_files
 from orchestration.lake.client import MAIN, Lake
-from orchestration.lake.receipt import read_receipt
+from orchestration.lake.receipt import FORMAT, NEWER_VERSION, read_receipt
 from orchestration.lake.setup import init_lake, set_protection_rules
 from orchestration.log import SILENT
 from orchestration.operations.audit import audit_main
@@ -191,6 +192,24 @@ def test_an_edited_receipt_is_found(
     new = {one for one in found(lake) - before if one[0] not in (keys.GATE, merge)}
 
     assert new == {(OTHER_RECEIPT, problem, AGAIN)}
+
+
+def test_a_receipt_of_a_later_format_is_not_read_further(lake: Lake, before: Findings) -> None:
+    receipt = read_receipt(lake, MAIN, RECEIPT)
+    assert receipt
+    later = {"details": "elsewhere", "accounting": "other", "format": FORMAT + 1}
+    content = json.dumps(json.loads(receipt.to_bytes()) | later).encode()
+    before_reading = found(lake, deep=True)
+    merge = past_the_gate(lake, {RECEIPT: content})
+
+    for known, deep in ((before, False), (before_reading, True)):
+        problem = f"is a receipt of format {FORMAT + 1}, and this version of ingest-clean reads formats up to {FORMAT}"
+        new = {one for one in found(lake, deep=deep) - known if one[0] not in (keys.GATE, merge)}
+        assert new == {(RECEIPT, problem, NEWER_VERSION)}
+    for read in (lambda: read_receipt(lake, MAIN, RECEIPT), lambda: published_files(lake, lake.head(MAIN))):
+        with pytest.raises(PlatformFailed, match="reads formats up to"):
+            read()
+    past_the_gate(lake, {RECEIPT: receipt.to_bytes()})
 
 
 def test_bytes_under_a_false_checksum_are_found_by_reading_them(lake: Lake, before: Findings, objects: Path) -> None:

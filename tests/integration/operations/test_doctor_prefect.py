@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import refresh_global_settings_context
@@ -23,11 +24,12 @@ from orchestration.doctor.prefect import prefect_checks
 from orchestration.doctor.secrets import secret_checks
 from orchestration.endpoints import use_prefect
 from orchestration.flows import crashed
-from orchestration.flows.deploy import QUEUES, deploy
-from orchestration.flows.secrets import LAKE, save
+from orchestration.flows.deploy import deploy, trigger_name
+from orchestration.flows.secrets import LAKE, NOTIFY, save
 from orchestration.lake.access import LakeAccess
 from orchestration.log import SILENT
-from orchestration.servers import worker
+from orchestration.prefect_file import read_prefect_file
+from orchestration.project import own_name
 from orchestration.servers.background import LocalServer
 from orchestration.servers.prefect import read_login
 from orchestration.settings import (
@@ -39,8 +41,10 @@ from orchestration.settings import (
 from tests.helpers.checks import found, states
 from tests.helpers.elt_runs import eventually
 from tests.helpers.isolation import PROJECT
+from tests.helpers.projects import NAME
 
 DEPLOYMENTS = ["daily-ingest", "marts", "eda-report"]
+FILE = read_prefect_file(PROJECT)
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ def _connected(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 def forget_workers(client: SyncPrefectClient) -> None:
-    for one in client.read_workers_for_work_pool(worker.POOL):
-        client.request("DELETE", f"/work_pools/{worker.POOL}/workers/{one.name}")  # type: ignore[arg-type]
+    for one in client.read_workers_for_work_pool(FILE.pool):
+        client.request("DELETE", f"/work_pools/{FILE.pool}/workers/{one.name}")  # type: ignore[arg-type]
 
 
 def test_deployments_pass_once_a_worker_polls(deployed: Deployed) -> None:
@@ -104,10 +108,10 @@ def test_deployments_pass_once_a_worker_polls(deployed: Deployed) -> None:
     checked = deployed.check("worker")
 
     assert states(checked) == {"worker": "failed"}
-    assert checked["worker"].seen == f"no worker has ever polled {worker.POOL}"
+    assert checked["worker"].seen == f"no worker has ever polled {FILE.pool}"
     assert "elt up --worker" in checked["worker"].remedy
 
-    deployed.client.send_worker_heartbeat(worker.POOL, "doctor", heartbeat_interval_seconds=600)
+    deployed.client.send_worker_heartbeat(FILE.pool, "doctor", heartbeat_interval_seconds=600)
     # Prefect schedules the runs of new deployments within seconds.
     checked = eventually(deployed.check, lambda one: not states(one))
 
@@ -118,7 +122,7 @@ def test_deployments_pass_once_a_worker_polls(deployed: Deployed) -> None:
 
 
 def test_a_worker_that_stopped_is_found(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    deployed.client.send_worker_heartbeat(worker.POOL, "doctor", heartbeat_interval_seconds=600)
+    deployed.client.send_worker_heartbeat(FILE.pool, "doctor", heartbeat_interval_seconds=600)
     monkeypatch.setattr("orchestration.doctor.deployments._MISSED_HEARTBEATS", 0)
 
     checked = deployed.check("worker")
@@ -133,7 +137,7 @@ def test_what_is_paused_or_missing_is_found_and_deploying_again_mends_it(deploye
     client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, active=False)
     client.delete_deployment(deployed.deployment("marts").id)
     client.pause_deployment(deployed.deployment("eda-report").id)
-    (automation,) = client.read_automations_by_name(crashed.NAME)
+    (automation,) = client.read_automations_by_name(crashed.automation_name(NAME))
     client.delete_automation(automation.id)
 
     names = ("automations", *(f"deployment {name}" for name in DEPLOYMENTS))
@@ -141,18 +145,18 @@ def test_what_is_paused_or_missing_is_found_and_deploying_again_mends_it(deploye
 
     assert {name: one.seen for name, one in broken.items()} == {
         "deployment daily-ingest": "its schedule is paused, and prefect.yaml declares an active one",
-        "deployment marts": "there is no deployment marts",
+        "deployment marts": "the project ingest_clean has no deployment marts",
         "deployment eda-report": "eda-report is paused, so its schedules start nothing",
         "automations": broken["automations"].seen,
     }
-    assert crashed.NAME in broken["automations"].seen
+    assert crashed.automation_name(NAME) in broken["automations"].seen
     assert {one.remedy for one in broken.values()} == {"elt deploy"}
 
     deploy(deployed.url, PROJECT, SILENT)
 
     assert states(eventually(lambda: deployed.check(*names), lambda one: not states(one))) == {}
     # Prefect keeps the trigger of a deleted deployment.
-    (trigger,) = client.read_automations_by_name("marts after a date")
+    (trigger,) = client.read_automations_by_name(trigger_name(NAME, "marts after a date"))
     assert [getattr(action, "deployment_id", None) for action in trigger.actions] == [deployed.deployment("marts").id]
 
 
@@ -160,25 +164,25 @@ def test_paused_automations_queues_and_pools_are_found(deployed: Deployed) -> No
     from prefect.client.schemas.actions import WorkPoolUpdate
 
     client = deployed.client
-    (automation,) = client.read_automations_by_name(crashed.NAME)
-    queue = client.read_work_queue_by_name("backfill", work_pool_name=worker.POOL)
+    (automation,) = client.read_automations_by_name(crashed.automation_name(NAME))
+    queue = client.read_work_queue_by_name("backfill", work_pool_name=FILE.pool)
     client.pause_automation(automation.id)
     client.update_work_queue(queue.id, is_paused=True)
     try:
         checked = deployed.check("automations", "work queues")
         client.update_work_queue(queue.id, is_paused=False, priority=9)
         other = deployed.check("work queues")
-        client.update_work_pool(worker.POOL, WorkPoolUpdate(is_paused=True))
+        client.update_work_pool(FILE.pool, WorkPoolUpdate(is_paused=True))
         stopped = deployed.check("work pool etl-pool")
     finally:
-        client.update_work_pool(worker.POOL, WorkPoolUpdate(is_paused=False))
-        client.update_work_queue(queue.id, is_paused=False, priority=QUEUES["backfill"])
+        client.update_work_pool(FILE.pool, WorkPoolUpdate(is_paused=False))
+        client.update_work_queue(queue.id, is_paused=False, priority=FILE.queues["backfill"])
         client.resume_automation(automation.id)
 
-    assert checked["automations"].remedy == f"prefect automation resume '{crashed.NAME}'"
-    assert checked["work queues"].remedy == f"prefect work-queue resume backfill --pool {worker.POOL}"
+    assert checked["automations"].remedy == f"prefect automation resume '{crashed.automation_name(NAME)}'"
+    assert checked["work queues"].remedy == f"prefect work-queue resume backfill --pool {FILE.pool}"
     assert (other["work queues"].state, other["work queues"].remedy) == ("warning", "elt deploy")
-    assert stopped["work pool etl-pool"].remedy == f"prefect work-pool resume {worker.POOL}"
+    assert stopped["work pool etl-pool"].remedy == f"prefect work-pool resume {FILE.pool}"
 
 
 def test_a_wrong_login_fails_and_what_depends_on_it_is_not_checked(deployed: Deployed) -> None:
@@ -196,7 +200,7 @@ def test_a_wrong_login_fails_and_what_depends_on_it_is_not_checked(deployed: Dep
 
 
 def test_runs_without_a_heartbeat_are_found(deployed: Deployed) -> None:
-    look = partial(flow_runs.look, DEPLOYMENTS)
+    look = partial(flow_runs.look, NAME)
     assert look().state == "ok"
     run = deployed.run(Running())
     waiting = deployed.run(Scheduled(name="AwaitingConcurrencySlot", scheduled_time=datetime.now(UTC)))
@@ -232,7 +236,7 @@ def test_runs_without_a_heartbeat_are_found(deployed: Deployed) -> None:
 def test_late_runs_are_found(deployed: Deployed) -> None:
     run = deployed.run(Scheduled(name="Late", scheduled_time=datetime.now(UTC) - timedelta(minutes=11)))
     try:
-        result = flow_runs.look(DEPLOYMENTS)
+        result = flow_runs.look(NAME)
     finally:
         deployed.client.delete_flow_run(run.id)
 
@@ -248,16 +252,36 @@ def test_keys_of_lakefs_from_a_block_are_named_and_used(deployed: Deployed, acce
         return found(replace(one, needs=()) for one in checks if one.name in ("secret lakefs keys", "lakefs keys"))
 
     missing = check()
-    save(LAKE, f"{access.access_key.get_secret_value()}:{access.secret_key.get_secret_value()}")
+    save(NAME, LAKE, f"{access.access_key.get_secret_value()}:{access.secret_key.get_secret_value()}")
     try:
         there = check()
     finally:
-        block = deployed.client.read_block_document_by_name(LAKE, "secret")
+        block = deployed.client.read_block_document_by_name(own_name(NAME, LAKE), "secret")
         deployed.client.delete_block_document(block.id)
 
     for name in ("secret lakefs keys", "lakefs keys"):
         assert missing[name].state == "failed"
         assert f"elt secrets set {LAKE}" in missing[name].remedy
-    assert there["secret lakefs keys"].seen == f"from the Secret block {LAKE}"
+    assert there["secret lakefs keys"].seen == f"from the Secret block {own_name(NAME, LAKE)}"
     assert there["lakefs keys"].state == "ok"
     assert access.secret_key.get_secret_value() not in str(there)
+
+
+def test_a_block_of_an_earlier_version_is_reported_as_not_read(deployed: Deployed) -> None:
+    def check() -> Finding:
+        checks = (one for one in secret_checks(deployed.settings) if one.name == "secret ELT_NOTIFY_URL")
+        return found(replace(one, needs=()) for one in checks)["secret ELT_NOTIFY_URL"]
+
+    assert check().state == "ok"
+    Secret(value="http://hook.example").save(NOTIFY)
+    try:
+        left = check()
+        save(NAME, NOTIFY, "http://hook.example")
+        there = check()
+    finally:
+        for name in (NOTIFY, own_name(NAME, NOTIFY)):
+            deployed.client.delete_block_document(deployed.client.read_block_document_by_name(name, "secret").id)
+
+    assert (left.state, left.remedy) == ("warning", f"elt secrets set {NOTIFY}")
+    assert "of an earlier version is not read" in left.seen
+    assert (there.state, there.seen) == ("ok", "from the Secret block ingest-clean--notify-url")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import lakefs_sdk
@@ -32,7 +33,7 @@ from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, EltSettings, Settings, read_settings
 from orchestration.workdir import WORK_FOLDER, work_directory
 from tests.helpers.elt_runs import CLOSED
-from tests.helpers.projects import copy_project, request_for, settings_of, write_sources
+from tests.helpers.projects import NAME, copy_project, request_for, settings_of, write_sources
 
 FIRST, SECOND = "2025-05-20", "2025-05-21"
 NOW = datetime.now(UTC)
@@ -224,13 +225,14 @@ def test_the_branch_of_a_running_flow_run_is_kept_at_any_age(
     live = branch_with(shop.lake, f"etl-{FIRST}-00000001", flow_run_id=str(run.id))
     unknown = branch_with(shop.lake, f"etl-{FIRST}-00000002", commit=False)
     foreign = branch_with(shop.lake, f"etl-{FIRST}-00000003", flow_run_id="no id")
+    asked = partial(read_flow_runs, project=NAME)
 
     def after(days: float) -> Cleaned:
-        return clean(Cleaning(shop.lake, settings, NOW + timedelta(days=days), SILENT, dry_run=False))
+        return clean(Cleaning(shop.lake, settings, NOW + timedelta(days=days), SILENT, asked, dry_run=False))
 
     assert actions(after(300)) == {live: "keep", unknown: "keep", foreign: "remove"}
     prefect_client.set_flow_run_state(run.id, Completed())
-    assert read_flow_runs([str(run.id)]) == ENDED
+    assert asked([str(run.id)]) == ENDED
 
     assert actions(after(300)) == {live: "remove", unknown: "remove"}
 
@@ -244,7 +246,11 @@ def test_without_prefect_only_merged_branches_go(
     refresh_global_settings_context()
     name = branch_with(lake, f"etl-{FIRST}-00000001", flow_run_id="no id")
 
-    found = clean(Cleaning(lake, settings, NOW + timedelta(days=300), SILENT, dry_run=False))
+    found = clean(
+        Cleaning(
+            lake, settings, NOW + timedelta(days=300), SILENT, partial(read_flow_runs, project=NAME), dry_run=False
+        )
+    )
     monkeypatch.undo()
     refresh_global_settings_context()
 
@@ -406,4 +412,4 @@ def test_local_files_of_dead_runs_go(settings: Settings, cleaned: Callable[..., 
 @pytest.mark.parametrize(("name", "days"), [("older_than", 0), ("older_than", 10**9), ("unused", -1)])
 def test_an_impossible_age_is_refused(shop: Shop, settings: Settings, name: str, days: int) -> None:
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} {days} is not a number of days"):
-        Cleaning(shop.lake, settings, NOW, SILENT, **{name: days})  # type: ignore[arg-type]
+        Cleaning(shop.lake, settings, NOW, SILENT, lambda ids: ENDED, **{name: days})  # type: ignore[arg-type]

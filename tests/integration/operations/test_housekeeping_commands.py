@@ -57,8 +57,8 @@ def received(
 ) -> Iterator[list[dict[str, Any]]]:
     """What the webhook receives from flows and commands, which use the session's servers."""
     # A command and a flow leave their connections to the end of their process.
-    for module in ("orchestration.endpoints", "orchestration.flows.housekeeping"):
-        monkeypatch.setattr(f"{module}.open_lake", lambda settings: lake)
+    for function in ("endpoints.open_lake", "flows.housekeeping.open_own_lake"):
+        monkeypatch.setattr(f"orchestration.{function}", lambda settings: lake)
     notices: list[dict[str, Any]] = []
 
     async def receive(request: Request) -> Response:

@@ -22,13 +22,16 @@ from orchestration.errors import LakeUnreachable, UsageError
 from orchestration.flows.check import nightly_check
 from orchestration.flows.lookback import start_earlier_dates
 from orchestration.flows.nights import cause_of, unfinished_dates
+from orchestration.flows.own import INGEST
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.stale import stale_dates_at
 from orchestration.lookback import missed_dates
+from orchestration.project import tag_of
 from orchestration.servers.model import Server
 from tests.helpers.elt_runs import CLOSED
 from tests.helpers.gate_branches import audited_pages, install_gate, md5, merge, receipt
+from tests.helpers.projects import NAME
 
 OLD, FIRST, SECOND, GAP, LAST, NIGHT = "2025-04-01", *(f"2025-05-{day}" for day in (10, 11, 12, 13, 14))
 Elt = Callable[..., Any]
@@ -130,7 +133,11 @@ def deployment(prefect_client: SyncPrefectClient) -> Iterator[UUID]:
     """The nightly deployment with an active schedule, in a pool that no worker serves."""
     pool = prefect_client.create_work_pool(WorkPoolCreate(name=f"unserved-{uuid4().hex[:8]}", type="process"))
     made = prefect_client.create_deployment(
-        prefect_client.create_flow_from_name("ingest-clean"), "daily-ingest", work_pool_name=pool.name
+        prefect_client.create_flow_from_name("ingest-clean"),
+        "daily-ingest",
+        work_pool_name=pool.name,
+        entrypoint=INGEST,
+        tags=[tag_of(NAME)],
     )
     yield made
     prefect_client.delete_deployment(made)
@@ -149,17 +156,17 @@ def at_three(date: str) -> datetime:
 def test_a_night_without_a_run_names_the_schedule_or_the_server(
     prefect_client: SyncPrefectClient, deployment: UUID
 ) -> None:
-    assert cause_of("2009-05-01").text.endswith("daily-ingest has no active schedule, resume it in Prefect")
+    assert cause_of("2009-05-01", NAME).text.endswith("daily-ingest has no active schedule, resume it in Prefect")
 
     schedule = RRuleSchedule(rrule="FREQ=DAILY;BYHOUR=3;BYMINUTE=0;BYSECOND=0", timezone="UTC")
     prefect_client.create_deployment_schedules(deployment, [DeploymentScheduleCreate(schedule=schedule, active=True)])
-    assert "has an active schedule: the Prefect server did not run" in cause_of("2009-05-01").text
+    assert "has an active schedule: the Prefect server did not run" in cause_of("2009-05-01", NAME).text
 
 
 def test_a_run_that_nobody_took_names_the_missing_worker(prefect_client: SyncPrefectClient, deployment: UUID) -> None:
     run = begin(prefect_client, deployment, Scheduled(scheduled_time=at_three("2009-05-02")))
 
-    found = cause_of("2009-05-02")
+    found = cause_of("2009-05-02", NAME)
 
     assert found.text.startswith("its flow run of 2009-05-03 03:00 UTC has not started (")
     assert found.text.endswith(": start one")
@@ -167,7 +174,7 @@ def test_a_run_that_nobody_took_names_the_missing_worker(prefect_client: SyncPre
     assert found.link.endswith(f"/runs/flow-run/{run}")
     pool = str(prefect_client.read_deployment(deployment).work_pool_name)
     prefect_client.update_work_pool(pool, WorkPoolUpdate(is_paused=True))
-    assert cause_of("2009-05-02").text.endswith(f"the work pool {pool} is paused")
+    assert cause_of("2009-05-02", NAME).text.endswith(f"the work pool {pool} is paused")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +197,7 @@ def test_a_run_that_started_names_its_state(
     run = begin(prefect_client, deployment, Pending(), execution_date=date)
     prefect_client.set_flow_run_state(run, state, force=True)
 
-    found = cause_of(date)
+    found = cause_of(date, NAME)
 
     assert found.text.startswith(says)
     assert found.link.endswith(f"/{run}")
@@ -231,7 +238,7 @@ def test_a_night_creates_a_run_for_each_missed_date_that_has_none_oldest_first(
 
 
 def test_without_the_deployment_the_cause_is_named(prefect_client: SyncPrefectClient) -> None:
-    assert "no deployment ingest-clean/daily-ingest: `elt deploy`" in cause_of(NIGHT).text
+    assert "no deployment of ingest-clean for the project ingest_clean: `elt deploy`" in cause_of(NIGHT, NAME).text
 
 
 def test_the_flow_ends_with_the_result_of_the_check(

@@ -31,7 +31,8 @@ from orchestration.context import DateRun
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import IngestCleanError, LakeRefused
 from orchestration.extract import Extracted
-from orchestration.flows.crashed import ensure_automation
+from orchestration.flows.crashed import automation_name, ensure_automation
+from orchestration.flows.own import INGEST
 from orchestration.flows.secrets import source_block
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
@@ -43,6 +44,7 @@ from orchestration.log import SILENT
 from orchestration.models.generate import write_models
 from orchestration.operations.audit import audit_main
 from orchestration.plan import Plan
+from orchestration.project import own_name, tag_of
 from orchestration.publish import RunResult, publish
 from orchestration.run import ATTEMPTS, DateSteps, run_date
 from orchestration.settings import PROJECT_DIR, read_settings
@@ -53,7 +55,7 @@ from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.nightly import ByDate
 from tests.helpers.own_lake import elt, repository_of
 from tests.helpers.pipeline import KILLED, Pipeline, require_whole
-from tests.helpers.projects import MACROS, copy_project, request_for, settings_of
+from tests.helpers.projects import MACROS, NAME, copy_project, request_for, settings_of
 from tests.helpers.runbook import Operator, entries, entry, message_of, run_without_prefect
 from tests.helpers.tables import SOURCES, edit_yaml
 
@@ -77,7 +79,6 @@ class Night:
         return {
             "ELT_REPOSITORY": self.lake.repository,
             "ELT_RETRIES": "0",
-            "ELT_DBT_TASK_RUNS": "false",
             "LAKEFS_ENDPOINT": access.endpoint,
             "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
             "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
@@ -177,7 +178,9 @@ def deployment(prefect_client: SyncPrefectClient) -> Iterator[UUID]:
     """The nightly deployment without a schedule, in a pool that no worker serves."""
     pool = prefect_client.create_work_pool(WorkPoolCreate(name=f"unserved-{uuid4().hex[:8]}", type="process"))
     flow = prefect_client.create_flow_from_name("ingest-clean")
-    yield prefect_client.create_deployment(flow, "daily-ingest", work_pool_name=pool.name)
+    yield prefect_client.create_deployment(
+        flow, "daily-ingest", work_pool_name=pool.name, entrypoint=INGEST, tags=[tag_of(NAME)]
+    )
     for found in prefect_client.read_deployments():
         prefect_client.delete_deployment(found.id)
     prefect_client.delete_work_pool(pool.name)
@@ -186,7 +189,7 @@ def deployment(prefect_client: SyncPrefectClient) -> Iterator[UUID]:
 @pytest.fixture
 def token_block(prefect_client: SyncPrefectClient) -> Iterator[str]:
     """The Secret block of the shop's token, which the test writes."""
-    name = source_block("shop", "token")
+    name = own_name(NAME, source_block("shop", "token"))
     yield name
     prefect_client.delete_block_document(prefect_client.read_block_document_by_name(name, "secret").id)
 
@@ -395,8 +398,8 @@ def test_a_killed_process(
     ended = Pipeline(os.environ).run(execution_date, DateSteps(publish=die))
     assert ended.outcome == KILLED
     # test_crashed_runs waits until the server carries it out.
-    ensure_automation(prefect_client, {"ingest-clean"}, name="runbook")
-    (automation,) = prefect_client.read_automations_by_name("runbook")
+    ensure_automation(prefect_client, "runbook", {"ingest-clean"})
+    (automation,) = prefect_client.read_automations_by_name(automation_name("runbook"))
     prefect_client.delete_automation(automation.id)
     (action,) = automation.actions
     assert isinstance(action, ChangeFlowRunState)

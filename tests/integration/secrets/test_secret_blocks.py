@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.flows.secrets import LAKE, NOTIFY, load, notify_url, save, source_block, with_secrets
+from orchestration.project import own_name
 from orchestration.settings import (
     EltSettings,
     LakeSettings,
@@ -28,28 +29,29 @@ from tests.helpers.blocks import (
     settings,
     token_of,
 )
+from tests.helpers.projects import NAME
 
 # The content of a block.
 
 
 def test_a_saved_block_is_loaded_and_replaced(api: str) -> None:
-    assert load(TOKEN) is None
+    assert load(NAME, TOKEN) is None
 
-    save(TOKEN, f"  {SESAM}\n")
-    assert load(TOKEN) == SESAM
+    save(NAME, TOKEN, f"  {SESAM}\n")
+    assert load(NAME, TOKEN) == SESAM
 
-    save(TOKEN, "another")
-    assert load(TOKEN) == "another"
+    save(NAME, TOKEN, "another")
+    assert load(NAME, TOKEN) == "another"
 
 
 def test_prefect_does_not_show_the_content_of_a_block(api: str) -> None:
-    save(LAKE, JSON_FORM)
+    save(NAME, LAKE, JSON_FORM)
 
     with get_client(sync_client=True) as client:
-        shown = client.read_block_document_by_name(LAKE, "secret", include_secrets=False)
+        shown = client.read_block_document_by_name(own_name(NAME, LAKE), "secret", include_secrets=False)
 
     assert SESAM not in shown.model_dump_json()
-    assert SESAM not in repr(Secret.load(LAKE))
+    assert SESAM not in repr(Secret.load(own_name(NAME, LAKE)))
 
 
 @pytest.mark.parametrize(
@@ -59,15 +61,15 @@ def test_prefect_does_not_show_the_content_of_a_block(api: str) -> None:
 )
 def test_lakefs_keys_are_read_from_each_form_of_the_block(api: str, held: Any) -> None:
     if isinstance(held, str):
-        save(LAKE, held)
+        save(NAME, LAKE, held)
     else:
-        Secret(value=held).save(LAKE)
+        Secret(value=held).save(own_name(NAME, LAKE))
 
     assert keys_of(with_secrets(settings()).lake) == (ACCESS, SESAM)
 
 
 def test_a_secret_key_may_have_a_colon(api: str) -> None:
-    save(LAKE, f"{ACCESS}:a:b")
+    save(NAME, LAKE, f"{ACCESS}:a:b")
 
     assert keys_of(with_secrets(settings()).lake) == (ACCESS, "a:b")
 
@@ -76,9 +78,9 @@ def test_a_secret_key_may_have_a_colon(api: str) -> None:
 
 
 def test_the_environment_takes_precedence_over_the_block(api: str) -> None:
-    save(LAKE, JSON_FORM)
-    save(TOKEN, "token of the block")
-    save(NOTIFY, "http://block.example/hook")
+    save(NAME, LAKE, JSON_FORM)
+    save(NAME, TOKEN, "token of the block")
+    save(NAME, NOTIFY, "http://block.example/hook")
     lake = LakeSettings(endpoint="http://lake.example", access_key=SecretStr("env"), secret_key=SecretStr("own"))
     till = SourceSettings(url="http://till.example", token=SecretStr("token of the environment"))
     elt = EltSettings(notify_url=SecretStr("http://environment.example/hook"))
@@ -91,7 +93,7 @@ def test_the_environment_takes_precedence_over_the_block(api: str) -> None:
 
 
 def test_one_key_is_not_completed_from_the_block(api: str) -> None:
-    save(LAKE, JSON_FORM)
+    save(NAME, LAKE, JSON_FORM)
 
     found = with_secrets(settings(LakeSettings(endpoint="http://lake.example", access_key=SecretStr("env"))))
 
@@ -99,14 +101,14 @@ def test_one_key_is_not_completed_from_the_block(api: str) -> None:
 
 
 def test_the_local_lakefs_needs_no_block(api: str) -> None:
-    save(LAKE, JSON_FORM)
+    save(NAME, LAKE, JSON_FORM)
 
     assert keys_of(with_secrets(settings(LakeSettings())).lake) == (None, None)
 
 
 def test_each_source_has_its_own_block(api: str) -> None:
-    save(TOKEN, "for till")
-    save("city-till-api-token", "for city_till")
+    save(NAME, TOKEN, "for till")
+    save(NAME, "city-till-api-token", "for city_till")
     source = SourceSettings(url="http://till.example")
 
     found = with_secrets(settings(LakeSettings(), till=source, city_till=source, open_data=source)).sources
@@ -124,14 +126,14 @@ def test_each_source_has_its_own_block(api: str) -> None:
 def test_the_webhook_is_read_from_the_block(api: str) -> None:
     assert notify_url(settings()) is None
 
-    save(NOTIFY, "http://block.example/hook")
+    save(NAME, NOTIFY, "http://block.example/hook")
 
     assert notify_url(settings()) == "http://block.example/hook"
 
 
 @pytest.mark.parametrize("token", ["12345", "007", "0x1"])
 def test_a_token_of_digits_remains_text(api: str, token: str) -> None:
-    save(TOKEN, token)
+    save(NAME, TOKEN, token)
 
     found = with_secrets(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
 
@@ -140,7 +142,7 @@ def test_a_token_of_digits_remains_text(api: str, token: str) -> None:
 
 @pytest.mark.parametrize("token", ["84e10", "1.50", "true", "null", '"quoted"', "12345678e999"])
 def test_a_token_that_is_valid_json_is_unchanged(api: str, token: str) -> None:
-    save(TOKEN, token)
+    save(NAME, TOKEN, token)
 
     found = with_secrets(settings(LakeSettings(), till=SourceSettings(url="http://till.example")))
 
@@ -155,7 +157,7 @@ def test_the_error_for_a_missing_block_has_the_remedy(api: str) -> None:
         with_secrets(settings())
 
     assert missing.value.describe().splitlines() == [
-        "LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block lakefs-creds: "
+        "LAKEFS_ENDPOINT is set, the keys are not, and Prefect has no Secret block ingest-clean--lakefs-creds: "
         "elt secrets set lakefs-creds, or set LAKEFS_ACCESS_KEY and LAKEFS_SECRET_KEY"
     ]
 
@@ -175,7 +177,7 @@ BAD = (
 @pytest.mark.parametrize("held", BAD)
 def test_the_error_for_an_invalid_block_does_not_contain_its_content(api: str, held: str) -> None:
     # As a user writes it in Prefect's UI.
-    Secret(value=held).save(LAKE)
+    Secret(value=held).save(own_name(NAME, LAKE))
 
     with pytest.raises(UsageError, match="holds neither") as bad:
         with_secrets(settings())
@@ -187,10 +189,10 @@ def test_the_error_for_an_invalid_block_does_not_contain_its_content(api: str, h
 @pytest.mark.parametrize("held", BAD)
 def test_invalid_keys_are_not_saved(api: str, held: str) -> None:
     with pytest.raises(UsageError, match="holds neither") as bad:
-        save(LAKE, held)
+        save(NAME, LAKE, held)
 
     assert SESAM not in bad.value.describe()
-    assert load(LAKE) is None
+    assert load(NAME, LAKE) is None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_invalid_keys_are_not_saved(api: str, held: str) -> None:
 )
 def test_an_unknown_name_is_refused(api: str, name: str) -> None:
     with pytest.raises(UsageError, match="is not a secret of this project") as unknown:
-        save(name, SESAM)
+        save(NAME, name, SESAM)
 
     assert SESAM not in unknown.value.describe()
 
@@ -207,9 +209,9 @@ def test_an_unknown_name_is_refused(api: str, name: str) -> None:
 @pytest.mark.parametrize("name", MINE)
 def test_an_empty_secret_is_refused(api: str, name: str, text: str) -> None:
     with pytest.raises(UsageError, match="no value was given"):
-        save(name, text)
+        save(NAME, name, text)
 
-    assert load(name) is None
+    assert load(NAME, name) is None
 
 
 def test_the_error_names_a_prefect_that_does_not_respond(api: str) -> None:
@@ -217,6 +219,6 @@ def test_the_error_names_a_prefect_that_does_not_respond(api: str) -> None:
         with pytest.raises(PlatformFailed, match="cannot read Secret block from Prefect"):
             with_secrets(settings())
         with pytest.raises(PlatformFailed, match="cannot write Secret block to Prefect") as untaken:
-            save(TOKEN, SESAM)
+            save(NAME, TOKEN, SESAM)
 
     assert SESAM not in untaken.value.describe()

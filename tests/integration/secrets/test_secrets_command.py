@@ -22,6 +22,7 @@ from tests.helpers.blocks import (
 )
 from tests.helpers.elt_runs import eventually
 from tests.helpers.isolation import ENVIRONMENT, PROJECT
+from tests.helpers.projects import NAME
 
 
 def environment(api: str, folder: Path) -> dict[str, str]:
@@ -57,7 +58,7 @@ def test_a_secret_is_read_from_stdin_and_not_printed(api: str, tmp_path: Path) -
     assert (as_json.returncode, json.loads(as_json.stdout)) == (0, {"set": TOKEN})
     assert SESAM not in done.stdout + done.stderr + as_json.stdout + as_json.stderr
     assert keys_of(with_secrets(settings()).lake) == (ACCESS, SESAM)
-    assert load(TOKEN) == SESAM
+    assert load(NAME, TOKEN) == SESAM
 
 
 def test_a_typed_secret_is_not_shown(api: str, tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_typed_secret_is_not_shown(api: str, tmp_path: Path) -> None:
 
     assert shown.startswith(TOKEN.encode())
     assert SESAM.encode() not in shown
-    assert load(TOKEN) == SESAM
+    assert load(NAME, TOKEN) == SESAM
 
 
 def read_until(screen: int, sign: bytes) -> bytes:
@@ -119,12 +120,12 @@ def test_an_invalid_secret_is_refused_in_one_line(
     assert refused.stderr.startswith(f"UsageError: {problem}")
     assert len(refused.stderr.splitlines()) == 1
     assert SESAM not in refused.stderr
-    assert load(LAKE) is None
-    assert load(TOKEN) is None
+    assert load(NAME, LAKE) is None
+    assert load(NAME, TOKEN) is None
 
 
 def test_a_secret_cannot_be_an_argument(api: str, tmp_path: Path) -> None:
     refused = elt(api, tmp_path, "secrets", "set", TOKEN, "as-an-argument", given=SESAM)
 
     assert refused.returncode == 2
-    assert load(TOKEN) is None
+    assert load(NAME, TOKEN) is None

@@ -54,7 +54,7 @@ def test_a_file_that_is_out_of_date_is_named_with_the_command(project: Path) -> 
         require_current(project)
 
     assert error.value.cause == f"out of date with the sources' YAML: {EVENTS}, {CONTRACT}"
-    assert error.value.remedy == "make models"
+    assert error.value.remedy == "elt models"
     write_models(project)
     assert require_current(project) == 12
 

@@ -29,7 +29,7 @@ def test_a_table_has_five_models_that_say_what_they_were_generated_from() -> Non
         "models/curated/things.sql",
         "models/curated/things_rejected.sql",
     ]
-    first = "-- Generated from models/staging/shop/_shop__sources.yml by `make models`."
+    first = "-- Generated from models/staging/shop/_shop__sources.yml by `elt models`."
     assert {text.split("\n", 1)[0] for text in made.values()} == {first}
     assert all(text.endswith("\n") and not text.endswith("\n\n") for text in made.values())
 
