@@ -7,7 +7,7 @@ UV := tools/uv
 # Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
 PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack docs wheel models check format
+.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack bench docs wheel models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,11 @@ test-faults: setup ## Inject every fault into every request of a run, and print 
 test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes for each of two stores; the first time also images)
 	@$(UV) run --locked --group containers pytest tests/stack -s --durations=0
 
+# small: 3 minutes; medium: 20 minutes; large: an hour, and 50 GB of disk for a while.
+SIZE := medium
+bench: setup ## Compare the pipeline with a bare script, dbt, pandas, polars and dlt (SIZE=small, medium or large)
+	@$(UV) run --no-sync python -m benchmarks.compare --size $(SIZE)
+
 docs: install ## Write the dbt docs as one static page, target/docs/index.html
 	@$(UV) run --no-sync python -m orchestration.dbt_runner.docs
 
@@ -49,6 +54,7 @@ models: install ## Write the tables' dbt models from the sources' YAML
 check: install ## Check lock file, words, format, lint of Python and SQL, layers, types, generated models, containers
 	$(UV) lock --check
 	$(UV) lock --check --project orchestration/servers/lakefs_build
+	$(UV) lock --check --project benchmarks/contenders
 	$(UV) run --no-sync codespell $$(git ls-files '*.md' '*.py' '*.sql')
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check

@@ -60,6 +60,11 @@ def main() -> None:
         print(f"{name:<12}{later:>9.2f}   (first run {float(runs[0][name]):.2f})")
 
 
+def steps_of(log: str) -> dict[str, float]:
+    """Return the seconds of each step from the progress lines of `elt run`."""
+    return {name: float(value) for name, value in _STEP.findall(log)}
+
+
 def _run(environment: dict[str, str], day: str, run_type: str) -> dict[str, float | str]:
     """Run `elt run` in a separate process and return its steps' seconds, its wall time and its peak memory."""
     command = [*ELT, "run", day, "--run-type", run_type, "--json"]
@@ -77,7 +82,7 @@ def _run(environment: dict[str, str], day: str, run_type: str) -> dict[str, floa
         log = log_file.read()
     if run.returncode:
         sys.exit(log)
-    steps = {name: float(value) for name, value in _STEP.findall(log)}
+    steps = steps_of(log)
     peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     rows = json.loads(output)["rows"]
     return {

@@ -26,8 +26,9 @@ def test_the_build_backend_is_the_one_within_the_pinned_uv() -> None:
     assert project["build-system"] == {"requires": [f"uv_build=={pinned[1]}"], "build-backend": "uv_build"}
 
 
-def test_every_locked_package_has_hashes() -> None:
-    locked = tomllib.loads((PROJECT_DIR / "uv.lock").read_text())["package"]
+@pytest.mark.parametrize("folder", [".", "orchestration/servers/lakefs_build", "benchmarks/contenders"])
+def test_every_locked_package_has_hashes(folder: str) -> None:
+    locked = tomllib.loads((PROJECT_DIR / folder / "uv.lock").read_text())["package"]
     remote = [package for package in locked if "registry" in package["source"]]
     assert len(remote) == len(locked) - 1
     for package in remote:
