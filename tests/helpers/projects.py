@@ -104,14 +104,16 @@ def copy_project(folder: Path) -> Path:
 
 
 def quakes_project(folder: Path) -> Path:
-    """Return a project of one public API, with what `elt models` writes for it, and without marts.
+    """Return this project without any file of the shop: with one public API, what `elt models` writes, and no marts.
 
     It has no selector, no settings and no exposure of marts either. The raw sample is the day of the imitation.
     """
     project = copy_project(folder)
     for part in ("staging", "intermediate", "curated", "marts"):
         shutil.rmtree(project / "models" / part)
-    (project / "models" / "exposures.yml").unlink()
+    for file in ("exposures.yml", "overview.md"):
+        (project / "models" / file).unlink()
+    shutil.rmtree(project / "macros")
     declared = project / "models" / "staging" / "usgs" / "_usgs__sources.yml"
     declared.parent.mkdir(parents=True)
     shutil.copy(PROJECT_DIR / "examples" / "apis" / "usgs" / "sources.yml", declared)
