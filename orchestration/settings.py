@@ -189,8 +189,13 @@ def find_project() -> Path:
         UsageError: No folder is a project.
     """
     if named := os.environ.get("ELT_PROJECT_DIR"):
+        if not Path(named).is_dir():
+            raise UsageError(f"ELT_PROJECT_DIR={named} is not a folder", remedy="set it to the project's folder")
         return Path(named).resolve()
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working folder was deleted", remedy="change to the project's folder") from error
     for folder in (here, *here.parents, PROJECT_DIR):
         if (folder / PROJECT_FILE).is_file():
             return folder.resolve()

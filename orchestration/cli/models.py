@@ -17,9 +17,13 @@ def models(
 ) -> None:
     """Write the dbt models of the tables that the YAML declares."""
     from orchestration.models.generate import require_current, write_models
+    from orchestration.project import project_name
     from orchestration.settings import read_settings
 
-    project_dir = read_settings().project_dir
+    settings = read_settings()
+    # Of a folder that is no project, nothing would be out of date.
+    project_name(settings.project_dir)
+    project_dir = settings.project_dir
     if check:
         count = require_current(project_dir)
         show({"files": count}, f"{count} generated files are up to date", as_json)

@@ -192,12 +192,15 @@ def next_commands(drafted: Draft, *before: str) -> list[str]:
     """Return what to do for the first day: the variables to set, and the commands, with others before these."""
     wanted = drafted.wanted
     secrets = variables(wanted.source, _fetch_auth(drafted)) if wanted.auth else ()
+    # A request without a day is answered with what is current, so only the default day, yesterday, can be fetched.
+    is_snapshot = "snapshot_age" in drafted.declared["config"]["meta"]["fetch"].get("day", {})
+    day = "" if is_snapshot else f" {drafted.date}"
     return [
         f"export {wanted.source.upper()}_API_URL={drafted.url or '…'}",
         *(f"export {name}=…" for name in secrets),
         *before,
-        f"elt source check {wanted.source}.{wanted.table} {drafted.date}",
-        f"elt run {drafted.date}",
+        f"elt source check {wanted.source}.{wanted.table}{day}",
+        f"elt run{day}",
     ]
 
 

@@ -76,6 +76,8 @@ def require_empty(folder: Path) -> None:
     Raises:
         UsageError: It is not.
     """
+    if blocking := next((parent for parent in folder.parents if parent.exists() and not parent.is_dir()), None):
+        raise UsageError(f"{blocking} is not a folder", remedy="give a new folder")
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() or folder.is_symlink():
@@ -115,11 +117,31 @@ def create_project(folder: Path, first: NewTable | None, log: Log, *, force: boo
                 drafted = draft(settings, first, work, log)
                 created = Created(folder, name, drafted, add(settings, drafted, work, log, force=force))
             shutil.rmtree(settings.state_dir, ignore_errors=True)
+        # Another `elt new` may have been faster.
+        require_empty(folder)
         with translate_disk_errors(folder):
-            if folder.is_dir():
-                folder.rmdir()
-            made.rename(folder)
+            if folder.exists():
+                _fill(folder, made)
+            else:
+                made.rename(folder)
     return created
+
+
+def _fill(folder: Path, made: Path) -> None:
+    """Move what was made into an existing folder, which keeps its rights and may be somebody's working folder."""
+    moved: list[Path] = []
+    try:
+        for path in sorted(made.iterdir()):
+            target = folder / path.name
+            moved.append(target)
+            shutil.move(path, target)
+    except BaseException:
+        for target in moved:
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

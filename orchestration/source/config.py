@@ -32,7 +32,10 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml if it is installed: more than ten times faster."""
 _NAME = re.compile(r"[a-z0-9_]+")
 
-TAKEN = {"prefect": "PREFECT_API_URL is the address of Prefect's own API, so a source needs another name"}
+TAKEN = {
+    "elt": "variables that begin with ELT_ are settings of elt itself, so a source needs another name",
+    "prefect": "PREFECT_API_URL is the address of Prefect's own API, so a source needs another name",
+}
 """Names that no source may have, with the reason: another program reads its variables."""
 
 

@@ -69,6 +69,7 @@ def test_help_shows_the_whole_line_of_each_command_at_80_columns(elt: Elt, group
 def test_models_are_written_and_checked(elt: Elt, tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(PROJECT_DIR / "models", project / "models")
+    shutil.copy(PROJECT_DIR / "dbt_project.yml", project)
     model = project / "models" / "curated" / "events.sql"
     model.write_text(model.read_text() + "-- by hand\n")
 

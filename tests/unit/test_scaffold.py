@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 
 from orchestration import project_version
 from orchestration.cli.app import app
-from orchestration.errors import UsageError
+from orchestration.errors import DiskFailed, UsageError
 from orchestration.log import SILENT
 from orchestration.project_version import RECORD, ProjectRecord, package_version
 from orchestration.scaffold.create import create_project, name_of, table_name
@@ -125,6 +127,44 @@ def test_an_empty_folder_is_used_and_missing_parents_are_made(tmp_path: Path) ->
     assert elt_new(tmp_path / "a" / "b" / "nested")[0] == 0
     assert (tmp_path / "empty" / "dbt_project.yml").exists()
     assert (tmp_path / "a" / "b" / "nested" / RECORD).exists()
+
+
+def test_an_existing_folder_is_filled_and_keeps_its_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the working folder of a shell, and its group's."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o770)
+    before = folder.stat().st_ino
+    monkeypatch.chdir(folder)
+
+    assert elt_new(".")[0] == 0
+    assert (folder.stat().st_ino, folder.stat().st_mode & 0o777) == (before, 0o770)
+    assert Path("dbt_project.yml").exists()
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("keep")
+
+    code, _, error = elt_new(tmp_path / "notes.txt" / "mine")
+
+    assert code == 2
+    assert "notes.txt is not a folder" in error
+
+
+def test_an_existing_folder_is_empty_again_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    move = shutil.move
+
+    def full(source: Path, target: Path) -> None:
+        if source.name == "models":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        move(source, target)
+
+    monkeypatch.setattr("orchestration.scaffold.create.shutil.move", full)
+
+    with pytest.raises(DiskFailed):
+        create_project(tmp_path / "mine", None, SILENT)
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from orchestration import private
 from orchestration import settings as settings_module
+from orchestration.cli.app import app
 from orchestration.errors import UsageError
 from orchestration.log import log_to
 from orchestration.settings import find_project, read_settings, warn_of_readable_secrets
@@ -183,3 +185,36 @@ def test_a_folder_outside_of_any_project_is_named(tmp_path: Path, monkeypatch: p
         read_settings()
 
     assert "elt new" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_project_folder_that_is_not_a_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path / name))
+
+    with pytest.raises(UsageError, match=rf"ELT_PROJECT_DIR={re.escape(str(tmp_path / name))} is not a folder"):
+        read_settings()
+
+
+def test_a_deleted_working_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.delenv("ELT_PROJECT_DIR")
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+    with pytest.raises(UsageError, match="the working folder was deleted"):
+        read_settings()
+
+
+def test_the_models_of_a_folder_without_a_project_are_not_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
+
+    ended = CliRunner().invoke(app, ["models", "--check"])
+
+    assert isinstance(ended.exception, UsageError)
+    assert "there is no dbt_project.yml" in ended.exception.cause
