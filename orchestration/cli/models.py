@@ -20,10 +20,9 @@ def models(
     from orchestration.project import project_name
     from orchestration.settings import read_settings
 
-    settings = read_settings()
-    # Of a folder that is no project, nothing would be out of date.
-    project_name(settings.project_dir)
-    project_dir = settings.project_dir
+    project_dir = read_settings().project_dir
+    # A folder without a project has no models, so its models would count as up to date.
+    project_name(project_dir)
     if check:
         count = require_current(project_dir)
         show({"files": count}, f"{count} generated files are up to date", as_json)

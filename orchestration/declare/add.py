@@ -107,7 +107,7 @@ def draft(settings: Settings, new: NewTable, folder: Path, log: Log) -> Draft:
         log.info(f"asking for {wanted.source}.{wanted.table} of {date}")
         label = (wanted.source, wanted.table)
         answer = ask(settings.elt, label, source, fetch, date or "", folder, log)
-    drafted = draft_table(wanted, asked, answer, date, settings.project_dir, folder)
+    drafted = draft_table(wanted, asked, answer, date, folder)
     return drafted if drafted.date else replace(drafted, date=day_before(datetime.now(UTC)))
 
 

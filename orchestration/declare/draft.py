@@ -69,9 +69,7 @@ class Draft:
     notes: tuple[str, ...]
 
 
-def draft_table(
-    wanted: Wanted, asked: Asked, answer: Answer, date: str | None, project_dir: Path, folder: Path
-) -> Draft:
+def draft_table(wanted: Wanted, asked: Asked, answer: Answer, date: str | None, folder: Path) -> Draft:
     """Return the declaration of a table.
 
     Args:
@@ -79,7 +77,6 @@ def draft_table(
         asked: The request, with placeholders for the day.
         answer: The answer to it.
         date: The date of the answer; None to take that of most records.
-        project_dir: The project, whose macros have the grammars.
         folder: A folder for the answer.
 
     Raises:

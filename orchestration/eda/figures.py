@@ -56,10 +56,10 @@ def _problems(declared: Declared, types: Mapping[str, str]) -> Iterator[str]:
         if name not in types:
             yield f"it has no column {name}"
     if declared.date and kind_of(types[declared.date]) not in _DATES:
-        yield f"its column {declared.date} has the type {types[declared.date].lower()}, which is no date"
+        yield f"its column {declared.date} has the type {types[declared.date].lower()}, not a date"
     for measure in declared.measures:
         if kind_of(types[measure.column]) != "number":
-            yield f"its column {measure.column} has the type {types[measure.column].lower()}, which is no number"
+            yield f"its column {measure.column} has the type {types[measure.column].lower()}, not a number"
 
 
 def _summed(connection: duckdb.DuckDBPyConnection, rows: str, date: str | None, measure: Measure) -> Summed:

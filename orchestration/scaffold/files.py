@@ -86,6 +86,7 @@ def project_files(name: str, package: Package, *, source: str = "", table: str =
     )
     context = {
         "name": name,
+        "dashed": dashed(name),
         "source": source,
         "table": table,
         "url": url,

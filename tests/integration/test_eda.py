@@ -153,9 +153,9 @@ def test_without_the_marts_there_is_no_revenue(world: World) -> None:
     ("changed", "problem"),
     [
         ({"date": "week"}, "it has no column week"),
-        ({"date": "country"}, "its column country has the type varchar, which is no date"),
+        ({"date": "country"}, "its column country has the type varchar, not a date"),
         ({"measures": [{"column": "profit"}]}, "it has no column profit"),
-        ({"measures": [{"column": "country"}]}, "its column country has the type varchar, which is no number"),
+        ({"measures": [{"column": "country"}]}, "its column country has the type varchar, not a number"),
         ({"measures": [{"column": "sales", "by": ["region"]}]}, "it has no column region"),
     ],
 )
