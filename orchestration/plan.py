@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestration.context import RunContext
 from orchestration.dbt_runner.build import Engine, environment
-from orchestration.dbt_runner.manifest import DATE_SELECTOR, code_digest, load_manifest, models_of, published_models
+from orchestration.dbt_runner.manifest import DATE_SELECTOR
+from orchestration.dbt_runner.parsed import ParsedProject, parsed_project
 from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import gateway_of
 from orchestration.source.config import Table, read_tables
@@ -25,25 +26,30 @@ class Plan:
 
     Attributes:
         tables: The source tables, as the project's YAML declares them.
-        manifest: The parsed dbt project.
+        project: The parsed dbt project.
         engine: Resources that DuckDB may use.
         code: The digest of the SQL and macros that the run uses.
         outputs: The keys of the Parquet that the run writes.
     """
 
     tables: tuple[Table, ...]
-    manifest: Manifest
+    project: ParsedProject
     engine: Engine
     code: str
     outputs: frozenset[str]
 
+    @property
+    def manifest(self) -> Manifest:
+        """Return the dbt manifest, which takes a second to load: see `ParsedProject.load_ahead`."""
+        return self.project.manifest
+
     def of_date(self, execution_date: str) -> Plan:
         """Return the plan of another date under the same code."""
-        return replace(self, outputs=frozenset(published_models(self.manifest, DATE_SELECTOR, execution_date)))
+        return replace(self, outputs=self.project.selected[DATE_SELECTOR].outputs(execution_date))
 
 
 def make_plan(run: RunContext, execution_date: str = "") -> Plan:
-    """Read the declared sources, load the dbt manifest and derive the code digest and the outputs.
+    """Read the declared sources, and find the code digest and the outputs. The dbt project is parsed if it has changed.
 
     Args:
         run: The run.
@@ -57,12 +63,11 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
     engine = Engine(settings.state_dir / "duckdb", settings.elt.duckdb_memory, settings.elt.duckdb_threads)
     with run.step("plan"):
         tables = read_tables(settings.project_dir)
-        manifest = load_manifest(
+        project = parsed_project(
             Project(settings.project_dir, TARGET, settings.state_dir / "dbt" / "parse"),
             state_dir=settings.state_dir,
             environment=environment(engine, gateway_of(run.lake)),
             log=run.log,
         )
-        code = code_digest(manifest, models_of(manifest, run.selector))
-        outputs = frozenset(published_models(manifest, run.selector, execution_date))
-    return Plan(tables, manifest, engine, code, outputs)
+    selected = project.selected[run.selector]
+    return Plan(tables, project, engine, selected.code, selected.outputs(execution_date))

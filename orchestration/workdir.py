@@ -1,4 +1,4 @@
-"""The work directory of one run: raw pages until they are on the lake, and dbt's files."""
+"""Files on the local disk: the work directory of one run, and files that processes share."""
 
 from __future__ import annotations
 
@@ -76,6 +76,19 @@ def _is_in_use(folder: Path) -> bool:
             return False
     except (Timeout, FileNotFoundError):
         return True
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file that other processes read, in one step: they find the former content or the new one.
+
+    Raises:
+        DiskFailed: It could not be written.
+    """
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    with translate_disk_errors(unfinished):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
 
 
 @contextmanager

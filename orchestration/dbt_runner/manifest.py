@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import UsageError
 from orchestration.framework import macro_path
 from orchestration.log import SILENT, Log
-from orchestration.workdir import translate_disk_errors
+from orchestration.workdir import replace_file
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -45,24 +44,33 @@ def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str
         DiskFailed: dbt's files could not be written.
     """
     from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
+    from dbt.parser.manifest import extended_mashumaro_encoder
 
-    digest = _project_digest(project, environment.get("ELT_DUCKDB_PATH", ""))
-    saved = state_dir / "dbt" / f"manifest-{project.target}-{digest[:16]}.msgpack"
+    saved = saved_manifest(project, state_dir, environment)
     if saved.exists():
-        manifest: Manifest = Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
-        manifest.build_flat_graph()
-        return manifest
+        return read_manifest(saved)
     with dbt_session(environment):
         parsed = invoke(project, project.arguments("parse", "--no-partial-parse", "--no-write-json"), log=log)
     if not parsed.success or not isinstance(parsed.result, Manifest):
         raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
     manifest = parsed.result
-    unfinished = saved.with_suffix(f".{os.getpid()}")
-    with translate_disk_errors(unfinished):
-        saved.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
-        unfinished.replace(saved)
+    replace_file(saved, manifest.to_msgpack(extended_mashumaro_encoder))
+    return manifest
+
+
+def saved_manifest(project: Project, state_dir: Path, environment: Mapping[str, str]) -> Path:
+    """Return the file that has, or will have, the manifest of the project as its files are now."""
+    digest = _project_digest(project, environment.get("ELT_DUCKDB_PATH", ""))
+    return state_dir / "dbt" / f"manifest-{project.target}-{digest[:16]}.msgpack"
+
+
+def read_manifest(saved: Path) -> Manifest:
+    """Return a saved manifest."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    manifest: Manifest = Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()
     return manifest
 
 
@@ -135,10 +143,10 @@ def _materialization(package: str | None, node: Any) -> str:
 def _project_digest(project: Project, database: str) -> str:
     """Return the SHA-256 of everything that parsing reads.
 
-    It covers the files of project and framework by path and content, the target, the database's name and the versions
-    of the parsers.
+    It covers the files of project and framework by path and content, the target, the database's name, the versions of
+    the parsers, and this module, whose digest of the code is saved with the manifest.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for part in (project.target, database, *(f"{name} {version(name)}" for name in _PARSERS)):
         digest.update(f"{part}\0".encode())
     for folder, patterns in ((project.project_dir, _PARSED_FILES), (macro_path(), ("**/*",))):

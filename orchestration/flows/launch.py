@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.endpoints import use_prefect
 from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, error_class
+from orchestration.imports import heavy_imports
 from orchestration.log import Log
 from orchestration.project import tag_of
 from orchestration.settings import Settings
@@ -41,7 +42,8 @@ def run_date_flow(settings: Settings, execution_date: str, run_type: str, force:
     """Run the flow `ingest-clean` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
-        from orchestration.flows.ingest import ingest_clean
+        with heavy_imports():
+            from orchestration.flows.ingest import ingest_clean
 
         return ingest_clean(execution_date=execution_date, run_type=run_type, **parameters)
 
@@ -52,7 +54,8 @@ def run_marts_flow(settings: Settings, force: bool) -> FlowResult:
     """Run the flow `marts` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
-        from orchestration.flows.marts import marts
+        with heavy_imports():
+            from orchestration.flows.marts import marts
 
         return marts(**parameters)
 
@@ -63,7 +66,8 @@ def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:
     """Run the flow `eda-report` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
-        from orchestration.flows.report import eda_report
+        with heavy_imports():
+            from orchestration.flows.report import eda_report
 
         return eda_report(**parameters)
 

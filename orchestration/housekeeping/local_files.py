@@ -65,7 +65,8 @@ def _manifests(folder: Path, oldest: float) -> Iterator[Path]:
     latest: dict[str, Path] = {}
     for path in sorted(folder.glob("manifest-*.msgpack"), key=lambda path: path.lstat().st_mtime):
         latest[path.name.rpartition("-")[0]] = path
-    yield from (path for path in _older(folder, "manifest-*", oldest) if path not in latest.values())
+    kept = {*latest.values(), *(path.with_suffix(".json") for path in latest.values())}
+    yield from (path for path in _older(folder, "manifest-*", oldest) if path not in kept)
 
 
 def _older(folder: Path, pattern: str, oldest: float) -> Iterator[Path]:

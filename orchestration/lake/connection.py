@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestration.errors import LakeBusy, LakeError, LakeServerError, LakeUnreachable
+from orchestration.imports import heavy_imports
 from orchestration.lake.errors import response_error, translate_errors
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class LakeConnection:
     @cached_property
     def sdk(self) -> lakefs_sdk.ApiClient:
         """Return the SDK's client, which its API classes take as their argument."""
-        import lakefs_sdk
+        with heavy_imports():
+            import lakefs_sdk
 
         configuration = lakefs_sdk.Configuration(
             host=f"{self.access.endpoint}/api/v1",

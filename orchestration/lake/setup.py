@@ -102,9 +102,11 @@ def require_repository(lake: Lake, bucket: str) -> str:
 
 
 def _api(lake: Lake) -> Any:
+    # The connection's own import of the SDK is the quick one.
+    sdk = lake.connection.sdk
     import lakefs_sdk
 
-    return lakefs_sdk.RepositoriesApi(lake.connection.sdk)
+    return lakefs_sdk.RepositoriesApi(sdk)
 
 
 def _repository(lake: Lake) -> Any | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import ServerFailed, UsageError
+from orchestration.imports import heavy_imports
 from orchestration.servers.files import write_private
 from orchestration.servers.model import ServerCommand, ServerSpec
 from orchestration.servers.ports import HOST
@@ -114,7 +115,8 @@ def _login_file(data: Path) -> Path:
 def _profile() -> PrefectAccess | None:
     try:
         # This import takes 0.8 s, so only the commands that use Prefect pay for it.
-        from prefect.settings import get_current_settings
+        with heavy_imports():
+            from prefect.settings import get_current_settings
 
         api = get_current_settings().api
     except ValueError as error:

@@ -378,15 +378,18 @@ def test_local_files_of_dead_runs_go(settings: Settings, cleaned: Callable[..., 
     left.mkdir(parents=True)
     (left / "page.json").write_bytes(b"12345")
     (state / "dbt").mkdir()
-    old, latest, of_sandbox, unfinished = (
+    old, of_old, latest, of_latest, of_sandbox, unfinished = (
         state / "dbt" / f"manifest-{name}"
-        for name in ("run-1.msgpack", "run-2.msgpack", "sandbox-1.msgpack", "run-3.1")
+        for name in ("run-1.msgpack", "run-1.json", "run-2.msgpack", "run-2.json", "sandbox-1.msgpack", "run-3.1")
     )
     attempt = state / "worker" / "tmp" / "prefect-workspace-attempt-1"
     attempt.mkdir(parents=True)
     journal = state / "backfill" / "0123.txt"
     journal.parent.mkdir()
-    files = {old: 40, latest: 30, of_sandbox: 30, unfinished: 30, journal: 8, attempt / "flow.py": 8, attempt: 8}
+    files = {
+        **{old: 40, of_old: 40, latest: 30, of_latest: 30, of_sandbox: 30, unfinished: 30},
+        **{journal: 8, attempt / "flow.py": 8, attempt: 8},
+    }
     for path, days in files.items():
         if path != attempt:
             path.write_bytes(b"1")
@@ -399,13 +402,15 @@ def test_local_files_of_dead_runs_go(settings: Settings, cleaned: Callable[..., 
         left.mkdir(exist_ok=True)
         (left / "page.json").write_bytes(b"12345")
         shown = {found.path: found.bytes for found in cleaned(0, dry_run=True).files}
-        assert shown == {left: 5, old: 1, unfinished: 1, attempt: 1, journal: 1}
+        assert shown == {left: 5, old: 1, of_old: 1, unfinished: 1, attempt: 1, journal: 1}
         assert left.exists()
         cleaned(0)
         assert used.exists()
 
     assert not any(path.exists() for path in shown)
-    assert all(path.exists() for path in (latest, of_sandbox, state / "worker" / "tmp" / "new", state / "logs"))
+    assert all(
+        path.exists() for path in (latest, of_latest, of_sandbox, state / "worker" / "tmp" / "new", state / "logs")
+    )
     assert cleaned(0).files == ()
 
 

@@ -89,6 +89,29 @@ def test_dbt_is_invoked_once_and_parses_nothing(requests_of: Count, monkeypatch:
     assert invoked == ["build"]
 
 
+def test_a_plan_imports_no_dbt(settings: MakeSettings) -> None:
+    """A saved project is enough for it, so that dbt is imported beside the fetch."""
+    state_dir = settings().state_dir
+    code = f"""
+import sys
+from pathlib import Path
+from orchestration.dbt_runner.build import Engine, environment
+from orchestration.dbt_runner.parsed import parsed_project
+from orchestration.dbt_runner.session import Project
+from orchestration.settings import PROJECT_DIR
+
+state = Path({str(state_dir)!r})
+project = Project(PROJECT_DIR, "run", state / "parse")
+parsed_project(project, state_dir=state, environment=environment(Engine(state / "duckdb")))
+print("dbt.cli.main" in sys.modules)
+"""
+    imported = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    ]
+    assert imported == [["True"], ["False"]]
+
+
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [("orchestration.cli.app", set()), ("orchestration.flows.ingest", {"httpx", "prefect"})],
