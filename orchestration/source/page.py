@@ -16,6 +16,7 @@ from orchestration.source.auth import variables
 from orchestration.source.client import SourceClient
 from orchestration.source.deadline import Deadline
 from orchestration.source.decode import CutOffBody, Decoding, UndecodableBody, charset_of, codings_of
+from orchestration.source.digests import Digests
 from orchestration.source.paths import BLANK, is_json
 from orchestration.source.rate_limit import retry_after, until_reset
 from orchestration.text import FOREIGN_LIMIT, one_line, printable, quoted
@@ -272,18 +273,17 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
                 )
             yield chunk
 
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    size = 0
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("wb")
     # Decoders take what the connection gives; without one, larger pieces are faster.
     received = response.iter_raw(None if decoding.codings else 1024 * 1024)
-    with file:
+    with file, Digests() as digests:
         try:
             for chunk in counted(decoding.decoded(received, counted)):
                 size += len(chunk)
-                sha256.update(chunk)
-                md5.update(chunk)
+                digests.update(chunk)
                 with translate_disk_errors(path):
                     file.write(chunk)
         except UndecodableBody as error:
@@ -293,7 +293,7 @@ def _write_body(asked: str, response: httpx.Response, table: Table, path: Path, 
             raise SourceUnreachable(f"{asked}: the response was cut off: {error}") from None
         with translate_disk_errors(path):
             file.flush()
-    return Download(path, size, sha256.hexdigest(), md5.hexdigest(), response.headers, url, tuple(decoding.done))
+        return Download(path, size, digests.sha256, digests.md5, response.headers, url, tuple(decoding.done))
 
 
 def _is_whole_list(table: Table) -> bool:
