@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from orchestration.arenas import share_arenas
 from orchestration.backfill.dates import DateEnd, Dates, Order
 from orchestration.errors import Cancelled, PlatformFailed
 from orchestration.private import restrict_rights
@@ -124,6 +125,7 @@ def _interrupt(running: Sequence[_Worker]) -> None:
 def _work(order: Order, connection: Connection) -> None:
     """Publish the dates that come over the connection, until it ends."""
     restrict_rights()
+    share_arenas()
     # Ctrl-C reaches all processes of the terminal, and only the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import typer
 
+from orchestration.arenas import share_arenas
 from orchestration.cli import (
     backfill,
     check,
@@ -65,6 +66,7 @@ def main() -> NoReturn:
     """Run `elt`. An error of this package is printed in a few lines and sets the exit code."""
     as_json = "--json" in sys.argv
     restrict_rights()
+    share_arenas()
     # SIGTERM ends a run like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -18,6 +18,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.urls import url_for
 
 from orchestration import errors
+from orchestration.arenas import share_arenas
 from orchestration.context import RunContext, RunRecord, code_version
 from orchestration.errors import IngestCleanError, PlatformFailed, TimedOut, UsageError
 from orchestration.flows.artifacts import before_and_after, commit_url, dbt_table, summary
@@ -60,6 +61,7 @@ def guarded_state(subject: str, run: Callable[[], State[Any]], *, limited: bool 
         limited: Whether ELT_RUN_TIMEOUT limits the whole run.
     """
     restrict_rights()
+    share_arenas()
     escape_run_logs()
     try:
         # Task runs would inherit the tags of `elt run`, and Prefect asks the server for a slot of each tag they have.
