@@ -4,7 +4,7 @@
     tools/uv run python -m benchmarks.compare --size large --only backfill,bare
 
 All contenders publish the same generated day to one local lakeFS, in turn, and the benchmark checks that each published
-the same events. It starts servers of its own. The table is printed; target/bench/ gets it with JSON and a plot.
+the same events. It starts servers of its own. The table is printed; target/bench/ gets it with JSON and two plots.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.compare.contenders import Contender, contenders
+from benchmarks.compare.goals import goals_table
 from benchmarks.compare.machine import describe, install_contenders, sentence
-from benchmarks.compare.plot import draw
+from benchmarks.compare.plot import draw, draw_steps
 from benchmarks.compare.results import DayResult, as_json, table
 from benchmarks.compare.rounds import BenchFailed, compare
 from benchmarks.compare.sizes import SIZES, Size
@@ -54,12 +55,13 @@ def main() -> None:
     except BenchFailed as failed:
         sys.exit(str(failed))
     spent = f"{time.monotonic() - begun:.0f} s in all, load {os.getloadavg()[0]:.1f} at the end."
-    text = "\n\n".join([*map(table, days), f"{sentence(machine)} {spent}"])
+    text = "\n\n".join(filter(None, [*map(table, days), goals_table(days), f"{sentence(machine)} {spent}"]))
     (OUTPUT / f"{options.size}.md").write_text(f"{text}\n", encoding="utf-8")
     content = {"machine": machine, "days": [as_json(day) for day in days]}
     (OUTPUT / f"{options.size}.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
     draw(days, OUTPUT / f"{options.size}.svg")
-    print(f"\n{text}\n\n{OUTPUT / options.size}.md, .json and .svg")
+    draw_steps(days, OUTPUT / f"{options.size}-steps.svg")
+    print(f"\n{text}\n\n{OUTPUT / options.size}.md, .json, .svg and -steps.svg")
 
 
 def run_size(size: Size, rounds: int, chosen: Sequence[Contender]) -> list[DayResult]:

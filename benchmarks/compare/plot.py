@@ -1,17 +1,26 @@
-"""The plot of a comparison: for each day, the median time of each contender, with its spread."""
+"""The plots of a comparison: each contender's median time, and where the time of the pipeline goes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.compare.results import DayResult
+from benchmarks.compare.results import DayResult, Outcome
 
 _PIPELINE, _OTHER = "#1f5fa8", "#9aa5b1"
+_STEPS = {
+    "start and end": "#9aa5b1",
+    "plan": "#5b3f8c",
+    "extract": "#a1622f",
+    "land": "#d9a441",
+    "transform": "#1f5fa8",
+    "audit": "#3b8c5a",
+    "publish": "#7cc49a",
+}
 
 
 def draw(days: Sequence[DayResult], file: Path) -> None:
-    """Write the plot as SVG."""
+    """Write the plot of all contenders as SVG: for each day the medians, with their spread."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -41,3 +50,35 @@ def draw(days: Sequence[DayResult], file: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
+
+
+def draw_steps(days: Sequence[DayResult], file: Path) -> None:
+    """Write a plot as SVG that splits the pipeline's median time by step. The rest is the process's start and end."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    bars = [
+        (f"{outcome.name}, {day.rows:,} {day.form}", {"start and end": _outside(outcome), **outcome.steps})
+        for day in days
+        for outcome in day.outcomes
+        if outcome.steps
+    ]
+    figure, axes = plt.subplots(figsize=(8, 1.2 + 0.4 * len(bars)), layout="constrained")
+    bars.reverse()
+    left = [0.0] * len(bars)
+    for step, color in _STEPS.items():
+        widths = [parts.get(step, 0.0) for _, parts in bars]
+        axes.barh([label for label, _ in bars], widths, left=left, color=color, label=step)
+        left = [before + width for before, width in zip(left, widths, strict=True)]
+    axes.set_xlabel("seconds", fontsize=9)
+    axes.tick_params(labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=len(_STEPS), fontsize=8, frameon=False)
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)
+
+
+def _outside(outcome: Outcome) -> float:
+    return max(0.0, (outcome.seconds or 0.0) - sum(outcome.steps.values()))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compare.contenders import BARE, Contender, contenders
+from benchmarks.compare.goals import GOALS, goals_table
 from benchmarks.compare.machine import install_contenders
 from benchmarks.compare.measure import Measured
-from benchmarks.compare.plot import draw
+from benchmarks.compare.plot import draw, draw_steps
 from benchmarks.compare.results import DayResult, Outcome, Run, as_json, table
 from benchmarks.compare.rounds import BenchFailed, ended_early, in_turn, require_same, require_space
 from benchmarks.compare.sizes import SIZES
@@ -183,3 +184,41 @@ def test_the_steps_are_read_from_the_log() -> None:
 
 def test_every_size_but_the_smallest_has_three_rounds() -> None:
     assert {name: size.rounds for name, size in SIZES.items()} == {"small": 1, "medium": 3, "large": 3}
+
+
+def test_goals_are_compared_with_the_days_that_were_measured() -> None:
+    assert goals_table([DAY]) == (
+        "| goal | reach | beyond | measured | |\n"
+        "| --- | ---: | ---: | ---: | --- |\n"
+        "| 1,000 events as ndjson: seconds of a backfill run | 5 | 3 | 14.00 | missed |"
+    )
+    assert goals_table([replace(DAY, rows=7)]) == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "reached", "missed"),
+    [
+        ("the pipeline's seconds ÷ the bare script's", 1.7, 1.71),
+        ("pandas' seconds ÷ the pipeline's", 2.8, 2.79),
+        ("MB of peak memory above DuckDB's limit", 600, 601),
+    ],
+)
+def test_a_goal_is_reached_by_less_or_by_more(what: str, reached: float, missed: float) -> None:
+    (goal,) = [goal for goal in GOALS if goal.what == what]
+    assert goal.is_met(reached)
+    assert not goal.is_met(missed)
+
+
+def test_memory_counts_above_the_limit_of_duckdb() -> None:
+    large = replace(DAY, rows=10_000_000, outcomes=(replace(PIPELINE, runs=runs(40.0, peak=2_500_000_000)),))
+    assert "| 10,000,000 events as ndjson: MB of peak memory above DuckDB's limit | 600 | 400 | 500.00 | reached |" in (
+        goals_table([large])
+    )
+
+
+def test_the_steps_are_drawn_with_what_is_outside_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "steps.svg"
+    draw_steps([DAY], file)
+    drawn = file.read_text(encoding="utf-8")
+    assert all(f"<!-- {text} -->" in drawn for text in ("start and end", "transform", "backfill, 1,000 ndjson"))
+    assert "bare" not in drawn
