@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -94,9 +95,8 @@ class ParsedProject:
     def _load(self, future: Future[Manifest]) -> None:
         try:
             with _quick_switches(), heavy_imports():
-                import dbt.adapters.duckdb
-                import dbt.cli.main  # noqa: F401
-
+                for module in ("dbt.adapters.duckdb", "dbt.cli.main"):
+                    import_module(module)
                 future.set_result(read_manifest(self._saved))
         except FileNotFoundError as error:
             failed = PlatformFailed(f"{self._saved} was removed during the run", remedy="run again")
