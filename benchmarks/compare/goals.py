@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from benchmarks.compare.contenders import BARE
 from benchmarks.compare.results import DayResult, Outcome
+from benchmarks.compare.stage import MEMORY_MB
 
 Figure = Callable[[DayResult], float | None]
-
-_LIMIT_MB = 2_000
-"""DuckDB's memory limit in the comparison, as `stage.MEMORY` has it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def _ratio(above: str, below: str) -> Figure:
 
 def _beyond_limit(day: DayResult) -> float | None:
     peak = _of(day, "backfill", lambda outcome: outcome.peak)
-    return peak / 1e6 - _LIMIT_MB if peak else None
+    return peak / 1e6 - MEMORY_MB if peak else None
 
 
 def _of(day: DayResult, name: str, value: Callable[[Outcome], float | None]) -> float | None:

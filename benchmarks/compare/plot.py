@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.compare.results import DayResult, Outcome
 
@@ -45,11 +46,8 @@ def draw(days: Sequence[DayResult], file: Path) -> None:
             capsize=3,
         )
         axes.set_title(day.title, loc="left", fontsize=10)
-        axes.set_xlabel("seconds", fontsize=9)
-        axes.tick_params(labelsize=9)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+        _show_seconds(axes)
+    _save(figure, file)
 
 
 def draw_steps(days: Sequence[DayResult], file: Path) -> None:
@@ -72,13 +70,23 @@ def draw_steps(days: Sequence[DayResult], file: Path) -> None:
         widths = [parts.get(step, 0.0) for _, parts in bars]
         axes.barh([label for label, _ in bars], widths, left=left, color=color, label=step)
         left = [before + width for before, width in zip(left, widths, strict=True)]
-    axes.set_xlabel("seconds", fontsize=9)
-    axes.tick_params(labelsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    _show_seconds(axes)
     figure.legend(loc="outside lower center", ncols=len(_STEPS), fontsize=8, frameon=False)
-    figure.savefig(file, metadata={"Date": None})
-    plt.close(figure)
+    _save(figure, file)
 
 
 def _outside(outcome: Outcome) -> float:
     return max(0.0, (outcome.seconds or 0.0) - sum(outcome.steps.values()))
+
+
+def _show_seconds(axes: Any) -> None:
+    axes.set_xlabel("seconds", fontsize=9)
+    axes.tick_params(labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _save(figure: Any, file: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)

@@ -32,7 +32,8 @@ from tests.helpers.projects import copy_project
 GATED, UNGATED = "pipeline", "scripts"
 """The repositories of the pipeline and of the scripts, whose merges the pipeline's gate would refuse."""
 
-MEMORY = "2GB"
+MEMORY_MB = 2_000
+MEMORY = f"{MEMORY_MB}MB"
 """DuckDB's memory limit, for every contender that uses it."""
 
 
