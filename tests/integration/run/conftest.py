@@ -37,3 +37,9 @@ def settings(monkeypatch: pytest.MonkeyPatch, project: Path, serve: Callable[...
         return settings_of(monkeypatch, folder, SHOP_API_URL=serve(rows, **options))
 
     return make
+
+
+@pytest.fixture
+def own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give the test a state folder in which nothing is parsed yet: copies of the project share what was parsed."""
+    monkeypatch.setenv("ELT_STATE_DIR", str(tmp_path / "state"))

@@ -89,6 +89,7 @@ def test_dbt_is_invoked_once_and_parses_nothing(requests_of: Count, monkeypatch:
     assert invoked == ["build"]
 
 
+@pytest.mark.usefixtures("own_state")
 def test_a_plan_imports_no_dbt(settings: MakeSettings) -> None:
     """A saved project is enough for it, so that dbt is imported beside the fetch."""
     state_dir = settings().state_dir
