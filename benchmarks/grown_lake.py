@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import md5
 from itertools import islice
 
 from benchmarks.day import DAY
@@ -42,10 +43,17 @@ class Template:
     receipt: Receipt
     bodies: Mapping[str, bytes]
 
-    def receipt_of(self, execution_date: str) -> Receipt:
-        """Return the receipt of a copy."""
-        text = json.dumps(self.receipt.content).replace(str(DAY), execution_date)
-        return Receipt(keys.date_receipt(execution_date), json.loads(text))
+    def bodies_of(self, execution_date: str) -> dict[str, bytes]:
+        """Return the objects of a copy by key."""
+        return {key.replace(str(DAY), execution_date): body for key, body in self.bodies.items()}
+
+    def receipt_of(self, execution_date: str, bodies: Mapping[str, bytes]) -> Receipt:
+        """Return the receipt of a copy with these objects."""
+        content = json.loads(json.dumps(self.receipt.content).replace(str(DAY), execution_date))
+        for key, body in bodies.items():
+            content["objects"][key] = md5(body, usedforsecurity=False).hexdigest()
+            content["details"][key]["bytes"] = len(body)
+        return Receipt(keys.date_receipt(execution_date), content)
 
 
 def run_of(lake: Lake, settings: Settings, execution_date: str) -> DateRun:
@@ -88,9 +96,10 @@ def _candidate(run: DateRun, template: Template) -> tuple[DateRun, Candidate]:
     lake, day = run.lake, run.execution_date
     base, branch = lake.head(MAIN), new_branch_name(f"{RUN}{day}")
     lake.create_branch(branch, base)
-    for key, body in template.bodies.items():
-        lake.put(branch, key.replace(str(DAY), day), body, keys.RAW_CONTENT_TYPE)
-    receipt = template.receipt_of(day)
+    bodies = template.bodies_of(day)
+    for key, body in bodies.items():
+        lake.put(branch, key, body, keys.RAW_CONTENT_TYPE)
+    receipt = template.receipt_of(day, bodies)
     lake.put(branch, receipt.key, receipt.to_bytes(), keys.JSON_CONTENT_TYPE)
     commit = lake.commit(branch, "curated", run.metadata(base=base, code=receipt.code))
     return run, Candidate(branch, base, commit, receipt, supersedes=False)

@@ -119,13 +119,20 @@ def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
         raise PlatformFailed(f"raw on {landed.branch} is not what was fetched: {key_list(differing)}")
 
 
-def written_objects(lake: Lake, branch: str, built: BuildResult) -> dict[str, LakeObject]:
+def written_objects(lake: Lake, branch: str, built: BuildResult, prefix: str = "") -> dict[str, LakeObject]:
     """Return the Parquet that dbt wrote by key, as lakeFS lists it.
+
+    Args:
+        lake: The repository.
+        branch: The branch.
+        built: dbt's results.
+        prefix: Where all keys are, if they may be many: they are listed then, and not looked up one by one.
 
     Raises:
         PlatformFailed: Some of it is missing. DuckDB has reported success for writes that never arrived.
     """
-    found = {key: lake.stat(branch, key) for key in built.rows}
+    listed = {stored.key: stored for stored in lake.objects(branch, prefix)} if prefix else {}
+    found = {key: listed.get(key) if prefix else lake.stat(branch, key) for key in built.rows}
     missing = [key for key, stored in found.items() if stored is None]
     if missing:
         raise PlatformFailed(f"dbt reported success, but {branch} lacks {key_list(missing)}")

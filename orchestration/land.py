@@ -54,7 +54,7 @@ def land(run: DateRun, plan: Plan, extracted: Extracted) -> Landed:
     with run.step("land") as step:
         run.lake.create_branch(branch, extracted.base)
         step.branch = branch
-        written = {*plan.outputs, keys.date_receipt(run.execution_date), *(page.key for page in extracted.pages)}
+        written = {*plan.outputs(), keys.date_receipt(run.execution_date), *(page.key for page in extracted.pages)}
         stale = _keys_at(run, extracted) - written
         metadata = run.metadata(base=extracted.base, **{METADATA: described(extracted.pages)})
         commit = put_pages(run.lake, branch, extracted.base, extracted.pages, stale, metadata)

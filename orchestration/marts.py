@@ -1,8 +1,11 @@
-"""Publish the marts from the published dates: the same five steps, with receipts in place of pages."""
+"""Publish the marts from the published dates: the same five steps, with receipts in place of pages.
+
+Marts by date are built for the dates that changed: see `marts_dates`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +16,10 @@ from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import UsageError
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, new_branch_name
-from orchestration.lake.catalog import DateCatalog, read_catalog
+from orchestration.lake.catalog import date_checksums
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
+from orchestration.marts_dates import NO_DATES, MartsDates, dates_to_build
 from orchestration.plan import Plan, make_plan
 from orchestration.publish import RunResult, publish, unchanged
 from orchestration.run import delete_branch, retry_on_conflict
@@ -29,55 +33,67 @@ class MartsInputs:
 
     Attributes:
         base: The pinned head of `main`, which the branch is cut from.
-        catalog: All dates published there.
+        checksums: The checksum of the receipt of each date published there, by its key.
         former: The receipt of the marts there, if they were published before.
         commit: The commit at which published rows are read. It is `base`, or the commit that the marts were made from
             if it has the same dates. The receipt names it, and equal marts must have equal receipts.
+        dates: What is built and read.
         unchanged: Whether the former receipt covers the same dates under the same code.
         no_marts: Whether the project has no marts, and `main` has none to remove.
     """
 
     base: str
-    catalog: DateCatalog
+    checksums: Mapping[str, str]
     former: Receipt | None
     commit: str
-    unchanged: bool
+    dates: MartsDates = NO_DATES
+    unchanged: bool = False
     no_marts: bool = False
 
 
 def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
-    """Pin the head of `main`, read the receipts there and check whether there is anything to do.
+    """Pin the head of `main`, list the receipts there and find the dates to build; all of them under `run.force`.
 
     Raises:
-        UsageError: Nothing is published yet, and the project has marts.
+        UsageError: Nothing is published yet, and the project has marts; or see `dates_to_build`.
         PlatformFailed: The lake is out of reach or lacks its gate.
     """
     lake, settings = run.lake, run.settings
     with run.step("extract"):
         base = require_lake(lake, settings.elt.bucket, settings.project_dir)
-        catalog = read_catalog(lake, base)
+        checksums = date_checksums(lake, base)
         former = read_receipt(lake, base, keys.MARTS_RECEIPT)
-        if former is None and not plan.outputs:
-            return MartsInputs(base, catalog, former, base, unchanged=False, no_marts=True)
-        if not catalog.receipts:
+        if former is None and not plan.selected.keys:
+            return MartsInputs(base, checksums, former, base, no_marts=True)
+        if not checksums:
             raise UsageError("no date is published yet, so there is no input for the marts", remedy="elt run DATE")
         run.record.former = former
         inputs = former.content.get("inputs", {}) if former else {}
-        same_dates = inputs.get("receipts") == catalog.checksums
-        same = former is not None and same_dates and former.code == plan.code
+        same_dates = inputs.get("receipts") == checksums
         commit = str(inputs["commit"]) if same_dates else base
-    return MartsInputs(base, catalog, former, commit, same and not run.force)
+        if former and former.code == plan.code and same_dates and not run.force:
+            return MartsInputs(base, checksums, former, commit, unchanged=True)
+        return MartsInputs(base, checksums, former, commit, dates_to_build(run, plan, base, former, checksums))
 
 
 def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
-    """Create the run's branch, delete the marts that the run will not write, and return the branch's name."""
+    """Create the run's branch, delete the former marts that are not kept, and return the branch's name.
+
+    What is written again is deleted too: DuckDB has reported success for writes that never arrived, so a former file
+    must not pass for the new one.
+    """
     branch = new_branch_name(f"{RUN}marts")
     with run.step("land") as step:
         run.lake.create_branch(branch, inputs.base)
         step.branch = branch
-        written = {*plan.outputs, keys.MARTS_RECEIPT}
-        run.lake.delete(branch, sorted(inputs.former.keys - written if inputs.former else ()))
+        kept = {*kept_files(plan, inputs), keys.MARTS_RECEIPT}
+        run.lake.delete(branch, sorted(inputs.former.keys - kept if inputs.former else ()))
     return branch
+
+
+def kept_files(plan: Plan, inputs: MartsInputs) -> frozenset[str]:
+    """Return the keys of the marts that stay on `main` as they are."""
+    return plan.outputs(inputs.dates.dated.names) - plan.outputs(inputs.dates.dated.written)
 
 
 def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, folder: Path) -> BuildResult:
@@ -92,7 +108,9 @@ def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str,
         execution_date="",
         lake_root=f"s3://{repository}/{branch}",
         published_root=f"s3://{repository}/{inputs.commit}",
-        published=inputs.catalog.files,
+        published=inputs.dates.published,
+        built=inputs.dates.built,
+        dated=inputs.dates.dated,
     )
     with run.step("transform", branch=branch):
         built = build_models(run, plan, run_file, folder)
@@ -108,11 +126,17 @@ def audit_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, bui
         GateMissing: The commit does not have the expected gate, so lakeFS would not run it on the merge.
     """
     with run.step("audit", branch=branch):
-        written = written_objects(run.lake, branch, built)
+        written = written_objects(run.lake, branch, built, keys.MARTS)
+        objects = {key: stored.checksum for key, stored in written.items()}
+        details = {key: {"bytes": stored.bytes, "rows": built.rows[key]} for key, stored in written.items()}
+        if inputs.former:
+            for key in kept_files(plan, inputs):
+                objects[key] = inputs.former.objects[key]
+                details[key] = inputs.former.content["details"][key]
         content = {
-            "objects": {key: stored.checksum for key, stored in written.items()},
-            "details": {key: {"bytes": stored.bytes, "rows": built.rows[key]} for key, stored in written.items()},
-            "inputs": {"commit": inputs.commit, "receipts": dict(inputs.catalog.checksums)},
+            "objects": objects,
+            "details": details,
+            "inputs": {"commit": inputs.commit, "receipts": dict(inputs.checksums)},
             "accounting": {table: dict(rows) for table, rows in built.across_dates.items()},
         }
         receipt = new_receipt(keys.MARTS_RECEIPT, content, built, plan.code)

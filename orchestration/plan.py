@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestration.context import RunContext
 from orchestration.dbt_runner.build import Engine, environment
-from orchestration.dbt_runner.manifest import DATE_SELECTOR
-from orchestration.dbt_runner.parsed import ParsedProject, parsed_project
+from orchestration.dbt_runner.parsed import ParsedProject, Selected, parsed_project
 from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import gateway_of
 from orchestration.source.config import Table, read_tables
@@ -28,24 +28,33 @@ class Plan:
         tables: The source tables, as the project's YAML declares them.
         project: The parsed dbt project.
         engine: Resources that DuckDB may use.
-        code: The digest of the SQL and macros that the run uses.
-        outputs: The keys of the Parquet that the run writes.
+        selected: What the run builds.
+        execution_date: The date; empty for the marts.
     """
 
     tables: tuple[Table, ...]
     project: ParsedProject
     engine: Engine
-    code: str
-    outputs: frozenset[str]
+    selected: Selected
+    execution_date: str
+
+    @property
+    def code(self) -> str:
+        """Return the digest of the SQL and macros that the run uses."""
+        return self.selected.code
 
     @property
     def manifest(self) -> Manifest:
         """Return the dbt manifest, which takes a second to load: see `ParsedProject.load_ahead`."""
         return self.project.manifest
 
+    def outputs(self, files: Iterable[str] = ()) -> frozenset[str]:
+        """Return the keys of the Parquet that `main` has after the run; `files` names those of marts by date."""
+        return self.selected.outputs(self.execution_date, files)
+
     def of_date(self, execution_date: str) -> Plan:
         """Return the plan of another date under the same code."""
-        return replace(self, outputs=self.project.selected[DATE_SELECTOR].outputs(execution_date))
+        return replace(self, execution_date=execution_date)
 
 
 def make_plan(run: RunContext, execution_date: str = "") -> Plan:
@@ -69,5 +78,4 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
             environment=environment(engine, gateway_of(run.lake)),
             log=run.log,
         )
-    selected = project.selected[run.selector]
-    return Plan(tables, project, engine, selected.code, selected.outputs(execution_date))
+    return Plan(tables, project, engine, project.selected[run.selector], execution_date)

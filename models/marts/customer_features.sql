@@ -1,15 +1,15 @@
 with
 
-events as (
+invoices as (
 
-    select * from {{ ref('all_events') }}
+    select * from {{ ref('daily_invoices') }}
 
 ),
 
 as_of as (
 
     select max(execution_date) as as_of_date
-    from events
+    from {{ ref('daily_sales') }}
 
 ),
 
@@ -19,13 +19,10 @@ customers as (
         customer_id,
         max(execution_date) as last_event_date,
         min(execution_date) as first_event_date,
-        count(distinct case when is_sale then invoice_no end) as frequency,
+        count(distinct case when sales > 0 then invoice_no end) as frequency,
         count(distinct country) as countries,
-        {{ sales_figures(order='event_id') }}
-    from events
-    where
-        customer_id is not null
-        and (is_sale or is_return)
+        {{ summed_figures(order='execution_date, invoice_no, country') }}
+    from invoices
     group by customer_id
 
 ),

@@ -2,15 +2,28 @@
 
 with
 
-events as (
+daily_products as (
 
-    select * from {{ ref('all_events') }}
+    select * from {{ ref('daily_products') }}
 
 ),
 
-published_products as (
+daily_sales as (
 
-    select * from {{ published(ref('products')) }}
+    select * from {{ ref('daily_sales') }}
+
+),
+
+products as (
+
+    select
+        stock_code,
+        max_by(
+            description,
+            case when description is not null then execution_date end
+        ) as description
+    from daily_products
+    group by stock_code
 
 ),
 
@@ -21,62 +34,41 @@ sales_window as (
             {{ dbt.dateadd('day', 1 - days, 'max(execution_date)') }} as date
         ) as window_starts_on,
         max(execution_date) as window_ends_on
-    from events
+    from daily_sales
 
 ),
 
 dates_in_window as (
 
-    select count(distinct events.execution_date) as published_dates
-    from events
+    select count(distinct daily_sales.execution_date) as published_dates
+    from daily_sales
     inner join sales_window
-        on events.execution_date >= sales_window.window_starts_on
+        on daily_sales.execution_date >= sales_window.window_starts_on
 
 ),
 
 sold as (
 
     select
-        events.stock_code,
-        {{ sales_figures(order='events.event_id') }},
+        daily_products.stock_code,
+        {{ summed_figures(order='daily_products.execution_date') }},
         max(
-            case when events.is_sale then events.execution_date end
+            case
+                when daily_products.sales > 0 then daily_products.execution_date
+            end
         ) as last_sold_on
-    from events
+    from daily_products
     inner join sales_window
-        on events.execution_date >= sales_window.window_starts_on
-    group by events.stock_code
-
-),
-
-ranked_products as (
-
-    select
-        stock_code,
-        description,
-        row_number() over (
-            partition by stock_code
-            order by
-                case when description is null then 1 else 0 end,
-                _execution_date desc nulls last
-        ) as version_number
-    from published_products
-
-),
-
-codes as (
-
-    select stock_code from published_products
-    union
-    select stock_code from events
+        on daily_products.execution_date >= sales_window.window_starts_on
+    group by daily_products.stock_code
 
 ),
 
 joined as (
 
     select
-        codes.stock_code,
-        ranked_products.description,
+        products.stock_code,
+        products.description,
         sales_window.window_starts_on,
         sales_window.window_ends_on,
         dates_in_window.published_dates,
@@ -86,15 +78,11 @@ joined as (
         coalesce(sold.other_events, 0) as other_events,
         coalesce(sold.units, 0) as units,
         coalesce(sold.revenue, 0) as revenue
-    from codes
+    from products
     cross join sales_window
     cross join dates_in_window
     left join sold
-        on codes.stock_code = sold.stock_code
-    left join ranked_products
-        on
-            codes.stock_code = ranked_products.stock_code
-            and ranked_products.version_number = 1
+        on products.stock_code = sold.stock_code
 
 )
 

@@ -44,17 +44,20 @@ def run(
 
 
 def marts(
-    force: Annotated[bool, typer.Option("--force", help="Build even if neither dates nor code changed.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Build all dates, even if neither dates nor code changed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Publish the marts of all published dates.
 
-    They are built from one commit of main, in a Prefect flow run in this process.
+    They are built from one commit of main, in a Prefect flow run in this process. Marts by date are built for the
+    dates that changed; for all dates if the code changed.
     """
     from orchestration.flows.launch import run_marts_flow
     from orchestration.settings import read_settings
 
-    _show_result(run_marts_flow(read_settings(), force), as_json)
+    _show_result(run_marts_flow(read_settings(), full), as_json)
 
 
 def report(

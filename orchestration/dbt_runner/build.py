@@ -19,7 +19,7 @@ from orchestration.lake.s3 import Gateway, httpfs_extension
 from orchestration.log import SILENT, Log
 from orchestration.source.columns import Column
 from orchestration.source.config import Table, read_tables
-from orchestration.sql import literal
+from orchestration.sql import literal, literals
 from orchestration.text import EXAMPLES, LINE_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from orchestration.workdir import translate_disk_errors
 
@@ -110,6 +110,7 @@ def build(
     if not models:
         # dbt refuses a selector that the project lacks.
         return BuildResult((), (), accounting={}, rows={}, versions=versions, raw_root=run.raw_root)
+    files = run.dated_files.written
     with dbt_session(environment(engine, gateway, write_run_file(run, project))):
         # Results and manifest are in memory: their JSON files would be deleted with the work directory.
         selected: tuple[str, ...] = ("--selector", selector)
@@ -133,7 +134,7 @@ def build(
                 accounting=_accounting(query, manifest, built, tables or read_tables(project.project_dir)),
                 across_dates=_across_dates(query, manifest, built),
                 versions=versions,
-                rows=_rows(query, manifest, published_models(manifest, selector, run.execution_date), built),
+                rows=_rows(query, run, published_models(manifest, selector, run.execution_date, files), built),
                 raw_root=run.raw_root,
             )
 
@@ -183,13 +184,13 @@ def _cut(row: Row) -> Row:
     return {name: value[: LINE_LIMIT + 1] if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _rows(query: Query, manifest: Manifest, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
-    """Return the rows of each written Parquet file by key, counted from the file."""
-    return {
-        key: query(f"select count(*) as n from {manifest.nodes[unique_id].relation_name}")[0]["n"]  # noqa: S608
-        for key, unique_id in published.items()
-        if unique_id in built
-    }
+def _rows(query: Query, run: RunFile, published: Mapping[str, str], built: set[str]) -> dict[str, int]:
+    """Return the rows of each written Parquet file by key, from the file's footer."""
+    uris = {f"{run.lake_root}/{key}": key for key, unique_id in published.items() if unique_id in built}
+    if not uris:
+        return {}
+    rows = query(f"select file_name, num_rows from parquet_file_metadata({literals(list(uris))})")  # noqa: S608
+    return {uris[row["file_name"]]: row["num_rows"] for row in rows}
 
 
 def _accounting(

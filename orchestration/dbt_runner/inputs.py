@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestration.errors import UsageError
 from orchestration.lake import keys
+from orchestration.lake.dated_files import DatedFiles, all_files
 
 SANDBOX_FILE = "sandbox.json"
 
@@ -27,7 +28,9 @@ class RunFile:
         raw: The keys of each table's pages below `raw_root`, by `<source>.<table>`.
         published_root: URI or folder of the published Parquet.
         published: The keys of each table's Parquet below `published_root`, of all published dates, by table.
+        built: Those of the dates that marts by date are built for; by default all.
         raw_dates: The date of a table's pages where it is another one, by table. Only the raw sample has such tables.
+        dated: The files of marts by date; by default, they are built from all dates of `published`.
     """
 
     execution_date: str
@@ -36,7 +39,21 @@ class RunFile:
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     published_root: str = ""
     published: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    built: Mapping[str, Sequence[str]] = field(default_factory=dict)
     raw_dates: Mapping[str, str] = field(default_factory=dict)
+    dated: DatedFiles | None = None
+
+    @property
+    def dated_files(self) -> DatedFiles:
+        """Return the files of marts by date."""
+        return self.dated or all_files({keys.date_of(key) for files in self.published.values() for key in files})
+
+
+def read_run_file(file: Path) -> RunFile:
+    """Return the build that a run file describes: the JSON of a `RunFile`."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    dated = content.pop("dated")
+    return RunFile(**content, dated=DatedFiles(**dated) if dated else None)
 
 
 @dataclass(frozen=True)
@@ -145,6 +162,15 @@ def variables(run: RunFile) -> dict[str, str | list[str]]:
         named[f"raw_{table.replace('.', '__')}"] = [f"{raw_root}/{key}" for key in pages] or [str(_NO_PAGES)]
     for table, date in run.raw_dates.items():
         named[f"lake_date_{table}"] = date
-    for table, files in run.published.items():
-        named[f"published_{table}"] = [f"{published_root}/{key}" for key in files]
-    return named
+    for kind, read in (("published", run.published), ("built", run.built or run.published)):
+        for table, files in read.items():
+            named[f"{kind}_{table}"] = [f"{published_root}/{key}" for key in files]
+    dated = run.dated_files
+    return {
+        **named,
+        "dates_built": list(dated.dates),
+        "dated_files": list(dated.names),
+        "written_files": list(dated.written),
+        "former_files": list(dated.former),
+        "former_root": dated.former_root,
+    }

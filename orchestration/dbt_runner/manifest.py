@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DATE_SELECTOR, MARTS_SELECTOR = "date", "marts"
 """The selectors of selectors.yml: what a run of a date builds, and what a run of the marts builds."""
+
+_ON_THE_LAKE = ("lake_parquet", "dated_lake_parquet")
+"""The materializations that write to the lake."""
 
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/**/*", "macros/**/*", "tests/data/**/*")
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "ingest-clean")
@@ -92,15 +95,36 @@ def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:
     return tuple(sorted(node.unique_id for node in models if node.original_file_path.startswith(folders)))
 
 
-def published_models(manifest: Manifest, selector: str, execution_date: str = "") -> dict[str, str]:
-    """Return the unique ids of the models whose Parquet a run writes, by key. Keys of marts have no date."""
+def published_models(
+    manifest: Manifest, selector: str, execution_date: str = "", files: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the unique ids of the models whose Parquet a run writes, by key.
+
+    Args:
+        manifest: The manifest.
+        selector: The selector of what the run builds.
+        execution_date: The run's date; empty for the marts.
+        files: The names of the files of each mart by date.
+    """
     found: dict[str, str] = {}
     for unique_id in models_of(manifest, selector):
         node: Any = manifest.nodes[unique_id]
-        if node.config.materialized == "lake_parquet":
-            key = node.config.meta["key_on_lake"].replace("{name}", node.alias).replace("{date}", execution_date)
-            found[key] = unique_id
+        if node.config.materialized in _ON_THE_LAKE:
+            found |= dict.fromkeys(expand(key_on_lake(node), execution_date, files), unique_id)
     return found
+
+
+def key_on_lake(node: Any) -> str:
+    """Return the key of what a model writes, with `{date}` or `{file}` in it where it has one for each of them."""
+    key: str = node.config.meta["key_on_lake"].replace("{name}", node.alias)
+    return key
+
+
+def expand(key: str, execution_date: str, files: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys of what a model writes: that of the date, or one for each file of a mart by date."""
+    if "{file}" in key:
+        return tuple(key.replace("{file}", file) for file in files)
+    return (key.replace("{date}", execution_date),)
 
 
 def code_digest(manifest: Manifest, models: Iterable[str]) -> str:

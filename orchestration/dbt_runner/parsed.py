@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +21,7 @@ from orchestration.dbt_runner.manifest import (
     DATE_SELECTOR,
     MARTS_SELECTOR,
     code_digest,
+    expand,
     load_manifest,
     models_of,
     published_models,
@@ -46,15 +47,16 @@ class Selected:
 
     Attributes:
         code: The digest of its SQL and macros: see `manifest.code_digest`.
-        keys: The keys of its Parquet, with `{date}` in place of a run's date.
+        keys: The keys of its Parquet, as `manifest.expand` takes them.
     """
 
     code: str
     keys: tuple[str, ...]
 
-    def outputs(self, execution_date: str) -> frozenset[str]:
-        """Return the keys that a run writes."""
-        return frozenset(key.replace("{date}", execution_date) for key in self.keys)
+    def outputs(self, execution_date: str = "", files: Iterable[str] = ()) -> frozenset[str]:
+        """Return the keys of its Parquet for a date, or for marts that have these files by date."""
+        names = tuple(files)
+        return frozenset(key for template in self.keys for key in expand(template, execution_date, names))
 
 
 class ParsedProject:
@@ -123,7 +125,7 @@ def parsed_project(
     selected = {
         selector: Selected(
             code_digest(manifest, models_of(manifest, selector)),
-            tuple(sorted(published_models(manifest, selector, "{date}"))),
+            tuple(sorted(published_models(manifest, selector, "{date}", ["{file}"]))),
         )
         for selector in (DATE_SELECTOR, MARTS_SELECTOR)
     }

@@ -8,6 +8,12 @@ lake_date_<table>        the date of a table's raw pages, if it is another one, 
 raw_root                 the URI prefix of the raw pages
 raw_<source>__<table>    the raw pages of a table
 published_<table>        the Parquet of a table, of all published dates
+built_<table>            the same of the dates that marts by date are built for (see `lake.dated_files`)
+dates_built              these dates
+dated_files              the names of all their files
+written_files            those that the build writes
+former_files             those of the former build, from which the rows of other dates are taken
+former_root              the root of the former build's files
 source_problem           an error in a source's YAML, for dbt's on-run-start
 
 The values come from the run file (`dbt_runner.inputs`). On target `dev` they come from the raw sample and what was
@@ -16,7 +22,6 @@ built from it, on target `sandbox` from the sandbox's folder.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -31,7 +36,7 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
-from orchestration.dbt_runner.inputs import RunFile, open_sandbox, sample_run, variables
+from orchestration.dbt_runner.inputs import open_sandbox, read_run_file, sample_run, variables
 from orchestration.errors import IngestCleanError, UsageError
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.models.generate import require_declared
@@ -77,7 +82,7 @@ class Plugin(BasePlugin):
         self._sandbox = bool(plugin_config.get("sandbox"))
         try:
             if run_file := plugin_config.get("run_file"):
-                run = RunFile(**json.loads(Path(run_file).read_text(encoding="utf-8")))
+                run = read_run_file(Path(run_file))
             elif self._sandbox:
                 _require_no_retry()
                 run = open_sandbox(Path(plugin_config["sandbox"])).run_of(date)

@@ -52,7 +52,7 @@ def run_date_flow(settings: Settings, execution_date: str, run_type: str, force:
     return _run(settings, run, execution_date, f"elt run {execution_date}", force=force)
 
 
-def run_marts_flow(settings: Settings, force: bool) -> FlowResult:
+def run_marts_flow(settings: Settings, full: bool) -> FlowResult:
     """Run the flow `marts` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
@@ -61,7 +61,7 @@ def run_marts_flow(settings: Settings, force: bool) -> FlowResult:
 
         return marts(**parameters)
 
-    return _run(settings, run, "marts", "elt marts", force=force)
+    return _run(settings, run, "marts", "elt marts", full=full)
 
 
 def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:

@@ -1,4 +1,4 @@
-"""The flow `marts`: rebuild the marts from all published dates, with each step as a task."""
+"""The flow `marts`: publish the marts of all published dates, with each step as a task."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ STEPS = MartsSteps(
     on_crashed=[notify],
     on_cancellation=[notify],
 )
-def marts(repo: str | None = None, bucket: str | None = None, force: bool = False) -> State[Any]:
+def marts(repo: str | None = None, bucket: str | None = None, full: bool = False) -> State[Any]:
     """Publish the marts from all published dates of one commit of main: extract, land, transform, audit, publish.
 
     Args:
         repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
         bucket: The storage bucket that the repository must live in, checked before anything is written; default:
             ELT_BUCKET of the worker.
-        force: Build even if neither the dates nor the code changed.
+        full: Build all dates, even if neither they nor the code changed.
     """
     record = RunRecord()
 
@@ -57,7 +57,7 @@ def marts(repo: str | None = None, bucket: str | None = None, force: bool = Fals
             lake=open_lake(settings),
             settings=settings,
             log=run_log(),
-            force=force,
+            force=full,
             task_runs=settings.elt.dbt_task_runs,
             origin=origin_of(settings),
             record=record,

@@ -31,7 +31,7 @@ class DateCatalog:
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
         """Return the keys of each table's Parquet by table, in ascending order of the dates."""
-        return _by_table(self.receipts.values())
+        return parquet_by_table(self.receipts.values())
 
 
 def read_catalog(lake: Lake, commit: str) -> DateCatalog:
@@ -43,7 +43,7 @@ def read_catalog(lake: Lake, commit: str) -> DateCatalog:
 
 def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
     """Return the keys of the Parquet published at a commit, by table, including the marts."""
-    return _by_table(read_receipts(lake, commit, _checksums(lake, commit)))
+    return parquet_by_table(read_receipts(lake, commit, _checksums(lake, commit)))
 
 
 def date_checksums(lake: Lake, commit: str) -> dict[str, str]:
@@ -86,12 +86,13 @@ def receipts_of(lake: Lake, commit: str, dates: Iterable[str]) -> list[Receipt]:
     return list(read_receipts(lake, commit, {key: published[key] for key in named if key in published}))
 
 
-def _checksums(lake: Lake, commit: str) -> dict[str, str]:
-    return {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}
-
-
-def _by_table(receipts: Iterable[Receipt]) -> dict[str, tuple[str, ...]]:
+def parquet_by_table(receipts: Iterable[Receipt]) -> dict[str, tuple[str, ...]]:
+    """Return the keys of the Parquet that these receipts list, by table, in ascending order."""
     files: dict[str, list[str]] = {}
     for key in sorted(key for receipt in receipts for key in receipt.objects if key.endswith(".parquet")):
         files.setdefault(keys.table_of(key), []).append(key)
     return {table: tuple(found) for table, found in files.items()}
+
+
+def _checksums(lake: Lake, commit: str) -> dict[str, str]:
+    return {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}

@@ -9,6 +9,8 @@ from __future__ import annotations
 GATE = "_lakefs_actions/gate_main.yaml"
 RECEIPTS = "_receipts/"
 
+MARTS = "marts/"
+
 RAW_CONTENT_TYPE = "application/octet-stream"
 """Content types are part of an object's identity on lakeFS, so the type of each kind of key never changes."""
 
@@ -43,6 +45,11 @@ def date_of_receipt(key: str) -> str:
     """Return the date that a receipt covers; empty for the receipt of the marts."""
     name = key.removeprefix(RECEIPTS).removesuffix(".json")
     return name.removeprefix("date=") if name.startswith("date=") else ""
+
+
+def date_of(key: str) -> str:
+    """Return the date of a key below a folder `date=<date>`."""
+    return key.partition("/date=")[2].partition("/")[0]
 
 
 def table_of(key: str) -> str:

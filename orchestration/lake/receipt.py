@@ -10,7 +10,8 @@ and `objects`, in every format. The other fields are for people and for the next
     details         key → bytes, and rows of Parquet or SHA-256 of raw; of a raw page that is not byte for byte as sent
                     `decoded`, a list such as ["gzip"], or `no_data`, what the API sent instead of records
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
-                    `receipts`: key → lakeFS's checksum of each date's receipt there
+                    `receipts`: key → lakeFS's checksum of each date's receipt there. A mart by date may have files
+                    that an earlier run wrote, from dates with the same receipts
     accounting      table → raw, curated, identical, conflicting, rejected by reason, accepted_keys and curated_keys:
                     distinct keys (absent from receipts of before 2026-11-26), other_dates (absent where it is 0),
                     drift by undeclared field (the most frequent ones, long names cut), drift_fields: their total
@@ -58,8 +59,10 @@ class Receipt:
     def rows(self) -> Mapping[str, int]:
         """Return the rows of each curated table or mart."""
         if self.key == keys.MARTS_RECEIPT:
-            details = self.content.get("details", {})
-            return {keys.table_of(key): int(detail["rows"]) for key, detail in details.items()}
+            summed: dict[str, int] = {}
+            for key, detail in self.content.get("details", {}).items():
+                summed[keys.table_of(key)] = summed.get(keys.table_of(key), 0) + int(detail["rows"])
+            return summed
         return {table: int(parts["curated"]) for table, parts in self.content.get("accounting", {}).items()}
 
     @property

@@ -20,7 +20,7 @@ from orchestration.lake.setup import is_protected_by_rule
 
 _READS_AT_ONCE = 8
 _PUBLISH_AGAIN = "elt run {date} --force, which publishes the date again from its source"
-_MARTS_AGAIN = "elt marts --force"
+_MARTS_AGAIN = "elt marts --full"
 _INIT = "elt init"
 _STRAY = "elt init --discard-stray removes uncommitted writes"
 _BY_HAND = "find out who wrote it; roll main back to a commit before it"

@@ -5,10 +5,11 @@ The rebuild is written to a branch that is never merged, and is deleted at the e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Literal
 
 from orchestration.audit import written_objects
@@ -27,13 +28,14 @@ from orchestration.errors import (
 from orchestration.extract import extract
 from orchestration.lake import keys
 from orchestration.lake.branch_names import new_branch_name
-from orchestration.lake.catalog import read_catalog
+from orchestration.lake.catalog import date_checksums
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
 from orchestration.land import Landed
 from orchestration.log import Log
 from orchestration.marts import MartsInputs, transform_marts
+from orchestration.marts_dates import all_dates
 from orchestration.operations.code import CodeHistory, code_of
 from orchestration.plan import Plan, make_plan
 from orchestration.run import delete_branch
@@ -50,8 +52,8 @@ class Difference:
 
     Attributes:
         table: Its name.
-        published: Its rows on `main`; None if `main` does not have it.
-        rebuilt: Its rows now; None if it was not built.
+        published: Its rows on `main` in files that differ; None if `main` does not have it.
+        rebuilt: Their rows now; None if it was not built.
         models: The models that build it, inputs first.
     """
 
@@ -144,7 +146,8 @@ def _verify_marts(run: MartsRun, plan: Plan, history: CodeHistory) -> Verified:
     if (receipt := read_receipt(lake, base, keys.MARTS_RECEIPT)) is None:
         raise PlatformFailed(f"the marts were taken off {MAIN} in the meantime")
     commit = str(receipt.content["inputs"]["commit"])
-    inputs = MartsInputs(base, read_catalog(lake, commit), receipt, commit, unchanged=False)
+    checksums = date_checksums(lake, commit)
+    inputs = MartsInputs(base, checksums, receipt, commit, all_dates(run, commit, checksums))
     with (
         work_directory(run.settings.state_dir, run.subject) as folder,
         _scratch_branch(run, base, receipt) as branch,
@@ -189,27 +192,34 @@ def _compared(
     """Compare what was built on the branch with what the receipt lists."""
     written = {key: stored.checksum for key, stored in written_objects(run.lake, branch, built).items()}
     published = _parquet(receipt)
-    details, models = receipt.content.get("details", {}), _model_by_key(run, plan)
+    rows = {key: detail.get("rows") for key, detail in receipt.content.get("details", {}).items()}
+    models = _models_by_table(run, plan)
     differing = [key for key in sorted(written.keys() | published.keys()) if written.get(key) != published.get(key)]
     differences = tuple(
         Difference(
-            keys.table_of(key),
-            details.get(key, {}).get("rows"),
-            built.rows.get(key),
-            code_of(plan.manifest, models[key], run.settings.project_dir).models if key in models else (),
+            table,
+            _sum(rows.get(key) for key in of_table),
+            _sum(built.rows.get(key) for key in of_table),
+            code_of(plan.manifest, models[table], run.settings.project_dir).models if table in models else (),
         )
-        for key in differing
+        for table, of_table in ((table, tuple(group)) for table, group in groupby(differing, key=keys.table_of))
     )
     if not (differences or refused):
         return Verified(run.subject, "identical", base)
-    reasons = [*_changes(plan, history, receipt, built, [models[key] for key in differing if key in models])]
+    reasons = [*_changes(plan, history, receipt, built, [models[one.table] for one in differences if one.models])]
     if refused:
         reasons.append(f"the code would not publish it now: {refused}")
     return Verified(run.subject, "differs", base, differences, tuple(reasons))
 
 
-def _model_by_key(run: RunContext, plan: Plan) -> Mapping[str, str]:
-    return published_models(plan.manifest, run.selector, run.subject if isinstance(run, DateRun) else "")
+def _models_by_table(run: RunContext, plan: Plan) -> Mapping[str, str]:
+    published = published_models(plan.manifest, run.selector, files=[""])
+    return {keys.table_of(key): unique_id for key, unique_id in published.items()}
+
+
+def _sum(rows: Iterable[int | None]) -> int | None:
+    known = [count for count in rows if count is not None]
+    return sum(known) if known else None
 
 
 def _parquet(receipt: Receipt) -> Mapping[str, str]:

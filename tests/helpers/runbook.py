@@ -165,8 +165,8 @@ def run_without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         return _result_of(settings, lambda: run_date(run))
 
-    def marts(settings: Settings, force: bool) -> FlowResult:
-        run = MartsRun(lake=open_lake(settings), settings=settings, log=SILENT, force=force)
+    def marts(settings: Settings, full: bool) -> FlowResult:
+        run = MartsRun(lake=open_lake(settings), settings=settings, log=SILENT, force=full)
         return _result_of(settings, lambda: run_marts(run))
 
     monkeypatch.setattr("orchestration.flows.launch.run_date_flow", date)

@@ -19,9 +19,9 @@ from orchestration.dbt_runner.plugin import set_statement
 from tests.helpers.projects import copy_project, type_named
 
 LINEAGES = (
-    "shop.events stg_shop__events events_checked events all_events daily_sales sales_dashboard",
-    "shop.products stg_shop__products products_checked products product_sales sales_dashboard",
-    "shop.events stg_shop__events events_checked events all_events customer_features customer_model",
+    "shop.events stg_shop__events events_checked events event_dates all_events daily_sales sales_dashboard",
+    "shop.products stg_shop__products products_checked products daily_products product_sales sales_dashboard",
+    "shop.events stg_shop__events events_checked events all_events daily_invoices customer_features customer_model",
     "shop.events stg_shop__events events_checked events_rejected eda_report",
 )
 
@@ -123,7 +123,7 @@ def test_an_analysts_database_is_neither_needed_nor_changed(docs: Docs) -> None:
 def test_a_failed_build_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = copy_project(tmp_path) / "models" / "marts" / "daily_sales.sql"
+    model = copy_project(tmp_path) / "models" / "marts" / "by_date" / "daily_sales.sql"
     model.write_text(model.read_text().replace("group by", "group bye"))
     monkeypatch.setenv("ELT_PROJECT_DIR", str(tmp_path))
 

@@ -119,7 +119,7 @@ def test_a_build_after_an_empty_run_is_complete(project: Path) -> None:
 
 
 def test_retry_builds_a_failed_model_after_its_correction(project: Path) -> None:
-    model = project / "models" / "marts" / "daily_sales.sql"
+    model = project / "models" / "marts" / "by_date" / "daily_sales.sql"
     right = model.read_text()
     model.write_text(right.replace("group by", "group bye"))
     assert dbt(project, "build").code == 1

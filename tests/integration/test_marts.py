@@ -35,7 +35,8 @@ from orchestration.settings import Settings
 from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import copy_project, drop_marts_selector, request_for, settings_of
 
-MARTS = ("customer_features", "daily_sales", "product_sales")
+BY_DATE = ("daily_invoices", "daily_products", "daily_sales", "event_dates")
+MARTS = tuple(sorted((*BY_DATE, "customer_features", "product_sales")))
 DATES = ("2015-06-01", "2015-06-02")
 
 
@@ -96,7 +97,8 @@ def test_the_marts_are_published_with_their_own_receipt(published: Lake, setting
     assert receipt.objects == {
         key: checksum for key, checksum in tree_of(published).items() if key.startswith("marts/")
     }
-    assert tuple(sorted(keys.table_of(key) for key in receipt.objects)) == MARTS
+    assert tuple(sorted({keys.table_of(key) for key in receipt.objects})) == MARTS
+    assert done.rows == {mart: query(published, f"select count(*) from {mart}").rows[0][0] for mart in MARTS}
     assert receipt.content["inputs"] == {
         "commit": pinned,
         "receipts": {
@@ -175,7 +177,7 @@ def test_an_event_in_two_dates_is_counted_once_and_named(
 
 def test_marts_that_fail_a_test_leave_main_untouched(published: Lake, settings: MakeSettings, tmp_path: Path) -> None:
     failing = copy_project(tmp_path / "failing")
-    file = failing / "models" / "marts" / "daily_sales.yml"
+    file = failing / "models" / "marts" / "by_date" / "daily_sales.yml"
     file.write_text(file.read_text().replace("sales + returns + other_events > 0", "sales < 0"))
     tree = tree_of(published)
 
@@ -257,10 +259,10 @@ def test_the_gate_refuses_a_mart_that_the_receipt_does_not_list(published: Lake,
 
 def test_missing_objects_are_detected_before_the_receipt_is_written(published: Lake, settings: MakeSettings) -> None:
     def lose(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, built: BuildResult) -> Candidate:
-        run.lake.delete(branch, ["marts/daily_sales/data.parquet"])
+        run.lake.delete(branch, [f"marts/daily_sales/{DATES[1]}.parquet"])
         return audit_marts(run, plan, inputs, branch, built)
 
-    with pytest.raises(PlatformFailed, match=r"etl-marts-\w+ lacks marts/daily_sales/data\.parquet"):
+    with pytest.raises(PlatformFailed, match=rf"etl-marts-\w+ lacks marts/daily_sales/{DATES[1]}\.parquet"):
         run_marts(marts_of(published, settings(), force=True), MartsSteps(audit=lose))
 
 

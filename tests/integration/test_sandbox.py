@@ -25,6 +25,7 @@ from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import copy_project, request_for, settings_of
 
 DATES = ("2015-07-01", "2015-07-02")
+BY_DATE = ("daily_invoices", "daily_products", "daily_sales", "event_dates")
 EVENTS = f"curated/events/date={DATES[1]}/data.parquet"
 
 
@@ -88,7 +89,11 @@ def test_a_build_reads_published_data_and_writes_its_branch_only(analyst: Analys
 
     assert built.code == 0, built.out
     changed = [one.key for one in differences(analyst.lake, "mine")]
-    assert changed == [f"marts/{name}/data.parquet" for name in ("customer_features", "daily_sales", "product_sales")]
+    assert changed == [
+        "marts/customer_features/data.parquet",
+        *(f"marts/{name}/{date}.parquet" for name in BY_DATE for date in DATES),
+        "marts/product_sales/data.parquet",
+    ]
     assert (tree_of(analyst.lake, MAIN), analyst.lake.head(MAIN)) == (main, head)
     with duckdb.connect(analyst.environment["ELT_SANDBOX"] + "/sandbox.duckdb", read_only=True) as connection:
         dates = connection.execute("select distinct execution_date::varchar from all_events order by 1").fetchall()
@@ -130,7 +135,7 @@ def test_a_later_command_reads_what_was_built(analyst: Analyst) -> None:
 
     assert tested.code == 0, tested.out
     assert selected.code == 0, selected.out
-    assert "1 of 1 OK created sql lake_parquet model main.daily_sales" in selected.out
+    assert "1 of 1 OK created sql dated_lake_parquet model main.daily_sales" in selected.out
 
 
 def test_any_published_date_can_be_built(analyst: Analyst) -> None:

@@ -113,7 +113,7 @@ def test_without_yes_and_without_a_terminal_nothing_is_written(project: Path, tm
         ("github", "cost_accounting", "ends like a model that every table has"),
         ("shop", "events", "shop.events is declared in"),
         ("github", "events", "shop.events is declared in"),
-        ("github", "daily_sales", "there is a model daily_sales already, in models/marts/daily_sales.sql"),
+        ("github", "daily_sales", "there is a model daily_sales already, in models/marts/by_date/daily_sales.sql"),
     ],
 )
 def test_a_name_that_is_taken_or_not_allowed_is_refused(

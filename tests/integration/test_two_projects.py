@@ -311,7 +311,7 @@ def test_a_project_does_not_write_to_the_repository_of_another(both: Both, monke
 
     for ended in (
         run_date_flow(wrong, NIGHT, "backfill", force=False),
-        run_marts_flow(wrong, force=True),
+        run_marts_flow(wrong, full=True),
         run_report_flow(wrong, None),
     ):
         assert (ended.exit_code, ended.outcome) == (2, "UsageError")

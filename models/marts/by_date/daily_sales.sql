@@ -20,6 +20,3 @@ daily as (
 )
 
 select * from daily
-order by
-    execution_date nulls last,
-    country nulls last

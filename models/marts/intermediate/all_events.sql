@@ -2,33 +2,21 @@ with
 
 published_events as (
 
-    select * from {{ published(ref('events')) }}
+    select * from {{ built_rows(ref('events')) }}
 
 ),
 
--- Read once more, one column of it: a CTE that is read twice is copied whole.
-published_ids as (
+published_before as (
 
     select
-        event_id,
-        _execution_date
-    from {{ published(ref('events')) }}
+        execution_date,
+        event_id
+    from {{ ref('event_dates') }}
+    where not is_first
 
 ),
 
-repeated as (
-
-    select
-        event_id,
-        min(_execution_date) as first_date,
-        count(*) as copies
-    from published_ids
-    group by event_id
-    having count(*) > 1
-
-),
-
-first_published as (
+all_events as (
 
     select
         ---------- ids
@@ -48,15 +36,15 @@ first_published as (
         coalesce(published_events.event_type = 'sale', false) as is_sale,
         coalesce(published_events.event_type = 'return', false) as is_return,
         published_events.quantity,
-        published_events.quantity * published_events.price as revenue,
-        coalesce(repeated.copies, 1) as copies
+        published_events.quantity * published_events.price as revenue
     from published_events
-    left join repeated
-        on published_events.event_id = repeated.event_id
-    where
-        repeated.event_id is null
-        or published_events._execution_date = repeated.first_date
+    left join published_before
+        on
+            published_events.event_id = published_before.event_id
+            and published_events._execution_date
+            = published_before.execution_date
+    where published_before.event_id is null
 
 )
 
-select * from first_published
+select * from all_events

@@ -1,29 +1,18 @@
 with
 
-published as (
+event_dates as (
 
-    select count(*) as published_rows
-    from {{ published(ref('events')) }}
-
-),
-
-resolved as (
-
-    select
-        cast(coalesce(sum(copies - 1), 0) as bigint) as repeated_rows,
-        count(*) as kept_rows
-    from {{ ref('all_events') }}
+    select * from {{ ref('event_dates') }}
 
 ),
 
 counted as (
 
     select
-        published.published_rows,
-        resolved.kept_rows,
-        resolved.repeated_rows
-    from published
-    cross join resolved
+        count(*) as published_rows,
+        count(case when is_first then 1 end) as kept_rows,
+        count(case when not is_first then 1 end) as repeated_rows
+    from event_dates
 
 )
 

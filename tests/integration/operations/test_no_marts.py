@@ -103,7 +103,7 @@ def test_marts_are_skipped_in_one_line_and_change_nothing(quakes: Quakes) -> Non
     head = quakes.lake.head(MAIN)
 
     assert quakes.text("marts") == "marts skipped: the project has none\n"
-    assert quakes.text("marts", "--force") == "marts skipped: the project has none\n"
+    assert quakes.text("marts", "--full") == "marts skipped: the project has none\n"
     assert quakes.elt("marts") == {
         "subject": "marts",
         "outcome": "skipped",

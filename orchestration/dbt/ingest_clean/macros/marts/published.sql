@@ -4,18 +4,23 @@
     {%- if model.resource_type == 'unit_test' -%}
         {{- return(relation) -}}
     {%- endif -%}
-    {{- return(adapter.dispatch('published')(relation)) -}}
+    {{- return(read_published('published_' ~ relation.identifier)) -}}
+{% endmacro %}
+
+
+{% macro read_published(variable) %}
+    {{- return(adapter.dispatch('read_published')(variable)) -}}
 {% endmacro %}
 
 
 {#- Columns are matched by name. A date published before a column existed has nulls there. -#}
-{% macro duckdb__published(relation) -%}
+{% macro duckdb__read_published(variable) -%}
     (
         select
             *,
             cast(regexp_extract(_uri, 'date=([0-9-]+)/', 1) as date) as _execution_date
         from read_parquet(
-            getvariable('published_{{ relation.identifier }}'),
+            getvariable({{ literal(variable) }}),
             union_by_name = true,
             hive_partitioning = false,
             filename = '_uri'

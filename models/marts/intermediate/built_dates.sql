@@ -1,0 +1,19 @@
+with
+
+published_events as (
+
+    select * from {{ built_rows(ref('events')) }}
+
+),
+
+counted as (
+
+    select
+        _execution_date as execution_date,
+        count(*) as published_rows
+    from published_events
+    group by _execution_date
+
+)
+
+select * from counted

@@ -1,0 +1,34 @@
+{% macro dated_files() %}
+    {{- return(adapter.dispatch('dated_files')()) -}}
+{% endmacro %}
+
+
+{#- Read from the cursor's variables at run time, like `lake_uri`. dbt gives a list as JSON. -#}
+{% macro duckdb__dated_files() %}
+    {%- set found = run_query(
+        "select getvariable('dated_files'), getvariable('written_files'), getvariable('former_files'),"
+        ~ " getvariable('former_root')"
+    ).rows[0] -%}
+    {{- return({
+        'names': fromjson(found[0]),
+        'written': fromjson(found[1]),
+        'former': fromjson(found[2]),
+        'former_root': found[3]
+    }) -}}
+{% endmacro %}
+
+
+{% macro dated_uri(model, file) %}
+    {{- return(lake_uri(model).replace('{file}', file)) -}}
+{% endmacro %}
+
+
+{#- A month has the rows of its dates, so one name begins with the other where two files may share rows. -#}
+{% macro former_uris(model, files, file='') %}
+    {%- set key = files.former_root ~ '/' ~ model.config.meta.key_on_lake.replace('{name}', model.alias) -%}
+    {%- set uris = [] -%}
+    {%- for former in files.former if former.startswith(file) or file.startswith(former) -%}
+        {%- do uris.append(key.replace('{file}', former)) -%}
+    {%- endfor -%}
+    {{- return(uris) -}}
+{% endmacro %}

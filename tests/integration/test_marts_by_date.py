@@ -1,0 +1,249 @@
+"""Marts by date on the real lakeFS: only dates that changed are built, with the bytes of a build of all dates."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.events_api import Options, create_app, serving
+from orchestration.analyst.query import query
+from orchestration.context import MartsRun
+from orchestration.errors import DataFailed, IngestCleanError, UsageError
+from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import read_receipt
+from orchestration.log import SILENT
+from orchestration.marts import MartsInputs, MartsSteps, extract_dates, run_marts
+from orchestration.operations.rollback import plan_rollback_of_date, roll_back
+from orchestration.operations.verify import verify_marts
+from orchestration.plan import Plan
+from orchestration.run import run_date
+from orchestration.settings import Settings
+from tests.helpers.own_lake import repository_of
+from tests.helpers.projects import copy_project, request_for, settings_of
+
+FIRST, SECOND, REPEATING, JUNE = "2015-05-29", "2015-05-30", "2015-05-31", "2015-06-01"
+BY_DATE = ("daily_invoices", "daily_products", "daily_sales", "event_dates")
+OTHERS = ("customer_features", "product_sales")
+
+PRICES = """
+models:
+  - name: prices
+    description: All events.
+    columns:
+      - {name: events, data_type: bigint, description: Their number.}
+      - {name: highest, data_type: double, description: The highest price.}
+"""
+
+
+class OtherDay:
+    """Serves the data of other dates for some of them."""
+
+    def __init__(self, app: Any, dates: Mapping[str, str]) -> None:
+        self.app, self.dates = app, dates
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            asked = scope["query_string"].decode()
+            for date, other in self.dates.items():
+                asked = asked.replace(date, other)
+            scope = {**scope, "query_string": asked.encode()}
+        await self.app(scope, receive, send)
+
+
+class Shop:
+    """A lake of its own, a source with few or more rows, and the marts."""
+
+    def __init__(self, lake: Lake, settings: Callable[..., Settings]) -> None:
+        self.lake, self.settings = lake, settings
+
+    def publish(self, *dates: str, rows: int = 40) -> None:
+        for date in dates:
+            run_date(request_for(self.lake, self.settings(rows), date))
+
+    def take_back(self, date: str) -> None:
+        plan = plan_rollback_of_date(self.lake, date)
+        roll_back(self.lake, plan, self.settings(), "a test")
+
+    def run(self, project: Path | None = None, **further: Any) -> tuple[str, ...]:
+        """Build the marts and return the dates that were built, or removed."""
+        found: list[MartsInputs] = []
+
+        def extract(run: MartsRun, plan: Plan) -> MartsInputs:
+            found.append(extract_dates(run, plan))
+            return found[-1]
+
+        run = MartsRun(lake=self.lake, settings=self.settings(folder=project), log=SILENT, **further)
+        run_marts(run, MartsSteps(extract=extract))
+        return found[-1].dates.dated.dates
+
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The names of the files of each mart on main."""
+        receipt = read_receipt(self.lake, MAIN, keys.MARTS_RECEIPT)
+        assert receipt
+        found: dict[str, tuple[str, ...]] = {}
+        for key in sorted(receipt.objects):
+            found[keys.table_of(key)] = (*found.get(keys.table_of(key), ()), Path(key).stem)
+        return found
+
+    def require_bytes_of_a_full_build(self) -> None:
+        verified = verify_marts(self.lake, self.settings(), SILENT)
+        assert verified
+        assert (verified.outcome, verified.differences, verified.reasons) == ("identical", (), ())
+
+    def dates_with_events(self) -> list[str]:
+        rows = query(self.lake, "select distinct execution_date::varchar from daily_sales order by 1").rows
+        return [row[0] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def shop(access: LakeAccess, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    repeating = {REPEATING: JUNE}
+    with (
+        serving(OtherDay(create_app(Options(rows=40)), repeating)) as few,
+        serving(OtherDay(create_app(Options(rows=60)), repeating)) as more,
+        repository_of(access, f"dated-{secrets.token_hex(4)}") as lake,
+    ):
+
+        def settings(rows: int = 40, folder: Path | None = None) -> Settings:
+            return settings_of(monkeypatch, folder or project, SHOP_API_URL={40: few, 60: more}[rows])
+
+        yield Shop(lake, settings)
+
+
+def test_each_change_has_the_bytes_of_a_full_build(shop: Shop) -> None:
+    shop.publish(FIRST, SECOND)
+    assert shop.run() == (FIRST, SECOND)
+    assert shop.files() == dict.fromkeys(BY_DATE, (FIRST, SECOND)) | dict.fromkeys(OTHERS, ("data",))
+
+    shop.publish(JUNE)
+    assert shop.run() == (JUNE,)
+    assert shop.files()["daily_sales"] == ("2015-05", JUNE)
+    shop.require_bytes_of_a_full_build()
+
+    shop.publish(FIRST, rows=60)
+    assert shop.run() == (FIRST,)
+    shop.require_bytes_of_a_full_build()
+
+    # Its events move to the earlier date that repeats them, and back.
+    shop.publish(REPEATING)
+    assert shop.run() == (REPEATING, JUNE)
+    assert shop.dates_with_events() == [FIRST, SECOND, REPEATING]
+    shop.require_bytes_of_a_full_build()
+
+    shop.take_back(REPEATING)
+    assert shop.run() == (REPEATING, JUNE)
+    assert shop.dates_with_events() == [FIRST, SECOND, JUNE]
+    shop.require_bytes_of_a_full_build()
+
+    # A removed date alone has no row to build, and the latest date gives the columns.
+    shop.take_back(JUNE)
+    assert shop.run() == (SECOND, JUNE)
+    assert shop.files()["daily_sales"] == (FIRST, SECOND)
+    shop.require_bytes_of_a_full_build()
+
+    assert shop.run() == ()
+    assert shop.run(force=True) == (FIRST, SECOND)
+
+
+def test_a_change_of_the_code_builds_all_dates(shop: Shop, tmp_path: Path) -> None:
+    shop.publish(FIRST, SECOND)
+    shop.run()
+    changed = copy_project(tmp_path)
+    model = changed / "models" / "marts" / "by_date" / "daily_sales.sql"
+    model.write_text(
+        model.read_text().replace("sales_figures(order='event_id')", "sales_figures(order='event_id', digits=2)")
+    )
+    assert shop.run(changed) == (FIRST, SECOND)
+
+
+def test_a_test_that_fails_on_a_new_date_leaves_main_untouched(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(FIRST)
+    shop.run()
+    shop.publish(SECOND)
+    head = shop.lake.head(MAIN)
+    settings = shop.settings()
+    mart = settings.project_dir / "models" / "marts" / "by_date" / "daily_sales.yml"
+    text = mart.read_text()
+    try:
+        mart.write_text(text.replace("sales + returns + other_events > 0", f"execution_date <> '{SECOND}'"))
+        with pytest.raises(DataFailed, match="daily_sales_counts_some_event"):
+            shop.run()
+    finally:
+        mart.write_text(text)
+    assert shop.lake.head(MAIN) == head
+    assert shop.run() == (SECOND,)
+
+
+def test_a_declaration_of_repeats_that_cannot_be_read_is_named(shop: Shop, tmp_path: Path) -> None:
+    shop.publish(FIRST)
+    wrong = copy_project(tmp_path)
+    mart = wrong / "models" / "marts" / "by_date" / "event_dates.yml"
+    mart.write_text(mart.read_text().replace("{of: events, key: [event_id]}", "{of: events, key: [id]}"))
+    head = shop.lake.head(MAIN)
+    with pytest.raises(UsageError, match=r"by_date/event_dates\.yml: config\.meta\.repeats .* has no column id"):
+        shop.run(wrong)
+    assert shop.lake.head(MAIN) == head
+
+
+def test_a_mart_by_date_that_is_not_declared_as_one_is_named(shop: Shop, tmp_path: Path) -> None:
+    shop.publish(FIRST)
+    wrong = copy_project(tmp_path)
+    marts = wrong / "models" / "marts" / "by_date"
+    (marts / "prices.sql").write_text("select count(*) as events from {{ ref('all_events') }}")
+    (marts / "prices.yml").write_text(
+        PRICES.replace("columns:", "config: {meta: {key_on_lake: marts/prices}}\n    columns:")
+    )
+    with pytest.raises(IngestCleanError) as error:
+        shop.run(wrong)
+    for problem in (
+        "meta.key_on_lake needs {file}",
+        "it needs a column execution_date",
+        "meta.order_by needs the columns",
+    ):
+        assert problem in error.value.cause
+
+
+def test_a_mart_that_is_built_whole_has_all_dates(shop: Shop, tmp_path: Path) -> None:
+    more = copy_project(tmp_path)
+    marts = more / "models" / "marts"
+    (marts / "prices.sql").write_text(
+        "select count(*) as events, max(price) as highest from {{ published(ref('events')) }}"
+    )
+    (marts / "prices.yml").write_text(PRICES)
+    shop.publish(FIRST)
+    shop.run(more)
+    shop.publish(SECOND)
+
+    assert shop.run(more) == (SECOND,)
+    counted = query(shop.lake, "select (select count(*) from events), (select events from prices)").rows[0]
+    assert counted[0] == counted[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("select count(*) as events, max(price) as highest from {{ built_rows(ref('events')) }}", "prices"),
+        ("select count(*) as events, max(revenue) as highest from {{ ref('all_events') }}", "all_events"),
+    ],
+)
+def test_a_mart_that_would_lack_dates_is_refused(shop: Shop, tmp_path: Path, sql: str, reads: str) -> None:
+    wrong = copy_project(tmp_path)
+    marts = wrong / "models" / "marts"
+    (marts / "prices.sql").write_text(sql)
+    (marts / "prices.yml").write_text(PRICES)
+    shop.publish(FIRST)
+    head = shop.lake.head(MAIN)
+    with pytest.raises(UsageError, match=f"the mart prices would lack rows: {reads} has only those that built_rows"):
+        shop.run(wrong)
+    assert shop.lake.head(MAIN) == head
