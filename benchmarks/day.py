@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
@@ -39,13 +40,36 @@ def write_day(rows: int, form: Form, folder: Path) -> int:
     return (folder / "events").stat().st_size
 
 
+def write_pages(rows: int, page_size: int, folder: Path) -> int:
+    """Write the events as envelopes of so many records, one file a page, and return the number of pages.
+
+    The products are one page.
+    """
+    starts = range(0, rows, page_size)
+    pages = len(starts)
+    for number, start in enumerate(starts, 1):
+        body = framed(
+            "envelope",
+            records.events(DAY, start, min(start + page_size, rows)),
+            {"next_page": number + 1 if number < pages else None},
+        )
+        (folder / f"events-{number}").write_bytes(b"".join(body))
+    (folder / "products-1").write_bytes(
+        b"".join(framed("envelope", iter(records.products(DAY, rows)), {"next_page": None}))
+    )
+    return pages
+
+
 @contextmanager
 def serving(folder: Path, media_type: str) -> Iterator[str]:
-    """Serve the same bodies for any date and yield the base URL."""
+    """Serve the same bodies for any date and yield the base URL. Of several pages, page 1 is the default."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path = folder / self.path.partition("?")[0].strip("/")
+            asked = urlsplit(self.path)
+            path = folder / asked.path.strip("/")
+            if not path.exists():
+                path = path.with_name(f"{path.name}-{parse_qs(asked.query).get('page', ['1'])[0]}")
             self.send_response(200)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(path.stat().st_size))

@@ -5,7 +5,7 @@ Marts by date are built for the dates that changed: see `marts_dates`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from orchestration.dbt_runner.results import BuildResult
 from orchestration.errors import UsageError
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, new_branch_name
-from orchestration.lake.catalog import date_checksums
+from orchestration.lake.bundles import bundle_bytes, bundled
+from orchestration.lake.catalog import date_checksums, read_bodies
+from orchestration.lake.listed import LakeObject
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.setup import require_lake
 from orchestration.marts_dates import NO_DATES, MartsDates, dates_to_build
@@ -68,9 +70,8 @@ def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
         if not checksums:
             raise UsageError("no date is published yet, so there is no input for the marts", remedy="elt run DATE")
         run.record.former = former
-        inputs = former.content.get("inputs", {}) if former else {}
-        same_dates = inputs.get("receipts") == checksums
-        commit = str(inputs["commit"]) if same_dates else base
+        same_dates = former is not None and former.made_from == checksums
+        commit = str(former.content["inputs"]["commit"]) if former and same_dates else base
         if former and former.code == plan.code and same_dates and not run.force:
             return MartsInputs(base, checksums, former, commit, unchanged=True)
         return MartsInputs(base, checksums, former, commit, dates_to_build(run, plan, base, former, checksums))
@@ -86,7 +87,7 @@ def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
     with run.step("land") as step:
         run.lake.create_branch(branch, inputs.base)
         step.branch = branch
-        kept = {*kept_files(plan, inputs), keys.MARTS_RECEIPT}
+        kept = {*kept_files(plan, inputs), *kept_bundles(run, plan, inputs), keys.MARTS_RECEIPT}
         run.lake.delete(branch, sorted(inputs.former.keys - kept if inputs.former else ()))
     return branch
 
@@ -94,6 +95,23 @@ def land_branch(run: MartsRun, plan: Plan, inputs: MartsInputs) -> str:
 def kept_files(plan: Plan, inputs: MartsInputs) -> frozenset[str]:
     """Return the keys of the marts that stay on `main` as they are."""
     return plan.outputs(inputs.dates.dated.names) - plan.outputs(inputs.dates.dated.written)
+
+
+def kept_bundles(run: MartsRun, plan: Plan, inputs: MartsInputs) -> frozenset[str]:
+    """Return the keys of the bundles of receipts that stay as they are: those of months without a changed date."""
+    if not plan.selected.keys or inputs.former is None or run.force:
+        return frozenset()
+    now, before = bundled(inputs.checksums), bundled(inputs.former.made_from)
+    return frozenset(key for key in now if now[key] == before.get(key) and key in inputs.former.objects)
+
+
+def write_bundles(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str) -> Iterator[LakeObject]:
+    """Write the other bundles, unless the project has dropped its marts, and yield each one as lakeFS lists it."""
+    kept = kept_bundles(run, plan, inputs)
+    for key, checksums in bundled(inputs.checksums).items() if plan.selected.keys else ():
+        if key not in kept:
+            bodies = read_bodies(run.lake, inputs.base, checksums)
+            yield run.lake.put(branch, key, bundle_bytes(bodies), keys.JSON_CONTENT_TYPE)
 
 
 def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, folder: Path) -> BuildResult:
@@ -129,8 +147,10 @@ def audit_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str, bui
         written = written_objects(run.lake, branch, built, keys.MARTS)
         objects = {key: stored.checksum for key, stored in written.items()}
         details = {key: {"bytes": stored.bytes, "rows": built.rows[key]} for key, stored in written.items()}
+        for stored in write_bundles(run, plan, inputs, branch):
+            objects[stored.key], details[stored.key] = stored.checksum, {"bytes": stored.bytes}
         if inputs.former:
-            for key in kept_files(plan, inputs):
+            for key in kept_files(plan, inputs) | kept_bundles(run, plan, inputs):
                 objects[key] = inputs.former.objects[key]
                 details[key] = inputs.former.content["details"][key]
         content = {

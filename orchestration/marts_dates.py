@@ -70,7 +70,7 @@ def dates_to_build(
     repeats = read_repeats(plan.manifest)
     has_marts_by_date = plan.outputs([""]) != plan.outputs()
     if has_marts_by_date and former and former.code == plan.code and not run.force:
-        before = tuple(map(keys.date_of_receipt, former.content["inputs"]["receipts"]))
+        before = tuple(map(keys.date_of_receipt, former.made_from))
         if plan.outputs(file_names(before)) <= former.keys:
             return _changed(run, plan, base, former, checksums, repeats)
     return all_dates(run, base, checksums)
@@ -91,7 +91,7 @@ def _changed(
     repeats: Sequence[Repeats],
 ) -> MartsDates:
     receipts = {keys.date_of_receipt(key): {key: checksum} for key, checksum in checksums.items()}
-    before = tuple(map(keys.date_of_receipt, former.content["inputs"]["receipts"]))
+    before = tuple(map(keys.date_of_receipt, former.made_from))
 
     def files_of(dates: Iterable[str]) -> Files:
         wanted = {key: checksum for date in sorted(dates) for key, checksum in receipts[date].items()}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import IngestCleanError, LakeNotFound, PlatformFailed, UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import published_files
+from orchestration.lake.catalog import parquet_by_table, read_catalog
 from orchestration.lake.client import Lake
+from orchestration.lake.receipt import read_receipt
 from orchestration.lake.s3 import open_duckdb
 from orchestration.settings import Settings
 from orchestration.source.config import read_tables
@@ -65,23 +66,29 @@ def query(lake: Lake, sql: str, commit: str | None = None) -> Answer:
     # DuckDB 1.5.5 fails with an internal error on min and max of the partition column over a single file.
     with open_duckdb(lake, commit, disabled_optimizers="statistics_propagation") as connection:
         _require_one_query(connection, sql)
-        published = published_files(lake, commit)
-        for table in _tables_of(connection, sql, published):
-            create_view(connection, table, f"s3://{lake.repository}/{commit}", published[table])
+        for table, files in _tables_of(connection, sql, lake, commit).items():
+            create_view(connection, table, f"s3://{lake.repository}/{commit}", files)
         return Answer(commit, *_ask(connection, sql))
 
 
-def _tables_of(connection: duckdb.DuckDBPyConnection, sql: str, published: Collection[str]) -> Collection[str]:
-    """Return the tables that a query names, because a view of thousands of files takes a while; all, if in doubt."""
+def _tables_of(connection: duckdb.DuckDBPyConnection, sql: str, lake: Lake, commit: str) -> Mapping[str, Sequence[str]]:
+    """Return the keys of the tables that a query names, by table; of all tables, if in doubt.
+
+    After years, the receipts of all dates and a view of thousands of files take a while.
+    """
     import duckdb
 
     try:
         named = {name.lower() for name in connection.get_table_names(sql)}
     except duckdb.Error:
         # It binds the query to tables without columns, which not every query allows, such as a join with `using`.
-        return published
+        named = set()
+    receipt = read_receipt(lake, commit, keys.MARTS_RECEIPT)
+    published = parquet_by_table([receipt] if receipt else ())
+    if not named or not named <= published.keys():
+        published |= read_catalog(lake, commit).files
     # No name: the query may list the tables themselves.
-    return named if named and named <= set(published) else published
+    return {table: published[table] for table in sorted(named)} if named and named <= published.keys() else published
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, table: str, root: str, files: Sequence[str]) -> None:

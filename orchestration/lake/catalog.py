@@ -10,10 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchestration.lake import keys
+from orchestration.lake.bundles import read_bundles
 from orchestration.lake.client import Lake
 from orchestration.lake.receipt import Receipt, parse_receipt
 
 _READS_AT_ONCE = 8
+
+_FEW = 31
+"""Up to so many receipts are read one by one."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,10 @@ def read_catalog(lake: Lake, commit: str) -> DateCatalog:
     return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
 
 
-def published_files(lake: Lake, commit: str) -> dict[str, tuple[str, ...]]:
-    """Return the keys of the Parquet published at a commit, by table, including the marts."""
-    return parquet_by_table(read_receipts(lake, commit, _checksums(lake, commit)))
-
-
 def date_checksums(lake: Lake, commit: str) -> dict[str, str]:
     """Return the checksum of the receipt of each date published at a commit, by its key, without reading any."""
-    return {key: checksum for key, checksum in _checksums(lake, commit).items() if keys.date_of_receipt(key)}
+    listed = lake.objects(commit, keys.RECEIPTS)
+    return {stored.key: stored.checksum for stored in listed if keys.date_of_receipt(stored.key)}
 
 
 def published_dates(lake: Lake, ref: str) -> tuple[str, ...]:
@@ -62,21 +62,31 @@ def read_receipts(lake: Lake, commit: str, checksums: Mapping[str, str]) -> Iter
     A receipt that this machine has read before, of any commit, comes from the cache of the lake. Each one is parsed
     when it is used: thousands of parsed receipts take much longer than one after the other.
     """
+    bodies = read_bodies(lake, commit, checksums)
+    for key in checksums:
+        if key in bodies:
+            yield parse_receipt(key, bodies[key], commit)
+
+
+def read_bodies(lake: Lake, commit: str, checksums: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the bytes of the receipts of a commit with these keys and checksums, without those that do not exist.
+
+    Many receipts that this machine has not read before come from the bundles of their months.
+    """
     cache = lake.cache
     cached = {key: cache.read(checksum) for key, checksum in checksums.items()} if cache else {}
-
-    def read(key: str) -> bytes | None:
-        body = lake.read(commit, key)
-        if cache and body is not None:
-            cache.keep(checksums[key], body)
-        return body
-
-    missing = [key for key in checksums if cached.get(key) is None]
+    bodies = {key: body for key, body in cached.items() if body is not None}
+    missing = {key: checksum for key, checksum in checksums.items() if key not in bodies}
+    read = read_bundles(lake, commit, missing) if len(missing) > _FEW else {}
+    single = [key for key in missing if key not in read]
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        bodies = {**cached, **dict(zip(missing, pool.map(read, missing), strict=True))}
-    for key in checksums:
-        if (body := bodies[key]) is not None:
-            yield parse_receipt(key, body, commit)
+        for key, body in zip(single, pool.map(lambda key: lake.read(commit, key), single), strict=True):
+            if body is not None:
+                read[key] = body
+    if cache:
+        for key, body in read.items():
+            cache.keep(checksums[key], body)
+    return bodies | read
 
 
 def receipts_of(lake: Lake, commit: str, dates: Iterable[str]) -> list[Receipt]:
@@ -92,7 +102,3 @@ def parquet_by_table(receipts: Iterable[Receipt]) -> dict[str, tuple[str, ...]]:
     for key in sorted(key for receipt in receipts for key in receipt.objects if key.endswith(".parquet")):
         files.setdefault(keys.table_of(key), []).append(key)
     return {table: tuple(found) for table, found in files.items()}
-
-
-def _checksums(lake: Lake, commit: str) -> dict[str, str]:
-    return {stored.key: stored.checksum for stored in lake.objects(commit, keys.RECEIPTS)}

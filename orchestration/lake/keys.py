@@ -41,6 +41,11 @@ MARTS_RECEIPT = f"{RECEIPTS}marts.json"
 """The key of the receipt that covers all marts."""
 
 
+def bundle(execution_date: str) -> str:
+    """Return the key of the bundle with the receipts of a date's month. No mart has a name like that of its folder."""
+    return f"{MARTS}_receipts/{execution_date[:7]}.json"
+
+
 def date_of_receipt(key: str) -> str:
     """Return the date that a receipt covers; empty for the receipt of the marts."""
     name = key.removeprefix(RECEIPTS).removesuffix(".json")

@@ -7,6 +7,7 @@ and `objects`, in every format. The other fields are for people and for the next
     execution_date  the date; absent for the marts
     status          "pass"
     objects         key → lakeFS's checksum, of all raw pages and all Parquet of the date; of the marts' Parquet
+                    and of the bundles of receipts
     details         key → bytes, and rows of Parquet or SHA-256 of raw; of a raw page that is not byte for byte as sent
                     `decoded`, a list such as ["gzip"], or `no_data`, what the API sent instead of records
     inputs          source.table → the keys of its raw pages, in order; of the marts the pinned `commit` and
@@ -61,7 +62,8 @@ class Receipt:
         if self.key == keys.MARTS_RECEIPT:
             summed: dict[str, int] = {}
             for key, detail in self.content.get("details", {}).items():
-                summed[keys.table_of(key)] = summed.get(keys.table_of(key), 0) + int(detail["rows"])
+                if "rows" in detail:
+                    summed[keys.table_of(key)] = summed.get(keys.table_of(key), 0) + int(detail["rows"])
             return summed
         return {table: int(parts["curated"]) for table, parts in self.content.get("accounting", {}).items()}
 
@@ -69,6 +71,12 @@ class Receipt:
     def inputs(self) -> Mapping[str, Sequence[str]]:
         """Return the keys of a date's raw pages by `source.table`, in order."""
         found: Mapping[str, Sequence[str]] = self.content.get("inputs", {})
+        return found
+
+    @property
+    def made_from(self) -> Mapping[str, str]:
+        """Return the checksum of the receipt of each date that the marts are made from, by its key."""
+        found: Mapping[str, str] = self.content.get("inputs", {}).get("receipts", {})
         return found
 
     @property

@@ -19,8 +19,7 @@ def stale_dates(marts: Receipt | None, checksums: Mapping[str, str]) -> tuple[st
     """
     if marts is None:
         return ()
-    made_from: Mapping[str, str] = marts.content.get("inputs", {}).get("receipts", {})
-    return tuple(sorted({keys.date_of_receipt(key) for key, _ in made_from.items() ^ checksums.items()}))
+    return tuple(sorted({keys.date_of_receipt(key) for key, _ in marts.made_from.items() ^ checksums.items()}))
 
 
 def stale_dates_at(lake: Lake, ref: str) -> tuple[str, ...]:

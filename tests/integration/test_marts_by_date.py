@@ -15,6 +15,8 @@ from orchestration.context import MartsRun
 from orchestration.errors import DataFailed, IngestCleanError, UsageError
 from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
+from orchestration.lake.bundles import read_bundles
+from orchestration.lake.catalog import date_checksums
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
@@ -91,6 +93,11 @@ class Shop:
             found[keys.table_of(key)] = (*found.get(keys.table_of(key), ()), Path(key).stem)
         return found
 
+    def dates_in_bundles(self) -> list[str]:
+        """The dates whose receipts are as they are on main in the bundle of their month."""
+        checksums = date_checksums(self.lake, MAIN)
+        return [keys.date_of_receipt(key) for key in sorted(read_bundles(self.lake, MAIN, checksums))]
+
     def require_bytes_of_a_full_build(self) -> None:
         verified = verify_marts(self.lake, self.settings(), SILENT)
         assert verified
@@ -129,10 +136,13 @@ def test_each_change_has_the_bytes_of_a_full_build(shop: Shop) -> None:
     shop.publish(JUNE)
     assert shop.run() == (JUNE,)
     assert shop.files()["daily_sales"] == ("2015-05", JUNE)
+    assert shop.files()["_receipts"] == ("2015-05",)
+    assert shop.dates_in_bundles() == [FIRST, SECOND]
     shop.require_bytes_of_a_full_build()
 
     shop.publish(FIRST, rows=60)
     assert shop.run() == (FIRST,)
+    assert shop.dates_in_bundles() == [FIRST, SECOND]
     shop.require_bytes_of_a_full_build()
 
     # Its events move to the earlier date that repeats them, and back.
@@ -150,6 +160,7 @@ def test_each_change_has_the_bytes_of_a_full_build(shop: Shop) -> None:
     shop.take_back(JUNE)
     assert shop.run() == (SECOND, JUNE)
     assert shop.files()["daily_sales"] == (FIRST, SECOND)
+    assert "_receipts" not in shop.files()
     shop.require_bytes_of_a_full_build()
 
     assert shop.run() == ()

@@ -13,7 +13,7 @@ import pytest
 from examples.events_api import Options, create_app, serving
 from orchestration.errors import LakeRefused, PlatformFailed
 from orchestration.lake import keys
-from orchestration.lake.catalog import published_files
+from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import FORMAT, NEWER_VERSION, read_receipt
 from orchestration.lake.setup import init_lake, set_protection_rules
@@ -206,7 +206,7 @@ def test_a_receipt_of_a_later_format_is_not_read_further(lake: Lake, before: Fin
         problem = f"is a receipt of format {FORMAT + 1}, and this version of ingest-clean reads formats up to {FORMAT}"
         new = {one for one in found(lake, deep=deep) - known if one[0] not in (keys.GATE, merge)}
         assert new == {(RECEIPT, problem, NEWER_VERSION)}
-    for read in (lambda: read_receipt(lake, MAIN, RECEIPT), lambda: published_files(lake, lake.head(MAIN))):
+    for read in (lambda: read_receipt(lake, MAIN, RECEIPT), lambda: read_catalog(lake, lake.head(MAIN))):
         with pytest.raises(PlatformFailed, match="reads formats up to"):
             read()
     past_the_gate(lake, {RECEIPT: receipt.to_bytes()})

@@ -13,7 +13,7 @@ from orchestration.analyst.query import query
 from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.cache import ObjectCache
-from orchestration.lake.catalog import published_files, read_catalog
+from orchestration.lake.catalog import read_catalog
 from orchestration.lake.client import MAIN, Lake
 from orchestration.operations.points import point_on_main
 from orchestration.operations.rollback import plan_rollback
@@ -97,7 +97,7 @@ def test_a_damaged_file_of_the_cache_is_read_from_the_lake(published: Published,
 
 def test_only_audited_objects_are_read_whatever_the_cache_has(published: Published, lake: Lake) -> None:
     count = "select count(*) from events"
-    files = published_files(lake, published.merges[-1])
+    files = read_catalog(lake, published.merges[-1]).files
     assert query(lake, count).rows == ((len(DATES),),)
     extra = {f"curated/events/date={DATES[0]}/extra.parquet": published.parquet}
     unpublished = {keys.curated("events", "2025-05-23"): published.parquet}
@@ -106,12 +106,12 @@ def test_only_audited_objects_are_read_whatever_the_cache_has(published: Publish
     for key, body in extra.items():
         lake.put(MAIN, key, body, keys.RAW_CONTENT_TYPE)
     assert query(lake, count).rows == ((len(DATES),),), "a sandbox, and an uncommitted write on main"
-    assert published_files(lake, MAIN) == published_files(lake, sandbox) == files
+    assert read_catalog(lake, MAIN).files == read_catalog(lake, sandbox).files == files
     lake.delete(MAIN, list(extra))
     merge(lake, {**extra, **unpublished, keys.GATE: None})
 
     assert query(lake, count).rows == ((len(DATES),),), "objects past the gate"
-    assert published_files(lake, MAIN) == files
+    assert read_catalog(lake, MAIN).files == files
 
 
 def test_bytes_that_are_not_a_receipt_are_refused_from_the_cache_too(published: Published, lake: Lake) -> None:

@@ -1,0 +1,170 @@
+"""Publish days that are much larger than DuckDB's memory limit; print time, memory, and what was spilled.
+
+    tools/uv run python -m benchmarks.large_input
+    tools/uv run python -m benchmarks.large_input --only 10,000 pages
+
+Each case runs once, by `elt run` in a process of its own, against a lakeFS and a Prefect server of the benchmark's own.
+The spilled bytes are sampled. "Left" counts the files that a run leaves where it spilled: there should be none.
+It takes up to 60 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from benchmarks.compare.measure import measure
+from benchmarks.compare.stage import Stage, open_stage
+from benchmarks.day import fetched_as, serving, write_day, write_pages
+from benchmarks.run import ELT
+from examples.events_api.forms import MEDIA_TYPES
+from examples.events_api.options import Form
+from orchestration.workdir import WORK_FOLDER
+from tests.helpers.projects import copy_project, fetched_in_pages
+
+_SAMPLE_EVERY = 0.2
+
+
+@dataclass(frozen=True)
+class Case:
+    """A day and the limits that it is published under.
+
+    Attributes:
+        rows: The events of the day.
+        limit: DuckDB's memory limit.
+        page_size: The events of a page; 0 for one page of NDJSON.
+        environment: Further settings.
+    """
+
+    rows: int
+    limit: str = "1GB"
+    page_size: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Return what the table calls it."""
+        pages = f"{self.rows // self.page_size:,} pages" if self.page_size else "1 page"
+        return f"{self.rows:,} rows, {pages}, {self.limit}"
+
+
+_ONE_LARGE_PAGE = {"ELT_MAX_PAGE_BYTES": "10000000000"}
+CASES = (
+    Case(2_000_000, page_size=200),
+    Case(10_000_000),
+    Case(10_000_000, "4GB"),
+    # 5 GB, the largest page that is allowed by default.
+    Case(20_300_000),
+    Case(30_000_000, environment=_ONE_LARGE_PAGE),
+    Case(30_000_000, "4GB", environment=_ONE_LARGE_PAGE),
+)
+
+
+class Spilled:
+    """Samples the bytes of files in the work directories of runs, until it is stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.peak = folder, 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """Stop sampling, and return the largest sum."""
+        self._stopped.set()
+        self._thread.join()
+        return self.peak
+
+    def left(self) -> int:
+        """Return the number of files that are there."""
+        return sum(path.is_file() for path in self.folder.rglob("*"))
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_SAMPLE_EVERY):
+            total = 0
+            for path in self.folder.rglob("*.tmp"):
+                with suppress(OSError):
+                    # The blocks that are used: DuckDB's files have holes.
+                    total += path.stat().st_blocks * 512
+            self.peak = max(self.peak, total)
+
+
+@contextmanager
+def source_of(case: Case, stage: Stage) -> Iterator[tuple[Path, str, int]]:
+    """Generate the day and serve it; yield a project that fetches it, the address, and the bytes of all pages."""
+    with tempfile.TemporaryDirectory(dir=stage.folder) as name:
+        bodies, project = Path(name, "bodies"), Path(name, "project")
+        bodies.mkdir()
+        copy_project(project)
+        form: Form = "envelope" if case.page_size else "ndjson"
+        if case.page_size:
+            fetched_in_pages(project)
+            _allow_other_dates(project)
+            write_pages(case.rows, case.page_size, bodies)
+        else:
+            fetched_as("ndjson", project)
+            write_day(case.rows, "ndjson", bodies)
+        size = sum(path.stat().st_size for path in bodies.glob("events*"))
+        with serving(bodies, MEDIA_TYPES[form]) as url:
+            yield project, url, size
+
+
+def _allow_other_dates(project: Path) -> None:
+    file = project / "models/staging/shop/_shop__sources.yml"
+    described = yaml.safe_load(file.read_text())
+    for table in described["sources"][0]["tables"]:
+        table["config"]["meta"]["other_dates_limit"] = 1
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
+
+
+def run_case(case: Case, stage: Stage) -> None:
+    """Publish the day of a case, and print its line."""
+    with source_of(case, stage) as (project, url, size):
+        environment = {
+            **stage.environment,
+            "ELT_PROJECT_DIR": str(project),
+            "SHOP_API_URL": url,
+            "ELT_DUCKDB_MEMORY": case.limit,
+            **case.environment,
+        }
+        spilled = Spilled(Path(stage.environment["ELT_STATE_DIR"]) / WORK_FOLDER)
+        try:
+            done = measure((*ELT, "run", stage.next_date(), "--run-type", "backfill", "--json"), environment, project)
+        finally:
+            peak = spilled.stop()
+    result = json.loads(done.output) if done.output.startswith("{") else {"outcome": done.log[-2_000:]}
+    rows = (result.get("rows") or {}).get("events", 0)
+    print(
+        f"{case.title:<36}{size / 1e6:>9,.0f}{done.seconds:>9.1f}{done.peak / 1e6:>9,.0f}{peak / 1e6:>11,.0f}"
+        f"{spilled.left():>6}  {result['outcome']} {rows:,}; load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Run the cases, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="cases with this text in their title")
+    options = parser.parse_args()
+    only = " ".join(options.only or ())
+    print(
+        f"{'day, limit of DuckDB':<36}{'raw MB':>9}{'seconds':>9}{'peak MB':>9}{'spilled MB':>11}{'left':>6}  published"
+    )
+    for case in CASES:
+        if only in case.title:
+            # Servers of its own, so that the disk holds one case at a time.
+            with open_stage() as stage:
+                run_case(case, stage)
+
+
+if __name__ == "__main__":
+    main()
