@@ -80,7 +80,7 @@ def grow(lake: Lake, settings: Settings, template: Template, dates: int) -> Iter
     with ThreadPoolExecutor(_PREPARED_AT_ONCE) as pool:
 
         def prepare(days: Sequence[str]) -> list[Future[tuple[DateRun, Candidate]]]:
-            return [pool.submit(_candidate, run_of(lake, settings, day), template) for day in days]
+            return [pool.submit(candidate_of, run_of(lake, settings, day), template) for day in days]
 
         ahead = prepare(list(islice(missing, 2 * _PREPARED_AT_ONCE)))
         while ahead:
@@ -91,8 +91,8 @@ def grow(lake: Lake, settings: Settings, template: Template, dates: int) -> Iter
             yield run.execution_date
 
 
-def _candidate(run: DateRun, template: Template) -> tuple[DateRun, Candidate]:
-    """Write a copy on a branch of its own."""
+def candidate_of(run: DateRun, template: Template) -> tuple[DateRun, Candidate]:
+    """Write a copy on a branch of its own, and return it with its run."""
     lake, day = run.lake, run.execution_date
     base, branch = lake.head(MAIN), new_branch_name(f"{RUN}{day}")
     lake.create_branch(branch, base)
