@@ -92,6 +92,7 @@ class EltSettings(BaseSettings):
     duckdb_memory: str = Field("2GB", description="DuckDB's memory limit; beyond it, it spills to the state folder.")
     duckdb_threads: int = Field(2, ge=1, description="DuckDB's threads; the bytes written do not depend on them.")
     catch_up_days: int = Field(7, ge=0, le=366, description="Earlier days whose missed dates the nightly run starts.")
+    report_dates: int = Field(366, ge=1, description="The EDA report profiles the rows of so many of the latest dates.")
     dbt_task_runs: bool = Field(False, description="Show each dbt node of a daily run as a Prefect task run.")
     notify_url: SecretStr | None = Field(
         None, description="The webhook to notify of failed, crashed and cancelled runs."

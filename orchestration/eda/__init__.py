@@ -14,7 +14,7 @@ __all__ = ["StoredReport", "make_report"]
 
 
 def make_report(
-    lake: Lake, commit: str, metadata: Mapping[str, str], reports: Sequence[MartReport] = ()
+    lake: Lake, commit: str, metadata: Mapping[str, str], reports: Sequence[MartReport], latest: int
 ) -> StoredReport:
     """Profile what is published at a commit of `main`, and store the page on the lake.
 
@@ -23,10 +23,11 @@ def make_report(
         commit: The commit.
         metadata: Metadata of the report's own commit: who created it. The page contains none of it.
         reports: What the project declares to be shown of marts.
+        latest: How many of the latest dates are profiled.
 
     Raises:
         UsageError: Nothing is published there.
         PlatformFailed: The lake is out of reach, or DuckDB cannot read it.
     """
-    profiled = profile(lake, commit, reports)
+    profiled = profile(lake, commit, reports, latest)
     return store_report(lake, render(profiled), profiled.commit, metadata)

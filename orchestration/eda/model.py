@@ -232,9 +232,10 @@ class Profile:
     Attributes:
         repository: The lakeFS repository.
         commit: The commit.
-        dates: The published dates, in order; at least one.
+        dates: The published dates that are profiled, the latest ones, in order; at least one.
+        published: The number of all published dates.
         tables: The curated tables by name.
-        calendar: The status of each day, in order, from the first published date to the last. Failed days may lie
+        calendar: The status of each day, in order, from the first of `dates` to the last. Failed days may lie
             outside.
         marts: What the project declares to be shown of marts.
         stale: The dates that were published, changed or removed since the marts were made.
@@ -243,6 +244,7 @@ class Profile:
     repository: str
     commit: str
     dates: tuple[str, ...]
+    published: int
     tables: tuple[Table, ...]
     calendar: Mapping[str, Status] = field(default_factory=dict)
     marts: tuple[MartFigures, ...] = ()

@@ -11,7 +11,7 @@ from orchestration.eda.model import DateRows, Profile, Table
 from orchestration.eda.scan import EXACT_ROWS, scan
 from orchestration.errors import PlatformFailed, UsageError
 from orchestration.lake import keys
-from orchestration.lake.catalog import read_catalog
+from orchestration.lake.catalog import date_checksums, parquet_by_table, read_receipts
 from orchestration.lake.client import Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.s3 import open_duckdb
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def profile(lake: Lake, commit: str, reports: Sequence[MartReport] = ()) -> Profile:
-    """Return the profile of what is published at a commit.
+def profile(lake: Lake, commit: str, reports: Sequence[MartReport] = (), latest: int = 366) -> Profile:
+    """Return the profile of what is published at a commit: of the rows of the latest dates, and of marts as a whole.
 
     It is the same each time, except for the branches that failed runs have left since.
 
@@ -31,6 +31,7 @@ def profile(lake: Lake, commit: str, reports: Sequence[MartReport] = ()) -> Prof
         lake: The repository.
         commit: The commit.
         reports: What the project declares to be shown of marts.
+        latest: How many of the latest dates are profiled, so that a report does not take longer each night.
 
     Raises:
         UsageError: Nothing is published there.
@@ -39,27 +40,30 @@ def profile(lake: Lake, commit: str, reports: Sequence[MartReport] = ()) -> Prof
     import duckdb
 
     commit = lake.head(commit)
-    published = read_catalog(lake, commit)
-    if not published.receipts:
+    checksums = date_checksums(lake, commit)
+    if not checksums:
         raise UsageError("no date is published yet, so there is nothing to report on", remedy="elt run DATE")
-    dates = tuple(published.receipts)
+    published = tuple(map(keys.date_of_receipt, checksums))
+    dates = published[-latest:]
+    read = read_receipts(lake, commit, {keys.date_receipt(date): checksums[keys.date_receipt(date)] for date in dates})
+    receipts = {keys.date_of_receipt(receipt.key): receipt for receipt in read}
     root = f"s3://{lake.repository}/{commit}"
     try:
         # With several threads, the last digits of sums and estimates would depend on the order in which threads
         # finish.
         with open_duckdb(lake, commit, threads="1") as connection:
             tables = tuple(
-                _table(connection, table, [f"{root}/{key}" for key in files], published.receipts)
-                for table, files in published.files.items()
+                _table(connection, table, [f"{root}/{key}" for key in files], receipts)
+                for table, files in parquet_by_table(receipts.values()).items()
                 if not table.endswith("_rejected")
             )
             marts = read_receipt(lake, commit, keys.MARTS_RECEIPT)
             shown = mart_figures(connection, root, marts, reports)
     except duckdb.Error as error:
         raise PlatformFailed(f"DuckDB cannot read what is published at {commit[:12]}: {error}") from error
-    days = calendar(dates, lake.branches("etl-"))
-    stale = stale_dates(marts, published.checksums)
-    return Profile(lake.repository, commit, dates, tables, days, shown, stale)
+    every_day = calendar(published, lake.branches("etl-"))
+    days = {day: status for day, status in every_day.items() if len(dates) == len(published) or day >= dates[0]}
+    return Profile(lake.repository, commit, dates, len(published), tables, days, shown, stale_dates(marts, checksums))
 
 
 def _table(

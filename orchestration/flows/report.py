@@ -39,7 +39,7 @@ def eda_report(commit: str | None = None, repo: str | None = None, bucket: str |
         reports = read_reports(settings.project_dir)
         lake = open_own_lake(settings)
         pinned = lake.head(commit or MAIN)
-        stored = make_report(lake, pinned, origin_of(settings), reports)
+        stored = make_report(lake, pinned, origin_of(settings), reports, settings.elt.report_dates)
         message = f"{MAIN} at {pinned[:12]}: {stored.url}"
         create_link_artifact(stored.url, f"report of {pinned[:12]}", key=own_key("eda-report"), description=message)
         return Completed(name="Reported", message=message, data=stored)

@@ -19,6 +19,7 @@ from orchestration.eda.model import Instants, Numbers, Profile, Texts
 from orchestration.eda.page import render
 from orchestration.eda.profile import profile
 from orchestration.errors import DataFailed, GateRefused, UsageError
+from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.stale import stale_dates_at
@@ -204,6 +205,25 @@ def reports_of(folder: Path, **declared: dict[str, Any]) -> tuple[MartReport, ..
     return read_reports(folder)
 
 
+def test_a_report_of_the_latest_dates_reads_only_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    really = Lake.read
+
+    def noted(lake: Lake, ref: str, key: str) -> bytes | None:
+        read.append(key)
+        return really(lake, ref, key)
+
+    monkeypatch.setattr(Lake, "read", noted)
+    found = profile(world.lake, world.lake.head(MAIN), read_reports(PROJECT_DIR), latest=2)
+
+    assert (found.dates, found.published) == (DATES[1:], len(DATES))
+    assert {date.date for table in found.tables for date in table.dates} == set(DATES[1:])
+    assert keys.date_receipt(DATES[0]) not in read
+    assert min(found.calendar) == DATES[1]
+    assert found.marts[0].measures[0].by_date.keys() == set(DATES), "a mart is shown as a whole"
+    assert f"The latest 2 of {len(DATES)} dates, {DATES[1]} to {DATES[-1]}," in render(found)
+
+
 def test_the_calendar_shows_the_failed_date_and_the_gap(world: World) -> None:
     assert world.profile().calendar == {
         "2015-06-01": "published",
@@ -218,7 +238,7 @@ def test_the_calendar_shows_the_failed_date_and_the_gap(world: World) -> None:
 def test_the_report_is_on_a_branch_that_the_gate_does_not_merge(world: World) -> None:
     lake, head = world.lake, world.lake.head(MAIN)
 
-    stored = make_report(lake, head, {"flow_run_id": "run-4711"})
+    stored = make_report(lake, head, {"flow_run_id": "run-4711"}, (), latest=366)
 
     body = lake.read(store.BRANCH, store.KEY)
     assert body is not None
@@ -236,10 +256,10 @@ def test_the_report_is_on_a_branch_that_the_gate_does_not_merge(world: World) ->
 
 def test_the_same_commit_gives_the_same_bytes_and_no_commit(world: World) -> None:
     head = world.lake.head(MAIN)
-    first = make_report(world.lake, head, {"flow_run_id": "one"})
+    first = make_report(world.lake, head, {"flow_run_id": "one"}, (), latest=366)
     body = world.lake.read(store.BRANCH, store.KEY)
 
-    again = make_report(world.lake, head, {"flow_run_id": "two"})
+    again = make_report(world.lake, head, {"flow_run_id": "two"}, (), latest=366)
 
     assert again == first
     assert world.lake.read(store.BRANCH, store.KEY) == body
@@ -272,7 +292,7 @@ def test_leftovers_of_a_dead_writer_do_not_block_the_next(access: LakeAccess) ->
 def test_without_published_dates_the_report_is_an_error(access: LakeAccess) -> None:
     with repository_of(access, "eda-empty") as lake:
         with pytest.raises(UsageError, match=r"no date is published yet.*") as refused:
-            make_report(lake, lake.head(MAIN), {})
+            make_report(lake, lake.head(MAIN), {}, (), latest=366)
 
         assert refused.value.remedy == "elt run DATE"
         assert store.BRANCH not in list(lake.branches())

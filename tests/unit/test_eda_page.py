@@ -56,7 +56,7 @@ def rows_of(date: str, raw: int = 10, **rejected: int) -> DateRows:
 
 def profile_of(*dates: str, columns: tuple[Column, ...] = (), marts: tuple[MartFigures, ...] = ()) -> Profile:
     table = Table("things", tuple(rows_of(date) for date in dates), columns)
-    return Profile("lake", "c0ffee" * 10, dates, (table,), calendar(dates, ()), marts)
+    return Profile("lake", "c0ffee" * 10, dates, len(dates), (table,), calendar(dates, ()), marts)
 
 
 class Strict(HTMLParser):
