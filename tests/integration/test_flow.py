@@ -289,7 +289,8 @@ def test_marts_and_report_have_their_own_flow_runs(runs: Runs, shown: Shown, lak
 
     # Other tests publish dates of this lake too.
     assert made["outcome"] in ("published", "superseded", "unchanged")
-    assert {"customer_features", "daily_sales", "product_sales"} == made["rows"].keys()
+    by_date = {"daily_invoices", "daily_products", "daily_sales", "event_dates"}
+    assert by_date | {"customer_features", "product_sales"} == made["rows"].keys()
     assert shown.flow_runs("marts")[-1]["state"]["name"] == made["outcome"].capitalize()
     assert (reported["key"], reported["branch"]) == ("reports/eda.html", "reports")
     page = lake.read(reported["commit"], reported["key"])
