@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import nullcontext
@@ -22,7 +23,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.compare.measure import measure
-from benchmarks.day import DAY
+from benchmarks.day import DAY, fetched_as
 from benchmarks.grown_lake import Template, grow, publish_template
 from benchmarks.history import running
 from orchestration.endpoints import open_lake
@@ -95,11 +96,15 @@ def grow_to(lake: Lake, settings: Settings, template: Template, dates: int) -> N
         pass
 
 
-def measured(command: str, date: str, checkout: Path) -> tuple[float, int]:
-    """Run a command of a checkout; return its seconds and its peak memory in bytes."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    if checkout != PROJECT_DIR:
-        environment["ELT_PROJECT_DIR"] = str(checkout)
+def project_of(checkout: Path, folder: Path) -> Path:
+    """Return a copy of a checkout's project that fetches what the source of the benchmark sends."""
+    ignored = shutil.ignore_patterns(".*", "target", "benchmarks", "tests")
+    return fetched_as("ndjson", Path(shutil.copytree(checkout, folder, ignore=ignored)))
+
+
+def measured(command: str, date: str, checkout: Path, project: str) -> tuple[float, int]:
+    """Run a command of a checkout on a project; return its seconds and its peak memory in bytes."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "ELT_PROJECT_DIR": project}
     done = measure([sys.executable, "-c", _PRELUDE.format(command=command), date], environment, checkout)
     if done.code:
         raise SystemExit(f"{command} failed:\n{done.log}")
@@ -114,21 +119,25 @@ def main() -> None:
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="an older checkout, measured on the same lake")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the lake there; default: it is deleted")
     options = parser.parse_args()
-    checkouts = {"before": options.before.resolve()} if options.before else {}
-    checkouts["now"] = PROJECT_DIR
+    before = options.before and options.before.resolve()
     kept = nullcontext(str(options.keep.resolve())) if options.keep else tempfile.TemporaryDirectory()
     print(f"{'dates':>6}  {'command':<32}{'checkout':<10}{'seconds':>9}{'peak MB':>9}  load")
     with kept as folder, running(Path(folder), options.rows) as settings:
         lake, template = prepare(settings)
+        checkouts = {"now": (PROJECT_DIR, os.environ["ELT_PROJECT_DIR"])}
+        if before:
+            copy = Path(folder, "project-before")
+            shutil.rmtree(copy, ignore_errors=True)
+            checkouts = {"before": (before, str(project_of(before, copy))), **checkouts}
         new = count(1)
         for dates in options.dates:
             grown = count(dates)
             grow_to(lake, settings, template, next(grown))
-            for name, checkout in checkouts.items():
+            for name, (checkout, project) in checkouts.items():
                 for command, script in COMMANDS.items():
                     if command == AFTER_A_DATE:
                         grow_to(lake, settings, template, next(grown))
-                    seconds, peak = measured(script, str(DAY + timedelta(days=next(new))), checkout)
+                    seconds, peak = measured(script, str(DAY + timedelta(days=next(new))), checkout, project)
                     shown = f"{seconds:>9.2f}{peak / 1e6:>9,.0f}  {os.getloadavg()[0]:.1f}"
                     print(f"{dates:>6}  {command:<32}{name:<10}{shown}", flush=True)
 
