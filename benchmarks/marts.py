@@ -42,6 +42,7 @@ from orchestration.eda.profile import profile
 from orchestration.endpoints import open_lake
 from orchestration.log import SILENT
 from orchestration.marts import run_marts
+from orchestration.run import run_date
 from orchestration.settings import read_settings
 
 settings = read_settings()
