@@ -28,8 +28,8 @@ class RunFile:
         raw: The keys of each table's pages below `raw_root`, by `<source>.<table>`.
         published_root: URI or folder of the published Parquet.
         published: The keys of each table's Parquet below `published_root`, of all published dates, by table.
-        built: Those of the dates that marts by date are built for; by default all.
         raw_dates: The date of a table's pages where it is another one, by table. Only the raw sample has such tables.
+        built: Of `published`, the keys of the dates that marts by date are built for; by default all.
         dated: The files of marts by date; by default, they are built from all dates of `published`.
     """
 
@@ -39,8 +39,8 @@ class RunFile:
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     published_root: str = ""
     published: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    built: Mapping[str, Sequence[str]] = field(default_factory=dict)
     raw_dates: Mapping[str, str] = field(default_factory=dict)
+    built: Mapping[str, Sequence[str]] = field(default_factory=dict)
     dated: DatedFiles | None = None
 
     @property
@@ -142,7 +142,7 @@ def sample_run(date: str, project_dir: Path) -> RunFile:
             raw_dates[table] = read
         built = {file.relative_to(lake).as_posix() for file in lake.glob(f"curated/{table}/date=*/data.parquet")}
         published[table] = sorted({*built, keys.curated(table, run_date)})
-    return RunFile(run_date, str(lake), str(sample), raw, str(lake), published, raw_dates)
+    return RunFile(run_date, str(lake), str(sample), raw, str(lake), published, raw_dates=raw_dates)
 
 
 def raw_sample(project_dir: Path) -> Path:
