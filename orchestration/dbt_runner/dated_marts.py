@@ -12,7 +12,7 @@ from orchestration.errors import UsageError
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_OF_ALL_DATES, _OF_BUILT_DATES = "published", "built_rows"
+_ALL_ROWS, _BUILT_ROWS = "published", "built_rows"
 """The macros that read curated tables."""
 
 
@@ -69,7 +69,7 @@ def tables_read(manifest: Manifest, marts: Iterable[Any] | None = None) -> set[s
 
 def reads_all_dates(manifest: Manifest) -> bool:
     """Return whether some mart reads all published dates, and not only those that are built."""
-    return any(_OF_ALL_DATES in _macros(manifest, node) for node in _marts(manifest))
+    return any(_ALL_ROWS in _macros(manifest, node) for node in _marts(manifest))
 
 
 def require_marts_of_all_dates(manifest: Manifest) -> None:
@@ -82,11 +82,11 @@ def require_marts_of_all_dates(manifest: Manifest) -> None:
         if mart.config.materialized != "lake_parquet":
             continue
         for node in _inputs(manifest, mart):
-            if _OF_BUILT_DATES in _macros(manifest, node):
+            if _BUILT_ROWS in _macros(manifest, node):
                 raise UsageError(
                     f"{mart.original_file_path}: the mart {mart.name} would lack rows: {node.name} has only those that "
-                    f"{_OF_BUILT_DATES} returns, of the dates that a run builds",
-                    remedy=f"read a mart by date instead, or {_OF_ALL_DATES}(ref(…)) of the table: CONTRIBUTING.md",
+                    f"{_BUILT_ROWS} returns, of the dates that a run builds",
+                    remedy=f"read a mart by date instead, or {_ALL_ROWS}(ref(…)) of the table: CONTRIBUTING.md",
                 )
 
 

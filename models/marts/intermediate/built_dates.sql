@@ -10,7 +10,7 @@ counted as (
 
     select
         _execution_date as execution_date,
-        count(*) as published_rows
+        count(*) as events_published
     from published_events
     group by _execution_date
 

@@ -33,7 +33,7 @@ compared as (
 
     select
         built_dates.execution_date,
-        built_dates.published_rows,
+        built_dates.events_published,
         coalesce(dated.dated_rows, 0) as dated_rows,
         coalesce(dated.first_rows, 0) as first_rows,
         coalesce(counted.counted_rows, 0) as counted_rows
@@ -47,5 +47,5 @@ compared as (
 
 select * from compared
 where
-    published_rows <> dated_rows
+    events_published <> dated_rows
     or first_rows <> counted_rows
