@@ -37,7 +37,7 @@ def read_repeats(manifest: Manifest) -> tuple[Repeats, ...]:
     """Return what the project's marts declare in `config.meta.repeats`.
 
     Raises:
-        UsageError: A declaration is not of the form `{of: events, key: [event_id]}`, or names no table or column.
+        UsageError: A declaration is not of the form `{of: TABLE, key: [COLUMN]}`, or names no table or column.
     """
     return tuple(_read(manifest, node) for node in _marts(manifest) if "repeats" in node.config.meta)
 
@@ -76,7 +76,7 @@ def require_marts_of_all_dates(manifest: Manifest) -> None:
     """Require that every mart that is written whole has the rows of all dates.
 
     Raises:
-        UsageError: Such a mart reads, directly or through models that are not on the lake, the built dates only.
+        UsageError: Such a mart reads, directly or through models that are not on the lake, only the dates that are built.
     """
     for mart in _marts(manifest):
         if mart.config.materialized != "lake_parquet":
