@@ -35,6 +35,11 @@ from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one worker more than there are cores: a worker waits for servers and processes half of its time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
     """Stop refusing the developer's files after the last test."""

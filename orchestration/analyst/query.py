@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from orchestration.text import LINE_LIMIT, quoted
 
 if TYPE_CHECKING:
     import duckdb
+
+_THREADS = 8
+"""DuckDB opens a file in each thread, and mostly waits for the lake: years are thousands of files."""
 
 _REF = re.compile(r"[A-Za-z0-9_][\w.~@-]*")
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]+\)\s*)?", re.IGNORECASE)
@@ -64,7 +68,8 @@ def query(lake: Lake, sql: str, commit: str | None = None) -> Answer:
     """
     commit = commit or lake.head("main")
     # DuckDB 1.5.5 fails with an internal error on min and max of the partition column over a single file.
-    with open_duckdb(lake, commit, disabled_optimizers="statistics_propagation") as connection:
+    options = {"disabled_optimizers": "statistics_propagation", "threads": str(max(_THREADS, os.cpu_count() or 1))}
+    with open_duckdb(lake, commit, **options) as connection:
         _require_one_query(connection, sql)
         for table, files in _tables_of(connection, sql, lake, commit).items():
             create_view(connection, table, f"s3://{lake.repository}/{commit}", files)

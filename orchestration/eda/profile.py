@@ -51,7 +51,8 @@ def profile(lake: Lake, commit: str, reports: Sequence[MartReport] = (), latest:
     try:
         # With several threads, the last digits of sums and estimates would depend on the order in which threads
         # finish.
-        with open_duckdb(lake, commit, threads="1") as connection:
+        # A commit does not change, so what is known of its files holds for each pass.
+        with open_duckdb(lake, commit, threads="1", enable_http_metadata_cache="true") as connection:
             tables = tuple(
                 _table(connection, table, [f"{root}/{key}" for key in files], receipts)
                 for table, files in parquet_by_table(receipts.values()).items()
