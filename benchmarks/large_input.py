@@ -14,15 +14,15 @@ import argparse
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import yaml
 
-from benchmarks.compare.measure import measure
+from benchmarks.compare.measure import Peak, measure
 from benchmarks.compare.stage import Stage, open_stage
 from benchmarks.day import fetched_as, serving, write_day, write_pages
 from benchmarks.run import ELT
@@ -69,33 +69,14 @@ CASES = (
 )
 
 
-class Spilled:
-    """Samples the bytes of files in the work directories of runs, until it is stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.peak = folder, 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def stop(self) -> int:
-        """Stop sampling, and return the largest sum."""
-        self._stopped.set()
-        self._thread.join()
-        return self.peak
-
-    def left(self) -> int:
-        """Return the number of files that are there."""
-        return sum(path.is_file() for path in self.folder.rglob("*"))
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(_SAMPLE_EVERY):
-            total = 0
-            for path in self.folder.rglob("*.tmp"):
-                with suppress(OSError):
-                    # The blocks that are used: DuckDB's files have holes.
-                    total += path.stat().st_blocks * 512
-            self.peak = max(self.peak, total)
+def spilled_bytes(folder: Path) -> int:
+    """Return the bytes that DuckDB has spilled below a folder."""
+    total = 0
+    for path in folder.rglob("*.tmp"):
+        with suppress(OSError):
+            # The blocks that are used: DuckDB's files have holes.
+            total += path.stat().st_blocks * 512
+    return total
 
 
 @contextmanager
@@ -136,16 +117,18 @@ def run_case(case: Case, stage: Stage) -> None:
             "ELT_DUCKDB_MEMORY": case.limit,
             **case.environment,
         }
-        spilled = Spilled(Path(stage.environment["ELT_STATE_DIR"]) / WORK_FOLDER)
+        work = Path(stage.environment["ELT_STATE_DIR"]) / WORK_FOLDER
+        spilled = Peak(partial(spilled_bytes, work), _SAMPLE_EVERY)
         try:
             done = measure((*ELT, "run", stage.next_date(), "--run-type", "backfill", "--json"), environment, project)
         finally:
             peak = spilled.stop()
+        left = sum(path.is_file() for path in work.rglob("*"))
     result = json.loads(done.output) if done.output.startswith("{") else {"outcome": done.log[-2_000:]}
     rows = (result.get("rows") or {}).get("events", 0)
     print(
         f"{case.title:<36}{size / 1e6:>9,.0f}{done.seconds:>9.1f}{done.peak / 1e6:>9,.0f}{peak / 1e6:>11,.0f}"
-        f"{spilled.left():>6}  {result['outcome']} {rows:,}; load {os.getloadavg()[0]:.1f}",
+        f"{left:>6}  {result['outcome']} {rows:,}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 

@@ -49,6 +49,7 @@ settings = read_settings()
 lake = open_lake(settings)
 begun = time.monotonic()
 {command}
+print()
 print(json.dumps(time.monotonic() - begun))
 """
 _MARTS = "run_marts(MartsRun(lake=lake, settings=settings, log=SILENT, force={full}))"
@@ -109,7 +110,7 @@ def measured(command: str, date: str, checkout: Path, project: str) -> tuple[flo
     done = measure([sys.executable, "-c", _PRELUDE.format(command=command), date], environment, checkout)
     if done.code:
         raise SystemExit(f"{command} failed:\n{done.log}")
-    return float(json.loads(done.output)), done.peak
+    return float(json.loads(done.output.splitlines()[-1])), done.peak
 
 
 def main() -> None:

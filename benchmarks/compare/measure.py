@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,29 +37,39 @@ class Measured:
     log: str
 
 
-class TreeMemory:
-    """Samples the resident memory of a process and its descendants in a thread, until it is stopped."""
+class Peak:
+    """The largest value of a number that changes, sampled in a thread until it is stopped."""
 
-    def __init__(self, pid: int) -> None:
-        self._tree = process_tree(pid)
-        self._pid = pid
-        self.peak = resident(self._tree)
+    def __init__(self, read: Callable[[], int], every: float = _SAMPLE_EVERY) -> None:
+        self._read, self._every = read, every
+        self._largest = read()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 
     def stop(self) -> int:
-        """Stop sampling, and return the peak in bytes."""
+        """Stop sampling, and return the largest value."""
         self._stopped.set()
         self._thread.join()
-        return self.peak
+        return self._largest
 
     def _watch(self) -> None:
-        listed = time.monotonic()
-        while not self._stopped.wait(_SAMPLE_EVERY):
-            if time.monotonic() - listed > _LIST_EVERY:
-                self._tree, listed = process_tree(self._pid), time.monotonic()
-            self.peak = max(self.peak, resident(self._tree))
+        while not self._stopped.wait(self._every):
+            self._largest = max(self._largest, self._read())
+
+
+class TreeMemory:
+    """Reads the resident memory of a process and its descendants, which it lists now and then."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._tree, self._listed = process_tree(pid), time.monotonic()
+
+    def __call__(self) -> int:
+        """Return the bytes."""
+        if time.monotonic() - self._listed > _LIST_EVERY:
+            self._tree, self._listed = process_tree(self._pid), time.monotonic()
+        return resident(self._tree)
 
 
 def process_tree(pid: int) -> list[psutil.Process]:
@@ -87,7 +97,7 @@ def measure(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
         with subprocess.Popen(
             arguments, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=log
         ) as process:
-            memory = TreeMemory(process.pid)
+            memory = Peak(TreeMemory(process.pid))
             try:
                 code = process.wait()
                 seconds = time.monotonic() - begun

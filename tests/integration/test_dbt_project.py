@@ -265,18 +265,16 @@ def test_a_generic_test_names_an_invalid_argument(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "materialization", "config"),
+    ("name", "config"),
     [
-        ("product_sales", "lake_parquet", "location='x'"),
-        ("product_sales", "lake_parquet", "format='csv'"),
-        ("product_sales", "lake_parquet", "options={'codec': 'zstd'}"),
-        ("by_date/daily_sales", "dated_lake_parquet", "partition_by='country'"),
-        ("by_date/daily_sales", "dated_lake_parquet", "unique_key='x'"),
+        ("product_sales", "location='x'"),
+        ("product_sales", "format='csv'"),
+        ("product_sales", "options={'codec': 'zstd'}"),
+        ("by_date/daily_sales", "partition_by='country'"),
+        ("by_date/daily_sales", "unique_key='x'"),
     ],
 )
-def test_an_option_that_the_materialization_would_ignore_is_an_error(
-    project: Path, name: str, materialization: str, config: str
-) -> None:
+def test_an_option_that_the_materialization_would_ignore_is_an_error(project: Path, name: str, config: str) -> None:
     model = project / "models" / "marts" / f"{name}.sql"
     model.write_text(f"{{{{ config({config}) }}}}\n{model.read_text()}")
 
@@ -284,7 +282,7 @@ def test_an_option_that_the_materialization_would_ignore_is_an_error(
 
     assert ended.code == 1
     option = config.split("=")[0]
-    assert f"model {model.stem}: {materialization} does not know the option '{option}'" in ended.out
+    assert f"model {model.stem}: lake_parquet does not know the option '{option}'" in ended.out
     assert "takes only access, alias, contract" in ended.out
 
 

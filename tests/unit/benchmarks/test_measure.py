@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.compare.measure import TreeMemory, measure, process_tree, resident
+from benchmarks.compare.measure import Peak, TreeMemory, measure, process_tree, resident
 
 LARGE = 150_000_000
 CHILD = f"import sys; held = bytearray({LARGE}); print('ready', flush=True); sys.stdin.read()"
@@ -21,7 +21,7 @@ def test_the_memory_of_a_child_of_the_child_counts() -> None:
         assert parent.stdout
         assert parent.stdout.readline() == "ready\n"
         tree = process_tree(parent.pid)
-        memory = TreeMemory(parent.pid)
+        memory = Peak(TreeMemory(parent.pid))
         total, alone = resident(tree), resident(tree[:1])
         peak = memory.stop()
 

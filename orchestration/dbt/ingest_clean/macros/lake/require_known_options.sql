@@ -7,7 +7,7 @@
     ] -%}
     {%- for option in model.unrendered_config if option not in allowed -%}
         {{- exceptions.raise_compiler_error(
-            model.original_file_path ~ ": model " ~ model.name ~ ": " ~ model.config.materialized ~ " does not know the option '" ~ option
+            model.original_file_path ~ ": model " ~ model.name ~ ": lake_parquet does not know the option '" ~ option
             ~ "'; it writes Parquet where meta.key_on_lake says, and takes only " ~ allowed | join(', ')
         ) -}}
     {%- endfor -%}
