@@ -225,6 +225,19 @@ def test_a_mart_by_date_that_is_not_declared_as_one_is_named(shop: Shop, tmp_pat
         assert problem in error.value.cause
 
 
+def test_a_null_in_a_required_column_of_a_mart_by_date_is_named(shop: Shop, tmp_path: Path) -> None:
+    shop.publish(FIRST)
+    wrong = copy_project(tmp_path)
+    model = wrong / "models" / "marts" / "by_date" / "daily_sales.sql"
+    model.write_text(
+        model.read_text().replace(
+            "        country,\n        {{", "        nullif(country, 'United Kingdom') as country,\n        {{"
+        )
+    )
+    with pytest.raises(DataFailed, match=r"daily_sales: .* 1 nulls in the not_null column country"):
+        shop.run(wrong)
+
+
 def test_a_mart_that_is_built_whole_has_all_dates(shop: Shop, tmp_path: Path) -> None:
     more = copy_project(tmp_path)
     marts = more / "models" / "marts"

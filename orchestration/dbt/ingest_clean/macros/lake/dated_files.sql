@@ -18,17 +18,23 @@
 {% endmacro %}
 
 
-{% macro dated_uri(model, file) %}
-    {{- return(lake_uri(model).replace('{file}', file)) -}}
+{#- Where a file is after the build. One that is kept is read at the commit that has it: lakeFS takes several times as
+    long for a branch. -#}
+{% macro dated_uri(model, file, files) %}
+    {{- return((lake_uri(model) if file in files.written else former_uri(model, files)).replace('{file}', file)) -}}
 {% endmacro %}
 
 
 {#- A month has the rows of its dates, so one name begins with the other where two files may share rows. -#}
 {% macro former_uris(model, files, file='') %}
-    {%- set key = files.former_root ~ '/' ~ model.config.meta.key_on_lake.replace('{name}', model.alias) -%}
     {%- set uris = [] -%}
     {%- for former in files.former if former.startswith(file) or file.startswith(former) -%}
-        {%- do uris.append(key.replace('{file}', former)) -%}
+        {%- do uris.append(former_uri(model, files).replace('{file}', former)) -%}
     {%- endfor -%}
     {{- return(uris) -}}
+{% endmacro %}
+
+
+{% macro former_uri(model, files) %}
+    {{- return(files.former_root ~ '/' ~ model.config.meta.key_on_lake.replace('{name}', model.alias)) -}}
 {% endmacro %}

@@ -29,13 +29,16 @@
         )
     {%- endcall %}
 
+    {%- do check_built_not_null(built, not_null_columns(model)) -%}
     {%- for file in files.written -%}
-        {%- set uri = dated_uri(model, file) -%}
-        {%- do adapter.store_relation('lake', view, [], uri, 'parquet', config) -%}
+        {%- set uri = dated_uri(model, file, files) -%}
+        {%- if loop.first -%}
+            {#- The plugin creates the folder of a local lake. -#}
+            {%- do adapter.store_relation('lake', view, [], uri, 'parquet', config) -%}
+        {%- endif -%}
         {% call statement('write_' ~ file) -%}
             {{ write_parquet(rows_of_file(built, model, file, files), uri) }}
         {%- endcall %}
-        {%- do check_not_null(uri, not_null_columns(model)) -%}
     {%- endfor -%}
     {% call statement('drop_built') -%}
         drop table {{ quoted(built.identifier) }}
@@ -46,7 +49,7 @@
     {%- endif -%}
     {% call statement('main') -%}
         create or replace view {{ view }} as (
-            select * from {{ read_dated_files(model, files.names) }}
+            select * from {{ read_dated_files(model, files) }}
         )
     {%- endcall %}
 

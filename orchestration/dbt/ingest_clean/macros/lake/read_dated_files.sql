@@ -1,13 +1,12 @@
-{% macro read_dated_files(model, names) %}
-    {{- return(adapter.dispatch('read_dated_files')(model, names)) -}}
+{% macro read_dated_files(model, files) %}
+    {{- return(adapter.dispatch('read_dated_files')(model, files)) -}}
 {% endmacro %}
 
 
-{% macro duckdb__read_dated_files(model, names) -%}
+{% macro duckdb__read_dated_files(model, files) -%}
     {%- set uris = [] -%}
-    {%- set uri = lake_uri(model) -%}
-    {%- for name in names -%}
-        {%- do uris.append(uri.replace('{file}', name)) -%}
+    {%- for name in files.names -%}
+        {%- do uris.append(dated_uri(model, name, files)) -%}
     {%- endfor -%}
     read_parquet({{ literals(uris) }}, hive_partitioning = false)
 {%- endmacro %}
