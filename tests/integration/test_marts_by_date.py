@@ -234,7 +234,7 @@ def test_a_null_in_a_required_column_of_a_mart_by_date_is_named(shop: Shop, tmp_
             "        country,\n        {{", "        nullif(country, 'United Kingdom') as country,\n        {{"
         )
     )
-    with pytest.raises(DataFailed, match=r"daily_sales: .* 1 nulls in the not_null column country"):
+    with pytest.raises(DataFailed, match=r"(?s)daily_sales: .* 1 nulls in the not_null column country"):
         shop.run(wrong)
 
 
