@@ -4,7 +4,7 @@
     tools/uv run python -m benchmarks.large_input --only 10,000 pages
 
 Each case runs once, by `elt run` in a process of its own, against a lakeFS and a Prefect server of the benchmark's own.
-The spilled bytes are sampled. "Left" counts the files that a run leaves where it spilled: there should be none.
+The spilled bytes are sampled. "Left" counts the files that a run leaves where it spilled: 0 is right.
 It takes up to 60 GB of disk.
 """
 
@@ -63,7 +63,7 @@ CASES = (
     Case(10_000_000),
     Case(10_000_000, "4GB"),
     # 5 GB, the largest page that is allowed by default.
-    Case(20_300_000),
+    Case(20_000_000),
     Case(30_000_000, environment=_ONE_LARGE_PAGE),
     Case(30_000_000, "4GB", environment=_ONE_LARGE_PAGE),
 )
@@ -72,8 +72,9 @@ CASES = (
 def spilled_bytes(folder: Path) -> int:
     """Return the bytes that DuckDB has spilled below a folder."""
     total = 0
-    for path in folder.rglob("*.tmp"):
-        with suppress(OSError):
+    # Files and folders vanish at any time.
+    with suppress(OSError):
+        for path in folder.rglob("*.tmp"):
             # The blocks that are used: DuckDB's files have holes.
             total += path.stat().st_blocks * 512
     return total

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 from orchestration.context import MartsRun
 from orchestration.dbt_runner.dated_marts import (
@@ -53,7 +54,9 @@ NO_DATES = MartsDates(all_files(()))
 def dates_to_build(
     run: MartsRun, plan: Plan, base: str, former: Receipt | None, checksums: Mapping[str, str]
 ) -> MartsDates:
-    """Return what to build: all dates under `run.force` or other code than the marts were made with; else what changed.
+    """Return what to build: what changed, or all dates under `run.force`, other code, or another version of DuckDB.
+
+    The bytes of a file depend on the version.
 
     Args:
         run: The run.
@@ -68,12 +71,17 @@ def dates_to_build(
     """
     require_marts_of_all_dates(plan.manifest)
     repeats = read_repeats(plan.manifest)
+    if former is None or run.force or not _can_keep(plan, former, checksums):
+        return all_dates(run, base, checksums)
+    return _changed(run, plan, base, former, checksums, repeats)
+
+
+def _can_keep(plan: Plan, former: Receipt, checksums: Mapping[str, str]) -> bool:
+    """Return whether `main` has files of marts by date that would be built alike, and dates that did not change."""
     has_marts_by_date = plan.outputs([""]) != plan.outputs()
-    if has_marts_by_date and former and former.code == plan.code and not run.force:
-        before = tuple(map(keys.date_of_receipt, former.made_from))
-        if plan.outputs(file_names(before)) <= former.keys:
-            return _changed(run, plan, base, former, checksums, repeats)
-    return all_dates(run, base, checksums)
+    same_bytes = former.code == plan.code and former.content.get("versions", {}).get("duckdb") == version("duckdb")
+    complete = plan.outputs(file_names(map(keys.date_of_receipt, former.made_from))) <= former.keys
+    return has_marts_by_date and same_bytes and complete and bool(former.made_from.items() & checksums.items())
 
 
 def all_dates(run: MartsRun, commit: str, checksums: Mapping[str, str]) -> MartsDates:
@@ -101,8 +109,8 @@ def _changed(
     built = {date for date in changed if date in receipts}
     for found in repeats:
         built |= _sharing(run, base, found, file_names(before), changed, files_of(built))
-    # Each table needs some file, for its columns: that of its latest date.
-    for table in sorted(tables_read(plan.manifest) - files_of(built).keys()):
+    # The latest date of each table, for its columns: an old date may lack one that was added since.
+    for table in sorted(tables_read(plan.manifest)):
         built |= set(next(([date] for date in sorted(receipts, reverse=True) if table in files_of([date])), ()))
     root = f"s3://{run.lake.repository}/{base}"
     everything = files_of(receipts) if reads_all_dates(plan.manifest) else {}

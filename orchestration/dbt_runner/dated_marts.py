@@ -12,8 +12,8 @@ from orchestration.errors import UsageError
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_ALL_ROWS, _BUILT_ROWS = "published", "built_rows"
-"""The macros that read curated tables."""
+_ALL_ROWS, _BUILT_ROWS, _KEPT_ROWS = "published", "built_rows", "kept_rows"
+"""The macros that read curated tables, and the one that reads the mart's own rows."""
 
 
 @dataclass(frozen=True)
@@ -37,74 +37,107 @@ def read_repeats(manifest: Manifest) -> tuple[Repeats, ...]:
     """Return what the project's marts declare in `config.meta.repeats`.
 
     Raises:
-        UsageError: A declaration is not of the form `{of: TABLE, key: [COLUMN]}`, or names no table or column.
+        UsageError: A declaration is not of the form `{of: TABLE, key: [COLUMN]}`, or names no table or column; or a
+            mart reads its kept rows and has none.
     """
-    return tuple(_read(manifest, node) for node in _marts(manifest) if "repeats" in node.config.meta)
+    marts = list(_marts(manifest))
+    for node in marts:
+        if _KEPT_ROWS in _macros(manifest, node) and "repeats" not in node.config.meta:
+            raise _repeats_error(node, f"reads {_KEPT_ROWS}, so its rows depend on several dates")
+    return tuple(_read(manifest, node) for node in marts if "repeats" in node.config.meta)
 
 
 def _read(manifest: Manifest, node: Any) -> Repeats:
     declared = node.config.meta["repeats"]
-    tables = tables_read(manifest, [node])
+    tables = {manifest.nodes[name].alias: manifest.nodes[name] for name in _tables(manifest, [node])}
+    if node.config.materialized != "dated_lake_parquet":
+        raise _repeats_error(node, "is not a mart by date")
     match declared:
         case {"of": str(table), "key": [*columns], **further} if columns and not further:
-            wrong = [name for name in columns if name not in node.columns]
-            if table in tables and not wrong:
-                return Repeats(node.alias, key_on_lake(node), table, tuple(columns))
-            problem = f"has no column {wrong[0]}" if table in tables else f"does not read the table {table}"
-        case _:
-            problem = "needs another form of it"
-    raise UsageError(
-        f"{node.patch_path.partition('://')[2]}: config.meta.repeats of {node.name}, {declared!r}: the mart {problem}",
-        remedy="write `{of: TABLE, key: [COLUMN]}`: CONTRIBUTING.md has an example",
+            if table not in tables:
+                raise _repeats_error(node, f"does not read the table {table}")
+            for name in columns:
+                if name not in node.columns or name not in tables[table].columns:
+                    raise _repeats_error(node, f"or the table {table} has no column {name}")
+            return Repeats(node.alias, key_on_lake(node), table, tuple(columns))
+    raise _repeats_error(node, "needs another form of it")
+
+
+def _repeats_error(node: Any, problem: str) -> UsageError:
+    return UsageError(
+        f"{node.patch_path.partition('://')[2]}: config.meta.repeats of {node.name}, "
+        f"{node.config.meta.get('repeats')!r}: the mart {problem}",
+        remedy="write `{of: TABLE, key: [COLUMN]}`: docs/operations.md#marts-by-date",
     )
 
 
-def tables_read(manifest: Manifest, marts: Iterable[Any] | None = None) -> set[str]:
-    """Return the curated tables that marts read; by default, all marts."""
+def tables_read(manifest: Manifest) -> set[str]:
+    """Return the curated tables that marts and their tests read."""
+    return {manifest.nodes[name].alias for name in _tables(manifest, _marts_and_tests(manifest))}
+
+
+def _tables(manifest: Manifest, nodes: Iterable[Any]) -> set[str]:
     curated = set(models_of(manifest, DATE_SELECTOR))
-    chosen = _marts(manifest) if marts is None else marts
-    read = {name for node in chosen for name in node.depends_on.nodes if name in curated}
-    return {manifest.nodes[name].alias for name in read}
+    return {name for node in nodes for name in node.depends_on.nodes if name in curated}
 
 
 def reads_all_dates(manifest: Manifest) -> bool:
-    """Return whether some mart reads all published dates, and not only those that are built."""
-    return any(_ALL_ROWS in _macros(manifest, node) for node in _marts(manifest))
+    """Return whether some mart or test of one reads all published dates, and not only those that are built."""
+    return any(_ALL_ROWS in _macros(manifest, node) for node in _marts_and_tests(manifest))
 
 
 def require_marts_of_all_dates(manifest: Manifest) -> None:
-    """Require that every mart that is written whole has the rows of all dates.
+    """Require that each mart has the rows of all dates after a build of some.
 
     Raises:
-        UsageError: Such a mart reads, directly or through models that are not on the lake, only the dates that are built.
+        UsageError: A mart that is written whole reads only dates that are built, directly or through models that are
+            not on the lake; or a mart by date reads what is of all dates, which its kept rows would not follow.
     """
     for mart in _marts(manifest):
-        if mart.config.materialized != "lake_parquet":
-            continue
-        for node in _inputs(manifest, mart):
-            if _BUILT_ROWS in _macros(manifest, node):
+        is_whole = mart.config.materialized == "lake_parquet"
+        for node in _inputs(manifest, mart) if is_whole or mart.config.materialized == "dated_lake_parquet" else ():
+            macros = _macros(manifest, node)
+            if is_whole and _BUILT_ROWS in macros:
                 raise UsageError(
                     f"{mart.original_file_path}: the mart {mart.name} would lack rows: {node.name} has only those that "
                     f"{_BUILT_ROWS} returns, of the dates that a run builds",
-                    remedy=f"read a mart by date instead, or {_ALL_ROWS}(ref(…)) of the table: CONTRIBUTING.md",
+                    remedy=f"read a mart by date instead, or {_ALL_ROWS}(ref(…)) of the table: "
+                    "docs/operations.md#marts-by-date",
+                )
+            if not is_whole and (_ALL_ROWS in macros or node.config.materialized == "lake_parquet"):
+                raise UsageError(
+                    f"{mart.original_file_path}: the mart by date {mart.name} would keep rows that no longer hold: "
+                    f"{node.name} has the rows of all dates",
+                    remedy=f"read {_BUILT_ROWS}(ref(…)) instead, or build {mart.name} whole: "
+                    "docs/operations.md#marts-by-date",
                 )
 
 
 def _inputs(manifest: Manifest, mart: Any) -> Iterator[Any]:
-    """Yield a mart and the models it is built from, up to marts by date, which have all dates on the lake."""
+    """Yield a mart and the marts it is built from, without marts by date, which have all dates on the lake."""
+    marts = {node.unique_id: node for node in _marts(manifest) if node.config.materialized != "dated_lake_parquet"}
     waiting, seen = [mart], set[str]()
     while waiting:
         node = waiting.pop()
         yield node
         for name in node.depends_on.nodes:
-            found: Any = manifest.nodes.get(name)
-            if found and name not in seen and found.config.materialized != "dated_lake_parquet":
+            if name in marts and name not in seen:
                 seen.add(name)
-                waiting.append(found)
+                waiting.append(marts[name])
 
 
 def _marts(manifest: Manifest) -> Iterator[Any]:
     return (manifest.nodes[unique_id] for unique_id in models_of(manifest, MARTS_SELECTOR))
+
+
+def _marts_and_tests(manifest: Manifest) -> Iterator[Any]:
+    marts = set(models_of(manifest, MARTS_SELECTOR))
+    nodes: Iterable[Any] = manifest.nodes.values()
+    return (
+        node
+        for node in nodes
+        if node.unique_id in marts or (node.unique_id.startswith("test.") and marts & set(node.depends_on.nodes))
+    )
 
 
 def _macros(manifest: Manifest, node: Any) -> set[str]:

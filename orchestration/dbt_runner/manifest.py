@@ -132,7 +132,7 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
 
     It covers the SQL of `models` (unique ids), each macro of the project and the framework that they use,
     directly or indirectly, and the declarations of their sources: how pages are read, and which rows and days are
-    acceptable.
+    acceptable. Of marts by date, it covers types, constraints and order.
 
     Tool versions and descriptions are not included. Runs with equal digests treated their rows alike.
     """
@@ -142,6 +142,8 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
     for unique_id in models:
         node: Any = manifest.nodes[unique_id]
         code[unique_id] = node.raw_code
+        if node.config.materialized == "dated_lake_parquet":
+            code[f"{unique_id} declared"] = _declared_by_date(node)
         code |= {name: _declared(manifest.sources[name]) for name in node.depends_on.nodes if name in manifest.sources}
         waiting += node.depends_on.macros
         # dbt does not list the macro of the materialization itself.
@@ -158,6 +160,16 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
 
 def _declared(source: Any) -> dict[str, Any]:
     return {"": source.config.meta, **{name: column.config.meta for name, column in source.columns.items()}}
+
+
+def _declared_by_date(node: Any) -> dict[str, Any]:
+    """Return what the YAML of a mart by date decides: a build keeps files only if all of it is as it was."""
+    meta = {name: node.config.meta.get(name) for name in ("key_on_lake", "order_by", "repeats")}
+    columns = {
+        name: [column.data_type, sorted(str(constraint.type) for constraint in column.constraints)]
+        for name, column in node.columns.items()
+    }
+    return {"meta": meta, "columns": columns}
 
 
 def _materialization(package: str | None, node: Any) -> str:

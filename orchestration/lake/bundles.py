@@ -50,16 +50,15 @@ def read_bundles(lake: Lake, commit: str, checksums: Mapping[str, str]) -> dict[
     found: dict[str, bytes] = {}
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         for body in pool.map(lambda name: lake.read(commit, name), names):
-            for key, text in _texts(body):
-                receipt = text.encode()
+            for key, receipt in _receipts(body):
                 if checksums.get(key) == md5(receipt, usedforsecurity=False).hexdigest():
                     found[key] = receipt
     return found
 
 
-def _texts(body: bytes | None) -> Iterable[tuple[str, str]]:
+def _receipts(body: bytes | None) -> Iterable[tuple[str, bytes]]:
     with suppress(ValueError):
         content = json.loads(body or b"")
         if isinstance(content, dict):
-            return [(key, text) for key, text in content.items() if isinstance(text, str)]
+            return [(key, text.encode()) for key, text in content.items() if isinstance(text, str)]
     return ()

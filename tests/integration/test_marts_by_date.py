@@ -140,8 +140,9 @@ def test_each_change_has_the_bytes_of_a_full_build(shop: Shop) -> None:
     assert shop.dates_in_bundles() == [FIRST, SECOND]
     shop.require_bytes_of_a_full_build()
 
+    # The latest date is built too, for its columns.
     shop.publish(FIRST, rows=60)
-    assert shop.run() == (FIRST,)
+    assert shop.run() == (FIRST, JUNE)
     assert shop.dates_in_bundles() == [FIRST, SECOND]
     shop.require_bytes_of_a_full_build()
 
@@ -156,7 +157,7 @@ def test_each_change_has_the_bytes_of_a_full_build(shop: Shop) -> None:
     assert shop.dates_with_events() == [FIRST, SECOND, JUNE]
     shop.require_bytes_of_a_full_build()
 
-    # A removed date alone has no row to build, and the latest date gives the columns.
+    # A removed date alone has no row to build.
     shop.take_back(JUNE)
     assert shop.run() == (SECOND, JUNE)
     assert shop.files()["daily_sales"] == (FIRST, SECOND)
@@ -202,7 +203,9 @@ def test_a_declaration_of_repeats_that_cannot_be_read_is_named(shop: Shop, tmp_p
     mart = wrong / "models" / "marts" / "by_date" / "event_dates.yml"
     mart.write_text(mart.read_text().replace("{of: events, key: [event_id]}", "{of: events, key: [id]}"))
     head = shop.lake.head(MAIN)
-    with pytest.raises(UsageError, match=r"by_date/event_dates\.yml: config\.meta\.repeats .* has no column id"):
+    with pytest.raises(
+        UsageError, match=r"by_date/event_dates\.yml: config\.meta\.repeats .* table events has no column id"
+    ):
         shop.run(wrong)
     assert shop.lake.head(MAIN) == head
 
@@ -212,17 +215,101 @@ def test_a_mart_by_date_that_is_not_declared_as_one_is_named(shop: Shop, tmp_pat
     wrong = copy_project(tmp_path)
     marts = wrong / "models" / "marts" / "by_date"
     (marts / "prices.sql").write_text("select count(*) as events from {{ ref('all_events') }}")
-    (marts / "prices.yml").write_text(
-        PRICES.replace("columns:", "config: {meta: {key_on_lake: marts/prices}}\n    columns:")
-    )
+    meta = "{key_on_lake: marts/prices/data.parquet, order_by: [execution_date, colour]}"
+    (marts / "prices.yml").write_text(PRICES.replace("columns:", f"config: {{meta: {meta}}}\n    columns:"))
     with pytest.raises(IngestCleanError) as error:
         shop.run(wrong)
     for problem in (
         "meta.key_on_lake needs {file}",
-        "it needs a column execution_date",
-        "meta.order_by needs the columns",
+        "a column execution_date with data_type: date",
+        "meta.order_by needs",
     ):
         assert problem in error.value.cause
+
+
+CHAINED = """
+models:
+  - name: totals
+    description: Sales of each date.
+    config:
+      meta: {order_by: [execution_date]}
+    columns:
+      - {name: execution_date, data_type: date, description: The date.}
+      - {name: sales, data_type: bigint, description: Their number.}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("select execution_date, sales from {{ ref('daily_sales') }}", "several rows with the same execution_date"),
+        ("select execution_date + 1 as execution_date, 1::bigint as sales from {{ ref('built_dates') }}", "not built"),
+        (
+            "select null::date as execution_date, 1::bigint as sales",
+            "an execution_date that is not built, such as None",
+        ),
+    ],
+)
+def test_rows_that_no_file_would_have_for_certain_are_refused(
+    shop: Shop, tmp_path: Path, sql: str, problem: str
+) -> None:
+    shop.publish(FIRST)
+    wrong = copy_project(tmp_path)
+    (wrong / "models" / "marts" / "by_date" / "totals.sql").write_text(sql)
+    (wrong / "models" / "marts" / "by_date" / "totals.yml").write_text(CHAINED)
+    with pytest.raises(DataFailed, match=f"(?s)totals: .*{problem}"):
+        shop.run(wrong)
+
+
+def test_a_mart_by_date_may_read_another_one(shop: Shop, tmp_path: Path) -> None:
+    chained = copy_project(tmp_path)
+    model = chained / "models" / "marts" / "by_date" / "totals.sql"
+    model.with_suffix(".yml").write_text(CHAINED)
+    summed = "select execution_date, sum(sales)::bigint as sales from {{ ref('daily_sales') }} group by execution_date"
+    model.write_text(summed + " having {{ is_built('execution_date') }}")
+    shop.publish(FIRST, SECOND)
+    shop.run(chained)
+    shop.publish(JUNE)
+
+    assert shop.run(chained) == (JUNE,)
+    assert shop.files()["totals"] == ("2015-05", JUNE)
+    for mart in ("totals", "daily_sales"):
+        found = query(shop.lake, f"select count(distinct execution_date), sum(sales) from {mart}").rows
+        assert found == query(shop.lake, "select 3, count(*) filter (event_type = 'sale') from events").rows
+
+    model.write_text(summed)
+    shop.run(chained)
+    shop.publish(FIRST, rows=60)
+    with pytest.raises(DataFailed, match=f"(?s)totals: .*1 rows have an execution_date .* such as {SECOND}"):
+        shop.run(chained)
+
+
+def test_another_version_of_duckdb_builds_all_dates(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(FIRST)
+    shop.run()
+    shop.publish(SECOND)
+    monkeypatch.setattr("orchestration.marts_dates.version", lambda _: "9.9.9")
+    assert shop.run() == (FIRST, SECOND)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("order_by: [execution_date, event_id]", "order_by: [execution_date, event_id, is_first]"),
+        ("description: Names the event.\n        constraints: *required", "description: Names the event."),
+    ],
+)
+def test_what_the_yaml_of_a_mart_by_date_decides_builds_all_dates(
+    shop: Shop, tmp_path: Path, before: str, after: str
+) -> None:
+    changed = copy_project(tmp_path)
+    shop.publish(FIRST)
+    shop.run(changed)
+    file = changed / "models" / "marts" / "by_date" / "event_dates.yml"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
+    shop.publish(SECOND)
+    assert shop.run(changed) == (FIRST, SECOND)
 
 
 def test_a_null_in_a_required_column_of_a_mart_by_date_is_named(shop: Shop, tmp_path: Path) -> None:

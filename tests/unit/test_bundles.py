@@ -64,6 +64,7 @@ def test_few_receipts_are_read_without_bundles() -> None:
         b"[]",
         b"\xff",
         b'{"_receipts/date=2025-03-01.json": 1}',
+        b'{"_receipts/date=2025-03-01.json": "\\ud800"}',
         json.dumps({key: body.decode().replace("objects", "ohjects") for key, body in BODIES.items()}).encode(),
     ],
 )

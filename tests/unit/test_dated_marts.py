@@ -27,7 +27,7 @@ def node(
         alias=name,
         original_file_path=f"models/{folder}/{name}.sql",
         patch_path=f"shop://models/{folder}/{name}.yml",
-        columns={"event_id": None, "execution_date": None},
+        columns={"event_id": None} | ({} if folder == "curated" else {"execution_date": None}),
         config=SimpleNamespace(materialized=materialized, meta={"key_on_lake": key, **meta}),
         depends_on=SimpleNamespace(
             nodes=[f"model.shop.{one}" for one in inputs], macros=[f"macro.shop.{one}" for one in macros]
@@ -39,7 +39,7 @@ def manifest(*nodes: Any) -> Any:
     def selector(*folders: str) -> dict[str, Any]:
         return {"definition": {"union": [{"method": "path", "value": f"models/{folder}"} for folder in folders]}}
 
-    macros = {"built_rows": (), "published": (), "indirect": ("built_rows",), "other": ()}
+    macros = {"built_rows": (), "kept_rows": (), "published": (), "indirect": ("built_rows",), "other": ()}
     return SimpleNamespace(
         nodes={one.unique_id: one for one in nodes},
         selectors={"date": selector("curated"), "marts": selector("marts")},
@@ -79,8 +79,9 @@ def test_repeats_are_read() -> None:
         ({"of": "events", "key": []}, "needs another form of it"),
         ({"of": "events", "key": ["event_id"], "by": "date"}, "needs another form of it"),
         ({"of": "products", "key": ["event_id"]}, "does not read the table products"),
-        ({"of": "events", "key": ["event_id", "stock_code"]}, "has no column stock_code"),
-        ({"of": "events", "key": [None]}, "has no column None"),
+        ({"of": "events", "key": ["event_id", "stock_code"]}, "or the table events has no column stock_code"),
+        ({"of": "events", "key": ["execution_date"]}, "or the table events has no column execution_date"),
+        ({"of": "events", "key": [None]}, "or the table events has no column None"),
     ],
 )
 def test_a_wrong_declaration_of_repeats_is_named(repeats: Any, problem: str) -> None:
@@ -94,7 +95,44 @@ def test_a_wrong_declaration_of_repeats_is_named(repeats: Any, problem: str) -> 
 def test_the_tables_that_marts_read_are_found() -> None:
     whole = node("prices", "marts", "products", "event_dates", materialized="lake_parquet")
     assert tables_read(manifest(EVENTS, PRODUCTS, dates_of(None), whole)) == {"events", "products"}
-    assert tables_read(manifest(EVENTS, PRODUCTS, dates_of(None), whole), [whole]) == {"products"}
+    assert tables_read(manifest(EVENTS, PRODUCTS, whole)) == {"products"}
+
+
+def test_a_test_of_a_mart_counts_as_what_it_reads() -> None:
+    compared = node("compared", "tests", "prices", "events", macros=("published",))
+    compared.unique_id = "test.shop.compared"
+    unrelated = node("unrelated", "tests", "products", macros=("published",))
+    unrelated.unique_id = "test.shop.unrelated"
+    prices = node("prices", "marts")
+    assert tables_read(manifest(EVENTS, PRODUCTS, prices, compared, unrelated)) == {"events"}
+    assert reads_all_dates(manifest(EVENTS, PRODUCTS, prices, compared))
+    assert not reads_all_dates(manifest(EVENTS, PRODUCTS, prices, unrelated))
+
+
+def test_kept_rows_need_repeats() -> None:
+    kept = node("event_dates", "marts", "events", materialized="dated_lake_parquet", macros=("kept_rows",))
+    with pytest.raises(UsageError, match="the mart reads kept_rows, so its rows depend on several dates"):
+        read_repeats(manifest(EVENTS, kept))
+
+
+def test_repeats_belong_to_a_mart_by_date() -> None:
+    whole = node("dates", "marts", "events", materialized="lake_parquet", repeats={"of": "events", "key": ["event_id"]})
+    with pytest.raises(UsageError, match="the mart is not a mart by date"):
+        read_repeats(manifest(EVENTS, whole))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        node("between", "marts", "events", macros=("published",)),
+        node("between", "marts", materialized="lake_parquet"),
+    ],
+)
+def test_a_mart_by_date_may_not_read_what_changes_with_other_dates(between: Any) -> None:
+    by_date = node("daily", "marts", "between", materialized="dated_lake_parquet")
+    with pytest.raises(UsageError) as error:
+        require_marts_of_all_dates(manifest(EVENTS, between, by_date))
+    assert "marts/daily.sql: the mart by date daily would keep rows that no longer hold: between" in error.value.cause
 
 
 @pytest.mark.parametrize(("macros", "reads"), [(("published",), True), (("other", "indirect"), False), ((), False)])

@@ -45,3 +45,15 @@ def test_prefect_itself_waits_for_the_thread(joined: list[Thread]) -> None:
     with flow_engine._send_heartbeats(engine_of(Event())):
         pass
     assert len(joined) == 1
+
+
+def test_another_version_of_prefect_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(engine: Any) -> None:
+        """Takes no `join_on_exit`."""
+
+    monkeypatch.setattr(flow_engine, "_send_heartbeats", other)
+    with quick_end():
+        assert vars(flow_engine)["_send_heartbeats"] is other
+    monkeypatch.delattr(flow_engine, "_send_heartbeats")
+    with quick_end():
+        assert not hasattr(flow_engine, "_send_heartbeats")

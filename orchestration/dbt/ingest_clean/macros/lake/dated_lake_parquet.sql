@@ -29,7 +29,7 @@
         )
     {%- endcall %}
 
-    {%- do check_built_not_null(built, not_null_columns(model)) -%}
+    {%- do check_built(built, model) -%}
     {%- for file in files.written -%}
         {%- set uri = dated_uri(model, file, files) -%}
         {%- if loop.first -%}

@@ -37,11 +37,21 @@
     (
         select *
         from read_parquet({{ literals(uris) }}, hive_partitioning = false)
-        where not list_contains(getvariable('dates_built'), cast(execution_date as varchar))
+        where not {{ is_built('execution_date') }}
     )
 {%- endmacro %}
 
 
 {% macro in_order(model) -%}
     {{ quoted_list(model.config.meta.order_by, ' nulls last, ') }} nulls last
+{%- endmacro %}
+
+
+{% macro is_built(column) %}
+    {{- return(adapter.dispatch('is_built')(column)) -}}
+{% endmacro %}
+
+
+{% macro duckdb__is_built(column) -%}
+    list_contains(getvariable('dates_built'), cast({{ column }} as varchar))
 {%- endmacro %}
