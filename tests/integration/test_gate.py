@@ -8,7 +8,17 @@ import pytest
 from orchestration.errors import GateRefused
 from orchestration.lake import keys
 from orchestration.lake.client import MAIN, Lake
-from tests.helpers.gate_branches import Writes, audited_pages, commit, md5, merge, page, receipt, require_refused
+from tests.helpers.gate_branches import (
+    Writes,
+    audited_pages,
+    commit,
+    install_gate,
+    md5,
+    merge,
+    page,
+    receipt,
+    require_refused,
+)
 
 OTHER_ACTION = b"""
 name: other
@@ -207,7 +217,9 @@ def test_the_gate_changes_only_with_approval(lake: Lake, execution_date: str) ->
     require_refused(lake, {**other, page(execution_date): b"[]"}, "is not listed in", gate_change="approved")
 
 
-def test_a_receipt_of_another_format_is_accepted(lake: Lake, execution_date: str) -> None:
+def test_a_receipt_of_another_format_is_accepted(open_repository: Callable[..., Lake], execution_date: str) -> None:
+    # A lake of its own: commands refuse to read such a receipt.
+    lake = install_gate(open_repository("another-format"))
     key = f"raw/shop/nulls/date={execution_date}/null.json"
     further = receipt({key: md5(b"[1]")}, note='"objects": {null', whatever=[None, {"objects": 1, "x": None}])
     body = b'{"format": null, ' + further[1:]
