@@ -41,25 +41,28 @@ class Case:
     Attributes:
         rows: The events of the day.
         limit: DuckDB's memory limit.
-        page_size: The events of a page; 0 for one page of NDJSON.
+        page_size: The events of a page; 0 for one page.
+        form: How one page is sent; several are envelopes.
         environment: Further settings.
     """
 
     rows: int
     limit: str = "1GB"
     page_size: int = 0
+    form: Form = "ndjson"
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Return what the table calls it."""
-        pages = f"{self.rows // self.page_size:,} pages" if self.page_size else "1 page"
+        pages = f"{self.rows // self.page_size:,} pages" if self.page_size else f"1 {self.form}"
         return f"{self.rows:,} rows, {pages}, {self.limit}"
 
 
 _ONE_LARGE_PAGE = {"ELT_MAX_PAGE_BYTES": "10000000000"}
 CASES = (
     Case(2_000_000, page_size=200),
+    Case(8_400_000, "2GB", form="array"),
     Case(10_000_000),
     Case(10_000_000, "4GB"),
     # 5 GB, the largest page that is allowed by default.
@@ -87,14 +90,14 @@ def source_of(case: Case, stage: Stage) -> Iterator[tuple[Path, str, int]]:
         bodies, project = Path(name, "bodies"), Path(name, "project")
         bodies.mkdir()
         copy_project(project)
-        form: Form = "envelope" if case.page_size else "ndjson"
+        form: Form = "envelope" if case.page_size else case.form
         if case.page_size:
             fetched_in_pages(project)
             _allow_other_dates(project)
             write_pages(case.rows, case.page_size, bodies)
         else:
-            fetched_as("ndjson", project)
-            write_day(case.rows, "ndjson", bodies)
+            fetched_as(form, project)
+            write_day(case.rows, form, bodies)
         size = sum(path.stat().st_size for path in bodies.glob("events*"))
         with serving(bodies, MEDIA_TYPES[form]) as url:
             yield project, url, size
