@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import md5
 from itertools import islice
 
 from benchmarks.day import DAY
@@ -19,6 +18,7 @@ from orchestration.audit import Candidate
 from orchestration.context import DateRun
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, new_branch_name
+from orchestration.lake.cache import checksum_of
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.log import SILENT
@@ -51,7 +51,7 @@ class Template:
         """Return the receipt of a copy with these objects."""
         content = json.loads(json.dumps(self.receipt.content).replace(str(DAY), execution_date))
         for key, body in bodies.items():
-            content["objects"][key] = md5(body, usedforsecurity=False).hexdigest()
+            content["objects"][key] = checksum_of(body)
             content["details"][key]["bytes"] = len(body)
         return Receipt(keys.date_receipt(execution_date), content)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import md5, sha256
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
 from orchestration.errors import LakeNotFound, PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, is_own_branch
+from orchestration.lake.cache import checksum_of
 from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version
 from orchestration.lake.listed import LakeCommit
@@ -59,7 +60,7 @@ class LandedRaw:
 
     def _take(self, lake: Lake, table: str, landed: LandedPage, folder: Path) -> Page:
         body = lake.read(self.commit, landed.key) or b""
-        checksum, digest = md5(body, usedforsecurity=False).hexdigest(), sha256(body).hexdigest()
+        checksum, digest = checksum_of(body), sha256(body).hexdigest()
         if checksum != landed.checksum or digest != (landed.sha256 or digest):
             raise PlatformFailed(f"{landed.key} at {self.commit[:12]} is not what landed", remedy="elt audit --deep")
         path = folder / landed.key

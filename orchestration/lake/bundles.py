@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from hashlib import md5
 
 from orchestration.lake import keys
+from orchestration.lake.cache import checksum_of
 from orchestration.lake.client import Lake
 
 _READS_AT_ONCE = 8
@@ -51,7 +51,7 @@ def read_bundles(lake: Lake, commit: str, checksums: Mapping[str, str]) -> dict[
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         for body in pool.map(lambda name: lake.read(commit, name), names):
             for key, receipt in _receipts(body):
-                if checksums.get(key) == md5(receipt, usedforsecurity=False).hexdigest():
+                if checksums.get(key) == checksum_of(receipt):
                     found[key] = receipt
     return found
 

@@ -31,11 +31,11 @@ class ObjectCache:
             body = (self.folder / checksum).read_bytes()
         except OSError:
             return None
-        return body if _md5_of(body) == checksum else None
+        return body if checksum_of(body) == checksum else None
 
     def keep(self, checksum: str, body: bytes) -> None:
         """Cache the bytes of an object, unless its checksum is not their MD5."""
-        if _md5_of(body) != checksum:
+        if checksum_of(body) != checksum:
             return
         with suppress(OSError):
             private_folder(self.folder)
@@ -51,5 +51,6 @@ class ObjectCache:
                     raise
 
 
-def _md5_of(body: bytes) -> str:
+def checksum_of(body: bytes) -> str:
+    """Return the checksum that lakeFS lists for an object with these bytes: their MD5 in hex."""
     return md5(body, usedforsecurity=False).hexdigest()

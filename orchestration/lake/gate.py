@@ -6,11 +6,11 @@ command that writes therefore checks it first.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from orchestration.errors import GateMissing
 from orchestration.lake import keys
+from orchestration.lake.cache import checksum_of
 from orchestration.lake.client import Lake
 
 
@@ -24,7 +24,7 @@ def gate_problem(lake: Lake, commit: str) -> str | None:
     found = lake.stat(commit, keys.GATE)
     if found is None:
         return f"{keys.GATE} is missing in {commit[:12]}"
-    expected = hashlib.md5(gate_file(), usedforsecurity=False).hexdigest()
+    expected = checksum_of(gate_file())
     if found.checksum != expected:
         return f"{keys.GATE} in {commit[:12]} is not this version's (checksum {found.checksum}, expected {expected})"
     return None

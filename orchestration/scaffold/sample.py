@@ -14,6 +14,7 @@ from orchestration.dbt_runner.inputs import raw_sample
 from orchestration.errors import UsageError
 from orchestration.extract import Extracted, extract_with
 from orchestration.lake import keys
+from orchestration.lake.cache import checksum_of
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import init_lake
@@ -97,7 +98,7 @@ def _pages(run: DateRun, plan: Plan, folder: Path) -> Iterator[Page]:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, path)
             content = path.read_bytes()
-            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            md5 = checksum_of(content)
             sha256 = hashlib.sha256(content).hexdigest()
             yield Page(table.label, f"{below}{file.name}", path, len(content), sha256, md5)
 
