@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from benchmarks.compare.measure import Peak, measure
 from benchmarks.compare.stage import Stage, open_stage
 from benchmarks.day import fetched_as, serving, write_day, write_pages
@@ -91,24 +89,15 @@ def source_of(case: Case, stage: Stage) -> Iterator[tuple[Path, str, int]]:
         bodies.mkdir()
         copy_project(project)
         form: Form = "envelope" if case.page_size else case.form
+        fetched_as(form, project)
         if case.page_size:
             fetched_in_pages(project)
-            _allow_other_dates(project)
             write_pages(case.rows, case.page_size, bodies)
         else:
-            fetched_as(form, project)
             write_day(case.rows, form, bodies)
         size = sum(path.stat().st_size for path in bodies.glob("events*"))
         with serving(bodies, MEDIA_TYPES[form]) as url:
             yield project, url, size
-
-
-def _allow_other_dates(project: Path) -> None:
-    file = project / "models/staging/shop/_shop__sources.yml"
-    described = yaml.safe_load(file.read_text())
-    for table in described["sources"][0]["tables"]:
-        table["config"]["meta"]["other_dates_limit"] = 1
-    file.write_text(yaml.safe_dump(described, sort_keys=False))
 
 
 def run_case(case: Case, stage: Stage) -> None:

@@ -26,11 +26,9 @@ class DateCatalog:
 
     Attributes:
         receipts: Each date's receipt, by date in ascending order.
-        checksums: lakeFS's checksum of each receipt, by its key.
     """
 
     receipts: Mapping[str, Receipt]
-    checksums: Mapping[str, str]
 
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
@@ -40,9 +38,8 @@ class DateCatalog:
 
 def read_catalog(lake: Lake, commit: str) -> DateCatalog:
     """Return the dates that the receipts of a commit cover."""
-    checksums = date_checksums(lake, commit)
-    receipts = read_receipts(lake, commit, checksums)
-    return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts}, checksums)
+    receipts = read_receipts(lake, commit, date_checksums(lake, commit))
+    return DateCatalog({keys.date_of_receipt(receipt.key): receipt for receipt in receipts})
 
 
 def date_checksums(lake: Lake, commit: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.connection import LakeConnection
@@ -86,6 +88,19 @@ def own_lake(state: Path, kind: ServerSpec = lakefs.SPEC) -> Iterator[OwnLake]:
         yield lake
     finally:
         lake.stop()
+
+
+def note_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that names, from now on, each key that is read from a lake."""
+    read: list[str] = []
+    really = Lake.read
+
+    def noted(lake: Lake, ref: str, key: str) -> bytes | None:
+        read.append(key)
+        return really(lake, ref, key)
+
+    monkeypatch.setattr(Lake, "read", noted)
+    return read
 
 
 @contextmanager

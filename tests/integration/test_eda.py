@@ -29,7 +29,7 @@ from orchestration.models.reports import MartReport, read_reports
 from orchestration.operations.rollback import plan_rollback, plan_rollback_of_date, roll_back
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, Settings
-from tests.helpers.own_lake import repository_of
+from tests.helpers.own_lake import note_reads, repository_of
 from tests.helpers.projects import copy_project, request_for, settings_of
 
 ROWS = 300
@@ -206,14 +206,7 @@ def reports_of(folder: Path, **declared: dict[str, Any]) -> tuple[MartReport, ..
 
 
 def test_a_report_of_the_latest_dates_reads_only_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    really = Lake.read
-
-    def noted(lake: Lake, ref: str, key: str) -> bytes | None:
-        read.append(key)
-        return really(lake, ref, key)
-
-    monkeypatch.setattr(Lake, "read", noted)
+    read = note_reads(monkeypatch)
     found = profile(world.lake, world.lake.head(MAIN), read_reports(PROJECT_DIR), latest=2)
 
     assert (found.dates, found.published) == (DATES[1:], len(DATES))

@@ -13,11 +13,12 @@ from orchestration.analyst.query import query
 from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.cache import ObjectCache
-from orchestration.lake.catalog import read_catalog
+from orchestration.lake.catalog import date_checksums, read_catalog
 from orchestration.lake.client import MAIN, Lake
 from orchestration.operations.points import point_on_main
 from orchestration.operations.rollback import plan_rollback
 from tests.helpers.gate_branches import commit, install_gate, md5, merge, receipt
+from tests.helpers.own_lake import note_reads
 
 DATES = ("2025-05-20", "2025-05-21", "2025-05-22")
 
@@ -56,16 +57,7 @@ def lake(published: Published, tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The keys that are read from the lake."""
-    read: list[str] = []
-    really = Lake.read
-
-    def noted(self: Lake, ref: str, key: str) -> bytes | None:
-        read.append(key)
-        return really(self, ref, key)
-
-    monkeypatch.setattr(Lake, "read", noted)
-    return read
+    return note_reads(monkeypatch)
 
 
 def test_a_receipt_is_read_once_by_a_machine(published: Published, lake: Lake, reads: list[str]) -> None:
@@ -87,7 +79,7 @@ def test_a_receipt_is_read_once_by_a_machine(published: Published, lake: Lake, r
 def test_a_damaged_file_of_the_cache_is_read_from_the_lake(published: Published, lake: Lake, reads: list[str]) -> None:
     catalog = read_catalog(lake, published.merges[-1])
     assert lake.cache
-    checksum = catalog.checksums[keys.date_receipt(DATES[1])]
+    checksum = date_checksums(lake, published.merges[-1])[keys.date_receipt(DATES[1])]
     (lake.cache.folder / checksum).write_text("{}")
     reads.clear()
 
