@@ -7,7 +7,7 @@ UV := tools/uv
 # Each worker has its own lakeFS and Prefect server. A module stays on one worker, which builds its fixtures once.
 PYTEST := $(UV) run --no-sync pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install setup demo demo-stack test test-quick test-faults test-stack bench docs wheel models check format
+.PHONY: help install setup setup-spark demo demo-stack test test-quick test-faults test-spark test-stack bench docs wheel models check format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,13 @@ test-quick: install ## Run the unit tests, without servers
 
 test-faults: setup ## Inject every fault into every request of a run, and print the matrix (an hour or more)
 	@$(UV) run --no-sync pytest tests/faults -s
+
+setup-spark: setup ## Install Spark too, and fetch its jars for S3 once per user (needs Java 17 or 21)
+	@$(UV) sync --locked --quiet --extra spark
+	@$(UV) run --no-sync python -m orchestration.spark.jars
+
+test-spark: setup-spark ## Compare both engines, and test a real Spark cluster (15 minutes)
+	@$(UV) run --no-sync pytest tests/spark -s --durations=0
 
 test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes for each of two stores; the first time also images)
 	@$(UV) run --locked --group containers pytest tests/stack -s --durations=0

@@ -191,11 +191,13 @@ def date_receipt(
 
 
 def new_receipt(key: str, content: Mapping[str, Any], built: BuildResult, code: str) -> Receipt:
-    """Return a receipt with this content and the fields that all receipts share: tests, code and versions."""
+    """Return a receipt with this content and the fields that all receipts share: tests, code, engine and versions."""
     tests = {
         node.name: {"status": node.status, "failures": node.failures or 0}
         for node in built.nodes
         if node.kind == "test"
     }
     judged = {"format": FORMAT, "status": "pass", "tests": tests, "code": code, "versions": dict(built.versions)}
-    return Receipt(key, {**content, **judged})
+    # Receipts of DuckDB have no such field, as before there was another engine.
+    engine = {"engine": built.engine} if built.engine != "duckdb" else {}
+    return Receipt(key, {**content, **judged, **engine})

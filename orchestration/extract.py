@@ -70,7 +70,7 @@ def extract_with(run: DateRun, plan: Plan, pages_of: Callable[[str, Receipt | No
         former = read_receipt(run.lake, base, keys.date_receipt(date))
         run.record.former = former
         pages = pages_of(base, former)
-        unchanged = not run.force and former is not None and _covers(former, pages, plan.code)
+        unchanged = not run.force and former is not None and plan.is_code_of(former) and _covers(former, pages)
     return Extracted(base, pages, former, unchanged)
 
 
@@ -131,6 +131,6 @@ def _not_fetched(run: DateRun, table: Table, former: Receipt | None) -> str:
     return f"this run fetches only {', '.join(run.sources)}"
 
 
-def _covers(receipt: Receipt, pages: Sequence[Page], code: str) -> bool:
-    """Return whether the receipt covers exactly these raw pages under this code."""
-    return receipt.code == code and receipt.raw_digests == {page.key: page.sha256 for page in pages}
+def _covers(receipt: Receipt, pages: Sequence[Page]) -> bool:
+    """Return whether the receipt covers exactly these raw pages."""
+    return receipt.raw_digests == {page.key: page.sha256 for page in pages}

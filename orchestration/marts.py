@@ -72,7 +72,7 @@ def extract_dates(run: MartsRun, plan: Plan) -> MartsInputs:
         run.record.former = former
         same_dates = former is not None and former.made_from == checksums
         commit = str(former.content["inputs"]["commit"]) if former and same_dates else base
-        if former and former.code == plan.code and same_dates and not run.force:
+        if former and plan.is_code_of(former) and same_dates and not run.force:
             return MartsInputs(base, checksums, former, commit, unchanged=True)
         return MartsInputs(base, checksums, former, commit, dates_to_build(run, plan, base, former, checksums))
 
@@ -131,7 +131,7 @@ def transform_marts(run: MartsRun, plan: Plan, inputs: MartsInputs, branch: str,
         dated=inputs.dates.dated,
     )
     with run.step("transform", branch=branch):
-        built = build_models(run, plan, run_file, folder)
+        built = build_models(run, plan, run_file, branch, folder)
         require_passed(run, built)
     return built
 

@@ -54,7 +54,7 @@ NO_DATES = MartsDates(all_files(()))
 def dates_to_build(
     run: MartsRun, plan: Plan, base: str, former: Receipt | None, checksums: Mapping[str, str]
 ) -> MartsDates:
-    """Return what to build: what changed, or all dates under `run.force`, other code, or another version of DuckDB.
+    """Return what to build: what changed, or all dates under `run.force`, other code, or another version of the engine.
 
     The bytes of a file depend on the version.
 
@@ -79,7 +79,8 @@ def dates_to_build(
 def _can_keep(plan: Plan, former: Receipt, checksums: Mapping[str, str]) -> bool:
     """Return whether `main` has files of marts by date that would be built alike, and dates that did not change."""
     has_marts_by_date = plan.outputs([""]) != plan.outputs()
-    same_bytes = former.code == plan.code and former.content.get("versions", {}).get("duckdb") == version("duckdb")
+    engine = "pyspark" if plan.spark else "duckdb"
+    same_bytes = former.code == plan.code and former.content.get("versions", {}).get(engine) == version(engine)
     complete = plan.outputs(file_names(map(keys.date_of_receipt, former.made_from))) <= former.keys
     return has_marts_by_date and same_bytes and complete and bool(former.made_from.items() & checksums.items())
 

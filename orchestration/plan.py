@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,17 @@ from orchestration.dbt_runner.build import Engine, environment
 from orchestration.dbt_runner.parsed import ParsedProject, Selected, parsed_project
 from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import gateway_of
+from orchestration.settings import EngineName
 from orchestration.source.config import Table, read_tables
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-TARGET = "run"
-"""The dbt target of all runs."""
+    from orchestration.lake.receipt import Receipt
+    from orchestration.spark.options import SparkOptions
+
+TARGET, SPARK_TARGET = "run", "spark"
+"""The dbt targets of all runs. The first cleans rows on both engines."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Plan:
         engine: Resources that DuckDB may use.
         selected: What the run builds.
         execution_date: The date; empty for the marts.
+        spark: What Spark builds with; None if DuckDB is the engine.
     """
 
     tables: tuple[Table, ...]
@@ -37,11 +42,24 @@ class Plan:
     engine: Engine
     selected: Selected
     execution_date: str
+    spark: SparkPlan | None = None
+
+    @property
+    def engine_name(self) -> EngineName:
+        """Return the engine of the run."""
+        return "spark" if self.spark else "duckdb"
 
     @property
     def code(self) -> str:
         """Return the digest of the SQL and macros that the run uses."""
-        return self.selected.code
+        return self.selected.codes[self.engine_name]
+
+    def is_code_of(self, receipt: Receipt) -> bool:
+        """Return whether the project's code is that of a receipt, on the engine that built it.
+
+        Another engine gives the same rows, so it is no reason to publish a date again.
+        """
+        return receipt.code == self.selected.codes.get(receipt.engine)
 
     @property
     def manifest(self) -> Manifest:
@@ -57,6 +75,14 @@ class Plan:
         return replace(self, execution_date=execution_date)
 
 
+@dataclass(frozen=True)
+class SparkPlan:
+    """What Spark builds with: its options, and the dbt project parsed for its target."""
+
+    options: SparkOptions
+    project: ParsedProject
+
+
 def make_plan(run: RunContext, execution_date: str = "") -> Plan:
     """Read the declared sources, and find the code digest and the outputs. The dbt project is parsed if it has changed.
 
@@ -65,7 +91,9 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
         execution_date: The date whose keys are written; empty for the marts, which have none.
 
     Raises:
-        UsageError: A source's YAML lacks what fetching needs, or the dbt project does not parse.
+        UsageError: A source's YAML lacks what fetching needs, the dbt project does not parse, or what Spark needs is
+            missing.
+        PlatformFailed: The master of the Spark cluster does not answer.
         DiskFailed: dbt's files could not be written.
     """
     settings = run.settings
@@ -78,4 +106,24 @@ def make_plan(run: RunContext, execution_date: str = "") -> Plan:
             environment=environment(engine, gateway_of(run.lake)),
             log=run.log,
         )
-    return Plan(tables, project, engine, project.selected[run.selector], execution_date)
+        spark = _spark_plan(run, tables) if settings.elt.engine == "spark" else None
+    return Plan(tables, project, engine, project.selected[run.selector], execution_date, spark)
+
+
+def _spark_plan(run: RunContext, tables: Sequence[Table]) -> SparkPlan:
+    from orchestration.spark.options import require_master, spark_options
+    from orchestration.spark.rows import require_generated
+
+    settings = run.settings
+    options = spark_options(settings)
+    # Before a source is asked.
+    require_master(options)
+    require_generated(settings.project_dir, tables)
+    project = parsed_project(
+        Project(settings.project_dir, SPARK_TARGET, settings.state_dir / "dbt" / "parse-spark"),
+        state_dir=settings.state_dir,
+        environment={},
+        log=run.log,
+        adapter="dbt.adapters.spark",
+    )
+    return SparkPlan(options, project)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError
@@ -28,6 +28,10 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 """The folder of this package: in a checkout also that of the sample project."""
 
 PROJECT_FILE = "dbt_project.yml"
+
+EngineName = Literal["duckdb", "spark"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+"""The engines of dbt builds."""
 
 _COMMON = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
@@ -49,6 +53,14 @@ class PrefectSettings(BaseSettings):
 
     api_url: str | None = Field(None, pattern=r"^https?://[^\s@?#]+$")
     api_auth_string: SecretStr | None = None
+
+
+class SparkSettings(BaseSettings):
+    """Address of a Spark cluster, for ELT_ENGINE=spark. Without one, Spark runs on this machine."""
+
+    model_config = SettingsConfigDict(**_COMMON, env_prefix="SPARK_")
+
+    master_url: str | None = Field(None, pattern=r"^(local(\[([1-9][0-9]*|\*)\])?|spark://[^\s/:@?#]+(:[0-9]+)?)$")
 
 
 class SourceSettings(BaseSettings):
@@ -89,6 +101,8 @@ class EltSettings(BaseSettings):
     retries: int = Field(3, ge=0, description="Retries per page of the source.")
     retry_wait: float = Field(30.0, ge=0, description="Seconds before each retry of a page.")
     retry_after_limit: float = Field(600.0, ge=0, description="The longest Retry-After that is honoured, in seconds.")
+    engine: EngineName = Field("duckdb", description="The engine of dbt builds: duckdb or spark.")
+    spark_memory: str = Field("2g", description="Memory of Spark's driver and of each executor.")
     duckdb_memory: str = Field("2GB", description="DuckDB's memory limit; beyond it, it spills to the state folder.")
     duckdb_threads: int = Field(2, ge=1, description="DuckDB's threads; the bytes written do not depend on them.")
     catch_up_days: int = Field(7, ge=0, le=366, description="Earlier days whose missed dates the nightly run starts.")
@@ -113,6 +127,7 @@ class Settings:
         elt: Settings of this project itself.
         lake: The settings of lakeFS, which may be empty.
         prefect: The settings of the Prefect API, which may be empty.
+        spark: The settings of a Spark cluster, which may be empty.
         sources: The configured APIs, by the dbt source's name.
     """
 
@@ -121,6 +136,7 @@ class Settings:
     elt: EltSettings
     lake: LakeSettings
     prefect: PrefectSettings
+    spark: SparkSettings = field(default_factory=SparkSettings)
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
 
     @property
@@ -222,6 +238,7 @@ def read_settings(project_dir: Path | None = None) -> Settings:
         elt=_read(EltSettings, "ELT_", project_dir),
         lake=_read(LakeSettings, "LAKEFS_", project_dir),
         prefect=_read(PrefectSettings, "PREFECT_", project_dir),
+        spark=_read(SparkSettings, "SPARK_", project_dir),
         sources=_sources(project_dir),
     )
 

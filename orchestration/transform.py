@@ -12,7 +12,7 @@ from orchestration.dbt_runner.results import BuildResult
 from orchestration.dbt_runner.session import Project
 from orchestration.errors import DataFailed
 from orchestration.lake.s3 import gateway_of
-from orchestration.plan import TARGET, Plan
+from orchestration.plan import SPARK_TARGET, TARGET, Plan
 
 if TYPE_CHECKING:
     from orchestration.land import Landed
@@ -34,7 +34,7 @@ def transform(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildRe
         raw=landed.inputs,
     )
     with run.step("transform", branch=landed.branch):
-        built = build_models(run, plan, run_file, folder)
+        built = build_models(run, plan, run_file, landed.branch, folder)
         try:
             require_passed(run, built)
         except DataFailed as error:
@@ -45,23 +45,42 @@ def transform(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildRe
     return built
 
 
-def build_models(run: RunContext, plan: Plan, run_file: RunFile, folder: Path) -> BuildResult:
-    """Build and test what the plan selects, in this process. Failed data is part of the result and raises no error.
+def build_models(run: RunContext, plan: Plan, run_file: RunFile, branch: str, folder: Path) -> BuildResult:
+    """Build and test what the plan selects, on its engine. Failed data is part of the result and raises no error.
 
     Raises:
-        PlatformFailed: dbt, DuckDB or the gateway failed.
+        PlatformFailed: dbt, the engine or the gateway failed.
     """
-    built = build(
-        run_file,
-        plan.manifest,
-        Project(run.settings.project_dir, TARGET, folder / "dbt"),
-        selector=run.selector,
-        engine=plan.engine,
-        tables=plan.tables,
-        gateway=gateway_of(run.lake),
-        task_runs=run.task_runs,
-        log=run.log,
-    )
+    if plan.spark:
+        from orchestration.spark.build import SparkBuild, build_on_spark
+
+        built = build_on_spark(
+            SparkBuild(
+                run=run_file,
+                lake=run.lake,
+                branch=branch,
+                project=Project(run.settings.project_dir, SPARK_TARGET, folder / "dbt"),
+                manifest=plan.spark.project.manifest,
+                options=plan.spark.options,
+                selector=run.selector,
+                engine=plan.engine,
+                tables=plan.tables,
+                task_runs=run.task_runs,
+                log=run.log,
+            )
+        )
+    else:
+        built = build(
+            run_file,
+            plan.manifest,
+            Project(run.settings.project_dir, TARGET, folder / "dbt"),
+            selector=run.selector,
+            engine=plan.engine,
+            tables=plan.tables,
+            gateway=gateway_of(run.lake),
+            task_runs=run.task_runs,
+            log=run.log,
+        )
     run.record.built = built
     return built
 

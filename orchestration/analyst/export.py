@@ -58,8 +58,8 @@ def export_rejects(
     _require_absent(file, overwrite)
     parts = (
         f'select {literal(table)} as "table", reason, page, record, {at} as part '  # noqa: S608
-        f"from {read_parquet([f's3://{lake.repository}/{ref}/{key}'])}"
-        for at, (table, key) in enumerate(sorted(rejected_files(lake, settings, execution_date, ref).items()))
+        f"from {read_parquet([f's3://{lake.repository}/{ref}/{key}' for key in files])}"
+        for at, (table, files) in enumerate(sorted(rejected_files(lake, settings, execution_date, ref).items()))
     )
     selected = (
         f"select * exclude (part) from ({' union all '.join(parts)}) "  # noqa: S608

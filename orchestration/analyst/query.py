@@ -160,7 +160,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
     there = rejected_files(lake, settings, execution_date, ref)
     found: list[Rejects] = []
     with open_duckdb(lake, ref) as connection:
-        for table, key in there.items():
+        for table, files in there.items():
             _, rows = _ask(
                 connection,
                 f"""
@@ -168,7 +168,7 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
                     reason,
                     count(*),
                     arg_min({{'page': page, 'record': record}}, row(page, record), {max(1, examples)})[:{examples}]
-                from {read_parquet([f"s3://{lake.repository}/{ref}/{key}"])}
+                from {read_parquet([f"s3://{lake.repository}/{ref}/{key}" for key in files])}
                 group by reason
                 order by reason
                 """,  # noqa: S608
@@ -178,20 +178,23 @@ def rejects(lake: Lake, settings: Settings, execution_date: str, ref: str, examp
     return tuple(found)
 
 
-def rejected_files(lake: Lake, settings: Settings, execution_date: str, ref: str) -> dict[str, str]:
+def rejected_files(lake: Lake, settings: Settings, execution_date: str, ref: str) -> dict[str, list[str]]:
     """Return the keys of the Parquet with a date's rejected rows at `ref`, by table.
 
     Raises:
         UsageError: There is no such ref, or no rejects table of the date there, not even an empty one.
     """
     tables = [table.name for table in read_tables(settings.project_dir)]
-    files = {table: keys.rejected(table, execution_date) for table in tables}
     if not _REF.fullmatch(ref):
         raise UsageError(f"{ref!r} is not a valid branch or commit", remedy=f"elt rejects {execution_date}")
     try:
-        there = {table: key for table, key in files.items() if lake.stat(ref, key)}
+        listed = {
+            table: [stored.key for stored in lake.objects(ref, keys.rejected_folder(table, execution_date))]
+            for table in tables
+        }
     except LakeNotFound:
         raise UsageError(f"there is no branch or commit {ref}", remedy=f"elt rejects {execution_date}") from None
+    there = {table: files for table, files in listed.items() if files}
     if not there:
         kept = [branch for branch in lake.branches(f"etl-{execution_date}-") if branch != ref]
         kept.sort(key=lambda branch: lake.commit_of(branch).created)

@@ -156,10 +156,10 @@ def plan_backfill(lake: Lake, settings: Settings, asked: Range, log: Log) -> Bac
 
 def _changed(lake: Lake, settings: Settings, head: str, dates: list[str], log: Log) -> Mapping[str, str]:
     """Return why dates are out of date, of those that other code has built."""
-    code = current_code(lake, settings, log)
+    plan = make_plan(DateRun(execution_date="", lake=lake, settings=settings, log=log))
     receipts = {keys.date_of_receipt(receipt.key): receipt for receipt in receipts_of(lake, head, dates)}
     missing = {day: "landed and not published" for day in dates if day not in receipts}
-    return missing | {day: "built by other code" for day, receipt in receipts.items() if receipt.code != code}
+    return missing | {day: "built by other code" for day, receipt in receipts.items() if not plan.is_code_of(receipt)}
 
 
 def _recoverable(lake: Lake, settings: Settings, dates: list[str], log: Log) -> Mapping[str, str]:
@@ -169,11 +169,6 @@ def _recoverable(lake: Lake, settings: Settings, dates: list[str], log: Log) -> 
         day: ", ".join(f"{count:,} rejected rows of {table} are accepted now" for table, count in tables.items())
         for day, tables in found.items()
     }
-
-
-def current_code(lake: Lake, settings: Settings, log: Log) -> str:
-    """Return the digest of the code at hand that builds a date."""
-    return make_plan(DateRun(execution_date="", lake=lake, settings=settings, log=log)).code
 
 
 def _recent_seconds(lake: Lake) -> float | None:

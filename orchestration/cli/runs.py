@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestration.flows.launch import FlowResult
 
 RunType = Literal["daily", "backfill"]
+EngineName = Literal["duckdb", "spark"]
 
 
 def run(
@@ -28,6 +29,9 @@ def run(
             "--force", help="Build even if nothing changed; publish even if more rows than loss_limit are lost."
         ),
     ] = False,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="The engine of the dbt build (default: ELT_ENGINE, else duckdb).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Publish one date: extract, land, transform, audit, publish.
@@ -40,13 +44,16 @@ def run(
     from orchestration.flows.launch import run_date_flow
     from orchestration.settings import read_settings
 
-    _show_result(run_date_flow(read_settings(), execution_date, run_type, force), as_json)
+    _show_result(run_date_flow(read_settings(), execution_date, run_type, force, engine), as_json)
 
 
 def marts(
     full: Annotated[
         bool, typer.Option("--full", help="Build all dates, even if neither dates nor code changed.")
     ] = False,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="The engine of the dbt build (default: ELT_ENGINE, else duckdb).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Publish the marts of all published dates.
@@ -57,7 +64,7 @@ def marts(
     from orchestration.flows.launch import run_marts_flow
     from orchestration.settings import read_settings
 
-    _show_result(run_marts_flow(read_settings(), full), as_json)
+    _show_result(run_marts_flow(read_settings(), full, engine), as_json)
 
 
 def report(

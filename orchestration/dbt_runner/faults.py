@@ -1,4 +1,4 @@
-"""Errors of DuckDB and lakeFS's gateway, recognized in the messages of dbt nodes."""
+"""Errors of DuckDB, Spark and lakeFS's gateway, recognized in the messages of dbt nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BODY_FAULTS = (
     re.compile(r'(?P<what>Expected top-level JSON array).* in file "(?P<uri>[^"]+)"'),
     re.compile(r'(?P<what>"maximum_object_size" of \d+ bytes exceeded).*? file "(?P<uri>[^"]+)"'),
 )
-# The same for messages of DuckDB and lakeFS's gateway: a pattern, its meaning and the remedy.
+# The same for messages of DuckDB, Spark and lakeFS's gateway: a pattern, its meaning and the remedy.
 _PLATFORM_FAULTS = (
     (
         re.compile(r"RequestTimeTooSkewed[^\n]*|AccessDenied: Request is not valid yet"),
@@ -46,6 +46,18 @@ _PLATFORM_FAULTS = (
         "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY",
     ),
     (re.compile(r"Out of Memory Error[^\n]*"), "DuckDB needs more memory", "raise ELT_DUCKDB_MEMORY"),
+    (
+        re.compile(r"java\.lang\.OutOfMemoryError[^\n]*|SparkOutOfMemoryError[^\n]*"),
+        "Spark needs more memory",
+        "raise ELT_SPARK_MEMORY",
+    ),
+    (
+        re.compile(
+            r"[^\n]*(ExecutorLostFailure|SparkContext was (?:shut down|stopped)|Master removed our application)[^\n]*"
+        ),
+        "Spark lost its executors",
+        "see the logs of its workers, then run again",
+    ),
     (
         re.compile(r"[^\n]*HTTP 5\d\d for HTTP[^\n]*"),
         "lakeFS's S3 gateway failed",

@@ -10,11 +10,12 @@ from pathlib import Path
 from orchestration.errors import UsageError
 from orchestration.lake import keys
 from orchestration.lake.dated_files import DatedFiles, all_files
+from orchestration.sql import identifier, literal, literals
 
 SANDBOX_FILE = "sandbox.json"
 
-# DuckDB rejects an empty list of files. An empty file holds no record in any form.
-_NO_PAGES = Path(__file__).with_name("no_pages.json")
+NO_PAGES = Path(__file__).with_name("no_pages.json")
+"""A page without a record in any form. DuckDB rejects an empty list of files."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,11 @@ def raw_sample(project_dir: Path) -> Path:
     return project_dir / "examples" / "raw_sample"
 
 
+def raw_variable(table: str) -> str:
+    """Return the name of the variable with the raw pages of a table, `<source>.<table>`."""
+    return f"raw_{table.replace('.', '__')}"
+
+
 def variables(run: RunFile) -> dict[str, str | list[str]]:
     """Return the DuckDB variables that describe a build."""
     raw_root, published_root = run.raw_root.rstrip("/"), run.published_root.rstrip("/")
@@ -159,7 +165,7 @@ def variables(run: RunFile) -> dict[str, str | list[str]]:
         "raw_root": raw_root,
     }
     for table, pages in run.raw.items():
-        named[f"raw_{table.replace('.', '__')}"] = [f"{raw_root}/{key}" for key in pages] or [str(_NO_PAGES)]
+        named[raw_variable(table)] = [f"{raw_root}/{key}" for key in pages] or [str(NO_PAGES)]
     for table, date in run.raw_dates.items():
         named[f"lake_date_{table}"] = date
     for kind, read in (("published", run.published), ("built", run.built or run.published)):
@@ -174,3 +180,9 @@ def variables(run: RunFile) -> dict[str, str | list[str]]:
         "former_files": list(dated.former),
         "former_root": dated.former_root,
     }
+
+
+def set_statement(name: str, value: str | Sequence[str]) -> str:
+    """Return the statement that sets one variable on one cursor."""
+    text = literal(value) if isinstance(value, str) else literals(value)
+    return f"set variable {identifier(name)} = {text}"

@@ -17,6 +17,7 @@ from orchestration.dbt_runner.session import Project, dbt_session, invoke
 from orchestration.errors import UsageError
 from orchestration.framework import macro_path
 from orchestration.log import SILENT, Log
+from orchestration.settings import EngineName
 from orchestration.workdir import replace_file
 
 if TYPE_CHECKING:
@@ -127,12 +128,13 @@ def expand(key: str, execution_date: str, files: Iterable[str]) -> tuple[str, ..
     return (key.replace("{date}", execution_date),)
 
 
-def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
+def code_digest(manifest: Manifest, models: Iterable[str], engine: EngineName = "duckdb") -> str:
     """Return the SHA-256 of the code that decides what happens to a run's rows.
 
     It covers the SQL of `models` (unique ids), each macro of the project and the framework that they use,
     directly or indirectly, and the declarations of their sources: how pages are read, and which rows and days are
-    acceptable. Of marts by date, it covers types, constraints and order.
+    acceptable. Of marts by date, it covers types, constraints and order. A build on Spark uses the macros of DuckDB for
+    cleaning, and those of Spark besides.
 
     Tool versions and descriptions are not included. Runs with equal digests treated their rows alike.
     """
@@ -147,7 +149,11 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
         code |= {name: _declared(manifest.sources[name]) for name in node.depends_on.nodes if name in manifest.sources}
         waiting += node.depends_on.macros
         # dbt does not list the macro of the materialization itself.
-        waiting += [name for name in manifest.macros if name.startswith(_materialization(project, node))]
+        waiting += _materializations(manifest, node, "duckdb")
+        if engine == "spark":
+            waiting += _materializations(manifest, node, engine)
+            if rows := node.config.meta.get("rows_per_file"):
+                code[f"{unique_id} rows_per_file"] = rows
     while waiting:
         name = waiting.pop()
         macro = manifest.macros.get(name)
@@ -155,6 +161,8 @@ def code_digest(manifest: Manifest, models: Iterable[str]) -> str:
             continue
         code[name] = macro.macro_sql
         waiting += macro.depends_on.macros
+        if engine == "spark":
+            waiting.append(name.replace(".duckdb__", ".spark__"))
     return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
 
 
@@ -172,8 +180,10 @@ def _declared_by_date(node: Any) -> dict[str, Any]:
     return {"meta": meta, "columns": columns}
 
 
-def _materialization(package: str | None, node: Any) -> str:
-    return f"macro.{package}.materialization_{node.config.materialized}_"
+def _materializations(manifest: Manifest, node: Any, engine: EngineName) -> list[str]:
+    """Return the macro of a model's materialization on an engine."""
+    prefix = f"macro.{manifest.metadata.project_name}.materialization_{node.config.materialized}_{engine}"
+    return [name for name in manifest.macros if name.startswith(prefix)]
 
 
 def _project_digest(project: Project, database: str) -> str:
@@ -183,7 +193,8 @@ def _project_digest(project: Project, database: str) -> str:
     the parsers, and this module, whose digest of the code is saved with the manifest.
     """
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for part in (project.target, database, *(f"{name} {version(name)}" for name in _PARSERS)):
+    parsers = (*_PARSERS, "dbt-spark") if project.target == "spark" else _PARSERS
+    for part in (project.target, database, *(f"{name} {version(name)}" for name in parsers)):
         digest.update(f"{part}\0".encode())
     for folder, patterns in ((project.project_dir, _PARSED_FILES), (macro_path(), ("**/*",))):
         files = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}

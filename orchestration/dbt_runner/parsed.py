@@ -32,6 +32,7 @@ from orchestration.dbt_runner.session import Project
 from orchestration.errors import PlatformFailed
 from orchestration.imports import heavy_imports
 from orchestration.log import SILENT, Log
+from orchestration.settings import ENGINES, EngineName
 from orchestration.workdir import replace_file
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class Selected:
     """What a selector builds.
 
     Attributes:
-        code: The digest of its SQL and macros: see `manifest.code_digest`.
+        codes: The digest of its SQL and macros on each engine: see `manifest.code_digest`.
         keys: The keys of its Parquet, as `manifest.expand` takes them.
     """
 
-    code: str
+    codes: Mapping[EngineName, str]
     keys: tuple[str, ...]
 
     def outputs(self, execution_date: str = "", files: Iterable[str] = ()) -> frozenset[str]:
@@ -66,11 +67,19 @@ class ParsedProject:
         saved: The file of its manifest.
         selected: What each selector builds.
         manifest: The manifest, if it is loaded.
+        adapter: The module of the target's dbt adapter.
     """
 
-    def __init__(self, saved: Path, selected: Mapping[str, Selected], manifest: Manifest | None = None) -> None:
+    def __init__(
+        self,
+        saved: Path,
+        selected: Mapping[str, Selected],
+        manifest: Manifest | None = None,
+        adapter: str = "dbt.adapters.duckdb",
+    ) -> None:
         self.selected = selected
         self._saved = saved
+        self._adapter = adapter
         self._lock = Lock()
         self._manifest: Future[Manifest] | None = None
         if manifest is not None:
@@ -97,7 +106,7 @@ class ParsedProject:
     def _load(self, future: Future[Manifest]) -> None:
         try:
             with _quick_switches(), heavy_imports():
-                for module in ("dbt.adapters.duckdb", "dbt.cli.main"):
+                for module in (self._adapter, "dbt.cli.main"):
                     import_module(module)
                 future.set_result(read_manifest(self._saved))
         except FileNotFoundError as error:
@@ -109,9 +118,16 @@ class ParsedProject:
 
 
 def parsed_project(
-    project: Project, *, state_dir: Path, environment: Mapping[str, str], log: Log = SILENT
+    project: Project,
+    *,
+    state_dir: Path,
+    environment: Mapping[str, str],
+    log: Log = SILENT,
+    adapter: str = "dbt.adapters.duckdb",
 ) -> ParsedProject:
     """Return the parsed project, as it was saved in `state_dir`; else parse it. The arguments are `load_manifest`'s.
+
+    `adapter` is the module of the target's dbt adapter.
 
     Raises:
         UsageError: The project does not parse, or has no selector for its dates.
@@ -120,24 +136,24 @@ def parsed_project(
     saved = saved_manifest(project, state_dir, environment)
     summary = saved.with_suffix(".json")
     if saved.exists() and (selected := _read(summary)):
-        return ParsedProject(saved, selected)
+        return ParsedProject(saved, selected, adapter=adapter)
     manifest = load_manifest(project, state_dir=state_dir, environment=environment, log=log)
     selected = {
         selector: Selected(
-            code_digest(manifest, models_of(manifest, selector)),
+            {engine: code_digest(manifest, models_of(manifest, selector), engine) for engine in ENGINES},
             tuple(sorted(published_models(manifest, selector, "{date}", ["{file}"]))),
         )
         for selector in (DATE_SELECTOR, MARTS_SELECTOR)
     }
     text = json.dumps({selector: asdict(found) for selector, found in selected.items()})
     replace_file(summary, text.encode())
-    return ParsedProject(saved, selected, manifest)
+    return ParsedProject(saved, selected, manifest, adapter)
 
 
 def _read(summary: Path) -> dict[str, Selected]:
     try:
         found = json.loads(summary.read_bytes())
-        return {selector: Selected(one["code"], tuple(one["keys"])) for selector, one in found.items()}
+        return {selector: Selected(one["codes"], tuple(one["keys"])) for selector, one in found.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 

@@ -36,12 +36,11 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
-from orchestration.dbt_runner.inputs import open_sandbox, read_run_file, sample_run, variables
+from orchestration.dbt_runner.inputs import open_sandbox, read_run_file, sample_run, set_statement, variables
 from orchestration.errors import IngestCleanError, UsageError
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.models.generate import require_declared
 from orchestration.source.config import Table, read_tables
-from orchestration.sql import identifier, literal, literals
 
 _LOCKED = re.compile(r'set lock on file "(?P<file>[^"]+)": Conflicting lock is held in (?P<holder>.+?\(PID \d+\))')
 
@@ -60,12 +59,6 @@ def _declared(project_dir: Path) -> tuple[Sequence[Table], str]:
     except UsageError as error:
         return tables, error.describe()
     return tables, ""
-
-
-def set_statement(name: str, value: str | Sequence[str]) -> str:
-    """Return the statement that sets one variable on one cursor."""
-    text = literal(value) if isinstance(value, str) else literals(value)
-    return f"set variable {identifier(name)} = {text}"
 
 
 class Plugin(BasePlugin):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from orchestration.dbt_runner.faults import MESSAGE_LIMIT, body_fault, platform_fault
 from orchestration.errors import DataFailed, IngestCleanError
+from orchestration.settings import EngineName
 from orchestration.text import EXAMPLES, LINE_LIMIT, examples, one_line, quoted, shortened
 
 Kind = Literal["model", "test", "unit_test", "hook"]
@@ -114,8 +115,9 @@ class BuildResult:
         accounting: The accounting by table, for tables whose accounting was built.
         across_dates: By table, how many of its published rows are kept and how many repeated over all dates.
         rows: Rows of each written Parquet file, by its key below the lake's root.
-        versions: The versions of dbt-core, dbt-duckdb and duckdb.
+        versions: The versions of dbt and the engine.
         raw_root: The root of the raw pages, which occurs in dbt's messages.
+        engine: The engine that built it.
     """
 
     nodes: tuple[NodeResult, ...]
@@ -125,6 +127,7 @@ class BuildResult:
     versions: Mapping[str, str]
     raw_root: str
     across_dates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    engine: EngineName = "duckdb"
 
     @property
     def passed(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.doctor.checks import Check, Result, failed, ok, warning
 from orchestration.doctor.support import supported
+from orchestration.errors import IngestCleanError
 from orchestration.settings import origins_of, readable_secrets
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def machine_checks(settings: Settings, today: date, free: FreeBytes = free_bytes
     yield Check("dbt", partial(_dbt, today))
     yield Check("duckdb", _duckdb)
     yield Check("duckdb httpfs", _httpfs)
+    if settings.elt.engine == "spark":
+        yield Check("spark", partial(_spark, settings))
     compose = settings.project_dir / "docker-compose.yml"
     # The image of the stack has no such file.
     if compose.exists() and origins_of("STACK_POSTGRES_PASSWORD", settings.project_dir):
@@ -109,6 +112,17 @@ def _httpfs() -> Result:
     except duckdb.Error as error:
         return failed(f"DuckDB cannot load its S3 extension {path}: {error}", _SETUP)
     return ok("DuckDB loads its S3 extension without network")
+
+
+def _spark(settings: Settings) -> Result:
+    from orchestration.spark.options import require_master, spark_options
+
+    try:
+        options = spark_options(settings)
+        require_master(options)
+    except IngestCleanError as error:
+        return failed(error.cause, error.remedy)
+    return ok(f"{options.java} and the jars in {options.jars}; the master is {options.master}")
 
 
 def _postgresql(compose: Path, today: date) -> Result:

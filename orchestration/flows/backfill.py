@@ -26,7 +26,7 @@ from orchestration.endpoints import open_lake
 from orchestration.errors import IngestCleanError, UsageError, error_class
 from orchestration.flows.own import MARTS, own_deployment
 from orchestration.flows.states import failed_state, guarded_state, origin_of, run_log, settings_for
-from orchestration.settings import read_settings
+from orchestration.settings import EngineName, read_settings
 from orchestration.text import shortened
 
 
@@ -80,6 +80,7 @@ def backfill(
     max_failures: int | None = None,
     repo: str | None = None,
     bucket: str | None = None,
+    engine: EngineName | None = None,
     dates: list[str] | None = None,
     of: str | None = None,
 ) -> State[Any]:
@@ -97,6 +98,7 @@ def backfill(
         repo: The lakeFS repository; default: ELT_REPOSITORY of the worker.
         bucket: The storage bucket that the repository must live in, checked before anything is written; default:
             ELT_BUCKET of the worker.
+        engine: The engine of the dbt builds, `duckdb` or `spark`; default: ELT_ENGINE of the worker.
         dates: Set in the run of a chunk: its dates.
         of: Set in the run of a chunk: the flow run that made the plan.
     """
@@ -105,7 +107,7 @@ def backfill(
         if chunk < 1 or (max_failures is not None and max_failures < 1):
             raise UsageError("chunk and max_failures must be at least 1", remedy="correct the parameters")
         asked = range_of(first, last, only, from_raw)
-        settings = settings_for(repo, bucket)
+        settings = settings_for(repo, bucket, engine)
         if dates is not None:
             return _publish(Dates(Order(settings, asked.from_raw, origin_of(settings))), dates, max_failures)
         plan = plan_backfill(open_lake(settings), settings, asked, run_log())

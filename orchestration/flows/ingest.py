@@ -21,6 +21,7 @@ from orchestration.flows.tasks import step_task
 from orchestration.land import land
 from orchestration.publish import RunResult, publish
 from orchestration.run import DateSteps, run_date
+from orchestration.settings import EngineName
 from orchestration.source.retry import RunType
 from orchestration.transform import transform
 
@@ -53,6 +54,7 @@ def ingest_clean(
     bucket: str | None = None,
     force: bool = False,
     sources: list[str] | None = None,
+    engine: EngineName | None = None,
 ) -> State[Any]:
     """Publish one date: extract, land, transform, audit, publish.
 
@@ -69,12 +71,13 @@ def ingest_clean(
         force: Build even if neither raw nor code changed, and publish even if a table would lose more of its
             published rows than `loss_limit` allows.
         sources: The dbt sources to fetch; the raw of the others is taken from `main`, if it has the date. Default: all.
+        engine: The engine of the dbt build, `duckdb` or `spark`; default: ELT_ENGINE of the worker.
     """
     subject, record = own_date(), RunRecord()
 
     def publish_date() -> tuple[RunContext, RunResult]:
         date = parse_execution_date(subject)
-        settings = settings_for(repo, bucket)
+        settings = settings_for(repo, bucket, engine)
         run = DateRun(
             execution_date=date,
             lake=open_lake(settings),

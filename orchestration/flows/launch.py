@@ -14,7 +14,7 @@ from orchestration.errors import Cancelled, IngestCleanError, PlatformFailed, er
 from orchestration.imports import heavy_imports
 from orchestration.log import Log
 from orchestration.project import tag_of
-from orchestration.settings import Settings
+from orchestration.settings import EngineName, Settings
 from orchestration.steps import IN_DOUBT
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class FlowResult:
     error: IngestCleanError | None = None
 
 
-def run_date_flow(settings: Settings, execution_date: str, run_type: str, force: bool) -> FlowResult:
+def run_date_flow(
+    settings: Settings, execution_date: str, run_type: str, force: bool, engine: EngineName | None = None
+) -> FlowResult:
     """Run the flow `ingest-clean` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
@@ -50,10 +52,10 @@ def run_date_flow(settings: Settings, execution_date: str, run_type: str, force:
 
         return ingest_clean(execution_date=execution_date, run_type=run_type, **parameters)
 
-    return _run(settings, run, execution_date, f"elt run {execution_date}", force=force)
+    return _run(settings, run, execution_date, f"elt run {execution_date}", force=force, engine=engine)
 
 
-def run_marts_flow(settings: Settings, full: bool) -> FlowResult:
+def run_marts_flow(settings: Settings, full: bool, engine: EngineName | None = None) -> FlowResult:
     """Run the flow `marts` in this process: see `_run`."""
 
     def run(**parameters: Any) -> Any:
@@ -62,7 +64,7 @@ def run_marts_flow(settings: Settings, full: bool) -> FlowResult:
 
         return marts(**parameters)
 
-    return _run(settings, run, "marts", "elt marts", full=full)
+    return _run(settings, run, "marts", "elt marts", full=full, engine=engine)
 
 
 def run_report_flow(settings: Settings, commit: str | None) -> FlowResult:

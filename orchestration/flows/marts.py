@@ -21,6 +21,7 @@ from orchestration.marts import (
     transform_marts,
 )
 from orchestration.publish import RunResult, publish
+from orchestration.settings import EngineName
 
 STEPS = MartsSteps(
     extract=step_task(extract_dates, "extract"),
@@ -40,7 +41,9 @@ STEPS = MartsSteps(
     on_crashed=[notify],
     on_cancellation=[notify],
 )
-def marts(repo: str | None = None, bucket: str | None = None, full: bool = False) -> State[Any]:
+def marts(
+    repo: str | None = None, bucket: str | None = None, full: bool = False, engine: EngineName | None = None
+) -> State[Any]:
     """Publish the marts from all published dates of one commit of main: extract, land, transform, audit, publish.
 
     Args:
@@ -48,11 +51,12 @@ def marts(repo: str | None = None, bucket: str | None = None, full: bool = False
         bucket: The storage bucket that the repository must live in, checked before anything is written; default:
             ELT_BUCKET of the worker.
         full: Build all dates, even if neither they nor the code changed.
+        engine: The engine of the dbt build, `duckdb` or `spark`; default: ELT_ENGINE of the worker.
     """
     record = RunRecord()
 
     def publish_marts() -> tuple[RunContext, RunResult]:
-        settings = settings_for(repo, bucket)
+        settings = settings_for(repo, bucket, engine)
         run = MartsRun(
             lake=open_lake(settings),
             settings=settings,

@@ -28,7 +28,7 @@ from orchestration.log import Log
 from orchestration.private import restrict_rights
 from orchestration.project import is_of_another, own_name
 from orchestration.publish import RunResult
-from orchestration.settings import Settings, read_settings, warn_of_readable_secrets
+from orchestration.settings import EngineName, Settings, read_settings, warn_of_readable_secrets
 from orchestration.steps import IN_DOUBT
 from orchestration.text import log_line, shortened
 from orchestration.time_limit import time_limit
@@ -135,8 +135,8 @@ def escape_run_logs() -> None:
         logging.getLogger(name).addFilter(_PRINTABLE)
 
 
-def settings_for(repo: str | None, bucket: str | None) -> Settings:
-    """Return the settings with the flow's repository and bucket, if given, and with secrets from Prefect's blocks.
+def settings_for(repo: str | None, bucket: str | None, engine: EngineName | None = None) -> Settings:
+    """Return the settings with what the flow's parameters give, and with secrets from Prefect's blocks.
 
     Raises:
         UsageError: The flow run is one of another project, whose work pool this worker serves.
@@ -149,7 +149,8 @@ def settings_for(repo: str | None, bucket: str | None) -> Settings:
         )
     settings = with_secrets(own)
     warn_of_readable_secrets(settings, run_log())
-    given = {name: value for name, value in (("repository", repo), ("bucket", bucket)) if value is not None}
+    parameters = {"repository": repo, "bucket": bucket, "engine": engine}
+    given = {name: value for name, value in parameters.items() if value is not None}
     return replace(settings, elt=settings.elt.model_copy(update=given))
 
 

@@ -193,6 +193,15 @@ class Lake:
         stats = response.json()
         return LakeObject(stats["path"], stats["checksum"], stats["size_bytes"])
 
+    def copy(self, branch: str, source: str, target: str) -> None:
+        """Copy an object of a branch to another key of it. lakeFS copies the bytes itself, and keeps their checksum."""
+        import lakefs_sdk
+
+        creation = lakefs_sdk.ObjectCopyCreation(src_path=source, src_ref=branch)
+        self.connection.call_with_retry(
+            f"copy {branch}/{source}", self._objects.copy_object, self.repository, branch, target, creation
+        )
+
     def delete(self, branch: str, keys: Sequence[str]) -> None:
         """Delete objects. Keys that do not exist are ignored."""
         import lakefs_sdk

@@ -63,10 +63,10 @@ def table_of(key: str) -> str:
 
 
 def curated(table: str, execution_date: str) -> str:
-    """Return the key of a table's Parquet of a date."""
+    """Return the key of a table's Parquet of a date. Spark writes many rows to `data-00001.parquet` and so on."""
     return f"curated/{table}/date={execution_date}/data.parquet"
 
 
-def rejected(table: str, execution_date: str) -> str:
-    """Return the key of the Parquet with a table's rejected rows of a date."""
-    return curated(f"{table}_rejected", execution_date)
+def rejected_folder(table: str, execution_date: str) -> str:
+    """Return the prefix of the Parquet with a table's rejected rows of a date."""
+    return curated(f"{table}_rejected", execution_date).rpartition("/")[0] + "/"

@@ -19,7 +19,8 @@ and `objects`, in every format. The other fields are for people and for the next
                     number; of the marts table → rows published over all dates, kept, repeated
     tests           data test → status and failures
     code            SHA-256 of the SQL and macros of the models used
-    versions        of DuckDB and dbt, recorded and not compared
+    engine          "spark"; absent for DuckDB
+    versions        of the engine and dbt, recorded and not compared
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.client import Lake
+from orchestration.settings import EngineName
 
 FORMAT = 1
 
@@ -83,6 +85,11 @@ class Receipt:
     def code(self) -> str:
         """Return the digest of the code that built the data."""
         return str(self.content.get("code", ""))
+
+    @property
+    def engine(self) -> EngineName:
+        """Return the engine that built the data."""
+        return "spark" if self.content.get("engine") == "spark" else "duckdb"
 
     @property
     def raw_digests(self) -> Mapping[str, str]:

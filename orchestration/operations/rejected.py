@@ -20,7 +20,7 @@ from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.session import Project
 from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
-from orchestration.lake.catalog import receipts_of
+from orchestration.lake.catalog import parquet_by_table, receipts_of
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt
 from orchestration.lake.s3 import open_duckdb
@@ -112,7 +112,7 @@ def recoverable_dates(
 
 def _candidates(lake: Lake, head: str, plan: Plan, dates: Sequence[str]) -> Iterator[_Rejected]:
     for receipt in receipts_of(lake, head, dates):
-        if receipt.code == plan.code:
+        if plan.is_code_of(receipt):
             continue
         for table in plan.tables:
             parts = receipt.content.get("accounting", {}).get(table.name, {})
@@ -178,8 +178,9 @@ class _Trial:
         """Write pages of the rejected records of one table, and return their keys."""
         table = candidates[0].table
         uris = [
-            f"s3://{self.lake.repository}/{self.head}/{keys.rejected(table.name, one.execution_date)}"
+            f"s3://{self.lake.repository}/{self.head}/{key}"
             for one in candidates
+            for key in parquet_by_table([one.receipt])[f"{table.name}_rejected"]
         ]
         with open_duckdb(self.lake, self.head) as connection:
             return write_record_pages(table, _records(connection, uris), root)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Literal
@@ -39,7 +39,7 @@ from orchestration.marts_dates import all_dates
 from orchestration.operations.code import CodeHistory, code_of
 from orchestration.plan import Plan, make_plan
 from orchestration.run import delete_branch
-from orchestration.settings import Settings
+from orchestration.settings import EngineName, Settings
 from orchestration.transform import transform
 from orchestration.workdir import work_directory
 
@@ -94,11 +94,11 @@ def verify_dates(lake: Lake, settings: Settings, dates: Sequence[str], log: Log)
     if missing := [date for date in dates if lake.stat(MAIN, keys.date_receipt(date)) is None]:
         raise UsageError(f"{MAIN} does not have {', '.join(missing)}", remedy="elt log lists what was published")
     history = CodeHistory(lake, settings.project_dir)
-    plan: Plan | None = None
+    plans = _Plans(settings)
     for date in dates:
-        run = DateRun(lake=lake, settings=settings, log=log, execution_date=date, from_raw=True, force=True)
-        plan = plan.of_date(date) if plan else make_plan(run, date)
-        yield _reported(run, partial(_verify_date, run, plan, history))
+        own = plans.settings_of(read_receipt(lake, MAIN, keys.date_receipt(date)))
+        run = DateRun(lake=lake, settings=own, log=log, execution_date=date, from_raw=True, force=True)
+        yield _reported(run, partial(_verify_date, run, plans.of(run, date), history))
 
 
 def verify_marts(lake: Lake, settings: Settings, log: Log) -> Verified | None:
@@ -110,8 +110,30 @@ def verify_marts(lake: Lake, settings: Settings, log: Log) -> Verified | None:
     """
     if lake.stat(MAIN, keys.MARTS_RECEIPT) is None:
         return None
-    run = MartsRun(lake=lake, settings=settings, log=log, force=True)
-    return _reported(run, partial(_verify_marts, run, make_plan(run), CodeHistory(lake, settings.project_dir)))
+    plans = _Plans(settings)
+    own = plans.settings_of(read_receipt(lake, MAIN, keys.MARTS_RECEIPT))
+    run = MartsRun(lake=lake, settings=own, log=log, force=True)
+    return _reported(run, partial(_verify_marts, run, plans.of(run), CodeHistory(lake, settings.project_dir)))
+
+
+class _Plans:
+    """Plans by engine: a version is rebuilt by the engine that built it, whatever the settings say now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[EngineName, Plan] = {}
+
+    def settings_of(self, receipt: Receipt | None) -> Settings:
+        """Return the settings with the engine of a receipt."""
+        engine = receipt.engine if receipt else self._settings.elt.engine
+        return replace(self._settings, elt=self._settings.elt.model_copy(update={"engine": engine}))
+
+    def of(self, run: RunContext, execution_date: str = "") -> Plan:
+        """Return the plan of a run. The project is parsed once for each engine."""
+        engine = run.settings.elt.engine
+        if engine not in self._made:
+            self._made[engine] = make_plan(run, execution_date)
+        return self._made[engine].of_date(execution_date)
 
 
 def _reported(run: RunContext, verify: Callable[[], Verified]) -> Verified:

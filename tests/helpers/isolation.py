@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PERSONAL = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_", "STACK_", "INGEST_CLEAN_")
+PERSONAL = ("ELT_", "LAKEFS_", "PREFECT_", "SHOP_", "DBT_", "STACK_", "INGEST_CLEAN_", "SPARK_", "PYSPARK_")
 """Prefixes of the variables that hold the developer's settings."""
 
 _LEFT_OUT = {".env", ".elt", ".venv", "target", "logs"}

@@ -14,8 +14,7 @@ import duckdb
 import pytest
 
 from orchestration.dbt_runner import docs as dbt_docs
-from orchestration.dbt_runner.inputs import RunFile, variables
-from orchestration.dbt_runner.plugin import set_statement
+from orchestration.dbt_runner.inputs import RunFile, set_statement, variables
 from tests.helpers.projects import copy_project, type_named
 
 LINEAGES = (

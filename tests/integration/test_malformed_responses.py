@@ -98,7 +98,7 @@ def events_of(lake: Lake, ref: str, date: str, folder: Path) -> list[dict[str, A
 
 
 def rejects_of(lake: Lake, ref: str, date: str, folder: Path) -> list[dict[str, Any]]:
-    return rows_of(lake, ref, keys.rejected("events", date), folder)
+    return rows_of(lake, ref, keys.curated("events_rejected", date), folder)
 
 
 def require_written(lake: Lake, ref: str, date: str, counts: Counts, folder: Path) -> None:

@@ -111,7 +111,7 @@ def test_keys_rejects_accounting_receipt_and_gate_follow(
     assert {
         keys.raw_page("shop", "vendors", execution_date, 1),
         keys.curated("vendors", execution_date),
-        keys.rejected("vendors", execution_date),
+        keys.curated("vendors_rejected", execution_date),
     } <= receipt.objects.keys()
     assert dict(receipt.objects) == {key: checksum for key, checksum in there.items() if key != receipt.key}
     assert receipt.content["accounting"]["vendors"] == {

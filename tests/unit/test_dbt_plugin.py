@@ -9,8 +9,8 @@ import duckdb
 import pytest
 from dbt.adapters.duckdb.utils import TargetConfig, TargetLocation
 
-from orchestration.dbt_runner.inputs import RunFile, sample_run, variables
-from orchestration.dbt_runner.plugin import Plugin, set_statement
+from orchestration.dbt_runner.inputs import RunFile, sample_run, set_statement, variables
+from orchestration.dbt_runner.plugin import Plugin
 from orchestration.errors import UsageError
 
 RUN = RunFile(

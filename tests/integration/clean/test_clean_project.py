@@ -113,6 +113,26 @@ def test_the_code_digest_depends_on_sql_macros_and_declarations_only(bench: Benc
     assert code_digest(again, models) == before
 
 
+def test_a_macro_of_spark_is_part_of_the_code_on_spark_only(bench: Bench, engine: Engine) -> None:
+    models = [node.unique_id for node in bench.manifest.nodes.values() if node.unique_id.startswith("model.")]
+    again = load_manifest(
+        Project(PROJECT_DIR, "run", bench.root), state_dir=bench.root, environment=environment(engine)
+    )
+    plain, spark = code_digest(again, models), code_digest(again, models, "spark")
+    assert plain != spark
+    for name in ("spark__ordered_sum", "spark__raw_records", "write_in_order", "materialization_lake_parquet_spark"):
+        macro = again.macros[f"macro.ingest_clean.{name}"]
+        kept = macro.macro_sql
+        macro.macro_sql += " "
+        assert code_digest(again, models) == plain, name
+        assert code_digest(again, models, "spark") != spark, name
+        macro.macro_sql = kept
+    events = again.nodes["model.ingest_clean.events"]
+    events.config.meta["rows_per_file"] = 5
+    assert code_digest(again, models) == plain
+    assert code_digest(again, models, "spark") != spark
+
+
 def test_a_saved_manifest_is_used_again(bench: Bench, engine: Engine) -> None:
     lines: list[str] = []
     for _ in range(2):

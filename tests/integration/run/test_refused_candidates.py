@@ -87,10 +87,10 @@ def test_an_additional_page_on_the_branch_is_refused(lake: Lake, settings: MakeS
 def test_a_missing_output_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
         built = transform(run, plan, landed, folder)
-        lake.delete(landed.branch, [keys.rejected("events", execution_date)])
+        lake.delete(landed.branch, [keys.curated("events_rejected", execution_date)])
         return built
 
-    with pytest.raises(PlatformFailed, match=f"lacks {keys.rejected('events', execution_date)}"):
+    with pytest.raises(PlatformFailed, match=f"lacks {keys.curated('events_rejected', execution_date)}"):
         run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
 
 

@@ -6,3 +6,8 @@
 {% macro duckdb__unnested(list) -%}
     unnest({{ list }})
 {%- endmacro %}
+
+
+{% macro spark__unnested(list) -%}
+    explode({{ list }})
+{%- endmacro %}

@@ -31,7 +31,7 @@ validation_errors as (
     where
         missing.part = 'missing'
     {%- for field in optional_fields(source) %}
-        and missing.name <> {{ literal(field) }}
+        and missing.name <> {{ text_literal(field) }}
     {%- endfor %}
 
 )

@@ -20,8 +20,9 @@ judged as (
         (
             {{ outside_the_date(instant, days, source.split('.')[1]) }}
         )
-        and {{ instant }} >= timestamptz '0002-01-01 00:00:00+00'
-        and {{ instant }} < timestamptz '9999-01-01 00:00:00+00' as is_other
+        and {{ instant }} >= cast('0002-01-01 00:00:00+00:00' as {{ sql_type('timestamptz') }})
+        and {{ instant }} < cast('9999-01-01 00:00:00+00:00' as {{ sql_type('timestamptz') }})
+            as is_other
     from {{ curated }}
     where {{ instant }} is not null
 
@@ -47,7 +48,7 @@ validation_errors as (
         {{ limit }} as other_dates_limit,
         earliest,
         latest,
-        {{ literal(
+        {{ text_literal(
             "see whether the API of " ~ source ~ " takes the date as fetch asks for it; where rows of "
             ~ "other dates are right, set other_dates_limit in config.meta of the source's YAML"
         ) }} as _remedy

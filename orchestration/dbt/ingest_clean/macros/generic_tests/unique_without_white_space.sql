@@ -21,8 +21,8 @@ validation_errors as (
         max({{ key_text(columns) }}) as _last
     from {{ model }}
     where
-        [{{ bare | join(', ') }}] in (
-            select [{{ bare | join(', ') }}]
+        {{ list_of(bare) }} in (
+            select {{ list_of(bare) }}
             from {{ model }}
             where {{ spaced | join(' or ') }}
         )

@@ -14,7 +14,7 @@
     {%- endif -%}
     {%- set order = quoted_list(model.config.meta.order_by) -%}
     {%- set twice = run_query(
-        "select " ~ order ~ " from " ~ quoted(built.identifier) ~ " group by " ~ order ~ " having count(*) > 1 limit 1"
+        "select " ~ order ~ " from " ~ built ~ " group by " ~ order ~ " having count(*) > 1 limit 1"
     ).rows -%}
     {%- if twice -%}
         {%- do refuse_built(
@@ -35,7 +35,7 @@
             min(case when not coalesce({{ is_built('execution_date') }}, false) then execution_date end)
             as {{ dbt.type_string() }}
         ) as other_date
-    from {{ quoted(built.identifier) }}
+    from {{ built }}
 {%- endmacro %}
 
 

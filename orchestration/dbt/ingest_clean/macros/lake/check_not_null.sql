@@ -15,3 +15,19 @@
         ) -}}
     {%- endfor -%}
 {% endmacro %}
+
+
+{% macro spark__check_not_null(uri, columns) %}
+    {%- if columns -%}
+        {%- set counts = [] -%}
+        {%- for column in columns -%}
+            {%- do counts.append("count_if(" ~ quoted(column) ~ " is null) as " ~ quoted(column)) -%}
+        {%- endfor -%}
+        {%- set nulls = run_query("select " ~ counts | join(', ') ~ " from " ~ read_parquet_file(uri)).rows[0] -%}
+        {%- for column in columns if nulls[column] -%}
+            {{- exceptions.raise_compiler_error(
+                "This model has an enforced contract that failed: " ~ nulls[column] ~ " nulls in the not_null column " ~ column
+            ) -}}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}

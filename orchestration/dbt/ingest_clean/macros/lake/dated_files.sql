@@ -25,16 +25,27 @@
 {% endmacro %}
 
 
-{#- A month has the rows of its dates, so one name begins with the other where two files may share rows. -#}
-{% macro former_uris(model, files, file='') %}
-    {%- set uris = [] -%}
+{#- The former files that a file may share rows with. A month has the rows of its dates, so one name begins with the
+    other then. -#}
+{% macro former_files(files, file='') %}
+    {%- set names = [] -%}
     {%- for former in files.former if former.startswith(file) or file.startswith(former) -%}
-        {%- do uris.append(former_uri(model, files).replace('{file}', former)) -%}
+        {%- do names.append(former) -%}
     {%- endfor -%}
-    {{- return(uris) -}}
+    {{- return(names) -}}
 {% endmacro %}
 
 
 {% macro former_uri(model, files) %}
     {{- return(files.former_root ~ '/' ~ model.config.meta.key_on_lake.replace('{name}', model.alias)) -}}
+{% endmacro %}
+
+
+{% macro spark__dated_files() %}
+    {{- return({
+        'names': lake_variable('dated_files'),
+        'written': lake_variable('written_files'),
+        'former': lake_variable('former_files'),
+        'former_root': lake_variable('former_root')
+    }) -}}
 {% endmacro %}

@@ -10,7 +10,7 @@
 
     {%- set view = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set built = this.incorporate(path={'identifier': this.identifier ~ '__built'}, type='table') -%}
+    {%- set built = quoted(this.identifier ~ '__built') -%}
     {%- set files = dated_files() -%}
 
     {{- run_hooks(pre_hooks) -}}
@@ -21,7 +21,7 @@
 
     {#- Sorted, so that the rows of one file are found without a scan of all. -#}
     {% call statement('build') -%}
-        create or replace temporary table {{ quoted(built.identifier) }} as (
+        create or replace temporary table {{ built }} as (
             select * from (
                 {{ sql }}
             ) as built
@@ -37,11 +37,11 @@
             {%- do adapter.store_relation('lake', view, [], uri, 'parquet', config) -%}
         {%- endif -%}
         {% call statement('write_' ~ file) -%}
-            {{ write_parquet(rows_of_file(built, model, file, files), uri) }}
+            {{ write_parquet(rows_of_file(built, model, file, files) ~ ' order by ' ~ in_order(model), uri) }}
         {%- endcall %}
     {%- endfor -%}
     {% call statement('drop_built') -%}
-        drop table {{ quoted(built.identifier) }}
+        drop table {{ built }}
     {%- endcall %}
 
     {%- if existing and not existing.is_view -%}

@@ -11,3 +11,8 @@
         cast(getvariable('lake_date') as date)
     {%- endif -%}
 {%- endmacro %}
+
+
+{% macro spark__execution_date(table) -%}
+    cast('{{ lake_variable('lake_date') or '1970-01-01' }}' as date)
+{%- endmacro %}

@@ -7,3 +7,8 @@
 {% macro duckdb__read_parquet_file(uri) -%}
     read_parquet({{ literal(uri) }}, hive_partitioning = false)
 {%- endmacro %}
+
+
+{% macro spark__read_parquet_file(uri) -%}
+    parquet.`{{ uri }}`
+{%- endmacro %}

@@ -1,25 +1,19 @@
 {#- The rows of one file of a mart by date: those that were built, and those of the other dates as they were. -#}
 {% macro rows_of_file(built, model, file, files) -%}
-    {%- set former = former_uris(model, files, file) -%}
+    {%- set former = former_files(files, file) -%}
     select * from (
-        select * from {{ quoted(built.identifier) }}
+        select * from {{ built }}
         {%- if former %}
         union all
-        select * from {{ former_rows(former) }}
+        select * from {{ former_rows(model, files, former) }}
         {%- endif %}
     ) as of_all_files
     where {{ is_in_file(file) }}
-    order by {{ in_order(model) }}
 {%- endmacro %}
 
 
-{% macro is_in_file(file) %}
-    {{- return(adapter.dispatch('is_in_file')(file)) -}}
-{% endmacro %}
-
-
-{#- As a range, for which DuckDB skips the other rows. -#}
-{% macro duckdb__is_in_file(file) -%}
+{#- As a range, for which both engines skip the other rows. -#}
+{% macro is_in_file(file) -%}
     {%- if file | length == 'YYYY-MM' | length -%}
         execution_date between date '{{ file }}-01' and last_day(date '{{ file }}-01')
     {%- else -%}
@@ -28,15 +22,29 @@
 {%- endmacro %}
 
 
-{% macro former_rows(uris) %}
-    {{- return(adapter.dispatch('former_rows')(uris)) -}}
+{#- Rows of former files, without those of the dates that are built. -#}
+{% macro former_rows(model, files, names) %}
+    {{- return(adapter.dispatch('former_rows')(model, files, names)) -}}
 {% endmacro %}
 
 
-{% macro duckdb__former_rows(uris) -%}
+{% macro duckdb__former_rows(model, files, names) -%}
+    {%- set uris = [] -%}
+    {%- for name in names -%}
+        {%- do uris.append(former_uri(model, files).replace('{file}', name)) -%}
+    {%- endfor -%}
     (
         select *
         from read_parquet({{ literals(uris) }}, hive_partitioning = false)
+        where not {{ is_built('execution_date') }}
+    )
+{%- endmacro %}
+
+
+{% macro spark__former_rows(model, files, names) -%}
+    (
+        select *
+        from {{ read_parquet_files(former_uri(model, files), names) }}
         where not {{ is_built('execution_date') }}
     )
 {%- endmacro %}
@@ -54,4 +62,14 @@
 
 {% macro duckdb__is_built(column) -%}
     list_contains(getvariable('dates_built'), cast({{ column }} as varchar))
+{%- endmacro %}
+
+
+{% macro spark__is_built(column) -%}
+    {%- set dates = lake_variable('dates_built') or [] -%}
+    {%- if dates -%}
+        cast({{ column }} as string) in ({% for date in dates %}'{{ date }}'{{ ', ' if not loop.last }}{% endfor %})
+    {%- else -%}
+        false
+    {%- endif -%}
 {%- endmacro %}

@@ -7,3 +7,8 @@
 {% macro duckdb__start_of_day(days, table) -%}
     cast({{ execution_date(table) }} + {{ days }} as timestamp with time zone)
 {%- endmacro %}
+
+
+{% macro spark__start_of_day(days, table) -%}
+    cast(date_add({{ execution_date(table) }}, {{ days }}) as timestamp)
+{%- endmacro %}

@@ -4,8 +4,8 @@
     {%- if model.resource_type == 'unit_test' -%}
         {{- return(relation) -}}
     {%- endif -%}
-    {%- set former = former_uris(model, dated_files()) if execute else [] -%}
-    {{- return(former_rows(former) if former else no_rows(model)) -}}
+    {%- set files = dated_files() if execute else {} -%}
+    {{- return(former_rows(model, files, files.former) if files.former else no_rows(model)) -}}
 {% endmacro %}
 
 
@@ -13,7 +13,7 @@
     (
         select
             {%- for column in model.columns.values() %}
-            cast(null as {{ column.data_type }}) as {{ quoted(column.name) }}{{ ',' if not loop.last }}
+            cast(null as {{ sql_type(column.data_type) }}) as {{ quoted(column.name) }}{{ ',' if not loop.last }}
             {%- endfor %}
         where false
     )

@@ -27,3 +27,9 @@
         )
     )
 {%- endmacro %}
+
+
+{#- A view that `elt` creates before dbt runs. -#}
+{% macro spark__read_published(variable) -%}
+    {{ target.schema }}.{{ variable }}
+{%- endmacro %}

@@ -1,0 +1,206 @@
+"""Run one dbt build on Spark: DuckDB cleans the rows of each page in the executors, and Spark SQL does the rest.
+
+The results are read like those of a DuckDB build, by the same queries: the small relations that have them are copied to
+a DuckDB of this process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from orchestration.dbt_runner.build import Engine
+from orchestration.dbt_runner.collect import (
+    ACCOUNTING,
+    ACROSS_DATES,
+    failed_test,
+    has_rows,
+    node_result,
+    read_accounting,
+    read_across_dates,
+    read_rows,
+)
+from orchestration.dbt_runner.inputs import RunFile, variables
+from orchestration.dbt_runner.manifest import models_of, published_models
+from orchestration.dbt_runner.results import BuildResult
+from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke
+from orchestration.errors import PlatformFailed
+from orchestration.lake.client import Lake
+from orchestration.lake.s3 import gateway_of, open_gateway
+from orchestration.log import SILENT, Log
+from orchestration.source.config import Table
+from orchestration.spark.cursor import own_cursor, rows_of
+from orchestration.spark.files import place_files
+from orchestration.spark.options import SparkOptions
+from orchestration.spark.rows import Cleaner, cleaning_models
+from orchestration.spark.session import SCHEMA, spark_session
+from orchestration.sql import read_parquet
+
+if TYPE_CHECKING:
+    import duckdb
+    from dbt.contracts.graph.manifest import Manifest
+    from pyspark.sql import SparkSession
+
+_DATE_IN_URI = "date=([0-9-]+)/"
+_OTHERWISE_READ = ("raw_", "published_", "built_")
+"""The beginnings of the names of variables that lead to files: Spark has relations instead."""
+
+
+@dataclass(frozen=True)
+class SparkBuild:
+    """One build on Spark.
+
+    Attributes:
+        run: What to read and where to write.
+        lake: The repository.
+        branch: The branch that is written to.
+        project: The project with the target of Spark.
+        manifest: Its manifest.
+        options: What Spark runs on.
+        selector: The dbt selector of what to build.
+        engine: Resources that each DuckDB may use.
+        tables: The declared source tables, of which the build reads pages.
+        task_runs: See `session.invoke`.
+        log: Takes dbt's log lines.
+    """
+
+    run: RunFile
+    lake: Lake
+    branch: str
+    project: Project
+    manifest: Manifest
+    options: SparkOptions
+    selector: str
+    engine: Engine
+    tables: Sequence[Table] = ()
+    task_runs: bool = False
+    log: Log = SILENT
+
+
+def build_on_spark(build: SparkBuild) -> BuildResult:
+    """Build and test with dbt on Spark, and return the results. Failed data is part of the result and raises no error.
+
+    Raises:
+        PlatformFailed: Spark, dbt or lakeFS failed, or another build is in progress in this process.
+        DiskFailed: dbt's files could not be written.
+    """
+    run, gateway = build.run, gateway_of(build.lake)
+    versions = {name: version(name) for name in ("dbt-core", "dbt-spark", "duckdb", "pyspark")}
+    if not models_of(build.manifest, build.selector):
+        return BuildResult((), (), {}, {}, versions, run.raw_root, engine="spark")
+    tables = [table for table in build.tables if table.label in run.raw]
+    models = cleaning_models(build.project.project_dir, tables)
+    with spark_session(build.options, gateway, build.project.work_dir) as session:
+        _create_variables(session, run)
+        _create_published(session, run)
+        cleaner = Cleaner(session, run, models, gateway, build.engine.memory)
+        with dbt_session({"ELT_CLEANING_MODELS": " ".join(models)}), own_cursor(cleaner.create):
+            return _built(build, session, versions)
+
+
+def _create_variables(session: SparkSession, run: RunFile) -> None:
+    """Create the view that the macro `lake_variable` reads."""
+    named = variables(run)
+    roots = {name: _s3a(str(named[name])) for name in ("lake_root", "former_root")}
+    kept = {name: value for name, value in named.items() if not name.startswith(_OTHERWISE_READ)}
+    # `require_sources` is for DuckDB's targets of analysts; here, `plan` has made its check.
+    values = {**kept, **roots, "source_problem": ""}
+    rows = [(name, json.dumps(value)) for name, value in values.items()]
+    session.createDataFrame(rows, "name string, value string").createOrReplaceGlobalTempView("lake_variables")
+
+
+def _create_published(session: SparkSession, run: RunFile) -> None:
+    """Create the views that the macros `published` and `built_rows` read, from the files that receipts list."""
+    from pyspark.sql.functions import col, regexp_extract
+
+    for kind, read in (("published", run.published), ("built", run.built or run.published)):
+        for table, keys in read.items():
+            files = session.read.option("mergeSchema", "true").parquet(
+                *(_s3a(f"{run.published_root.rstrip('/')}/{key}") for key in keys)
+            )
+            date = regexp_extract(col("_metadata.file_path"), _DATE_IN_URI, 1).cast("date")
+            files.withColumn("_execution_date", date).createOrReplaceGlobalTempView(f"{kind}_{table}")
+
+
+def _s3a(uri: str) -> str:
+    return uri.replace("s3://", "s3a://", 1)
+
+
+def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]) -> BuildResult:
+    run, manifest = build.run, build.manifest
+    arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
+    outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
+    results = getattr(outcome.result, "results", None)
+    if outcome.exception is not None or results is None:
+        raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+    nodes = tuple(node_result(result) for result in results)
+    failed = tuple(
+        failed_test(_query_of(session), node, result.node.compiled_code)
+        for node, result in zip(nodes, results, strict=True)
+        if has_rows(node)
+    )
+    built = {node.unique_id for node in nodes if node.status == "success"}
+    # Before files are moved, to which these relations lead.
+    counts = {id_: session.table(manifest.nodes[id_].relation_name).toArrow() for id_ in built if _has_counts(id_)}
+    published = published_models(manifest, build.selector, run.execution_date, run.dated_files.written)
+    written = place_files(build.lake, build.branch, {key: manifest.nodes[id_].alias for key, id_ in published.items()})
+    with _copied(build, counts, built, written) as query:
+        return BuildResult(
+            nodes=nodes,
+            failed_tests=failed,
+            accounting=read_accounting(query, manifest, built, build.tables),
+            across_dates=read_across_dates(query, manifest, built),
+            versions=versions,
+            rows=read_rows(query, run.lake_root, written),
+            raw_root=run.raw_root,
+            engine="spark",
+        )
+
+
+def _query_of(session: SparkSession) -> Query:
+    def query(sql: str) -> list[dict[str, Any]]:
+        frame = session.sql(sql)
+        return [dict(zip(frame.columns, row, strict=True)) for row in rows_of(frame)]
+
+    return query
+
+
+def _has_counts(unique_id: str) -> bool:
+    return unique_id.startswith("model.") and unique_id.endswith((ACCOUNTING, ACROSS_DATES))
+
+
+@contextmanager
+def _copied(
+    build: SparkBuild, counts: Mapping[str, Any], built: Iterable[str], written: Mapping[str, str]
+) -> Iterator[Query]:
+    """Yield a function that queries the relations with results, in a DuckDB of this process.
+
+    Counts are copied from Spark. Rejected rows, which may be many, are read where they were written.
+    """
+    import duckdb
+
+    nodes: Mapping[str, Any] = build.manifest.nodes
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        open_gateway(connection, gateway_of(build.lake))
+        connection.execute(f"create schema {SCHEMA}")
+        for unique_id, rows in counts.items():
+            connection.register("counts", rows)
+            connection.execute(f"create table {nodes[unique_id].relation_name} as from counts")
+        for node in (nodes[unique_id] for unique_id in built if unique_id.endswith("_rejected")):
+            uris = [f"{build.run.lake_root}/{key}" for key, name in written.items() if name == node.alias]
+            connection.execute(f"create view {node.relation_name} as from {read_parquet(uris)}")
+        yield _duckdb_query(connection)
+
+
+def _duckdb_query(connection: duckdb.DuckDBPyConnection) -> Query:
+    def query(sql: str) -> list[dict[str, Any]]:
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    return query

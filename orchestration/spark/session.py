@@ -1,0 +1,169 @@
+"""The Spark session of one build: started, checked and stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.errors import PlatformFailed
+from orchestration.lake.s3 import Gateway
+from orchestration.spark.cursor import message_of
+from orchestration.spark.options import SparkOptions, require_master
+from orchestration.workdir import translate_disk_errors
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCHEMA = "ingest_clean"
+"""The schema of all relations of a build. They are temporary views, so Spark needs no catalog and no warehouse."""
+
+_EXECUTOR_TIMEOUT = 60.0
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_UTC = "-Duser.timezone=UTC"
+
+
+@contextmanager
+def spark_session(options: SparkOptions, gateway: Gateway, folder: Path) -> Iterator[SparkSession]:
+    """Start a session that reads and writes `s3a://` through the gateway, and stop it at the end.
+
+    The keys are set when the session exists: settings of its start would be in the process list.
+
+    Args:
+        options: What Spark runs on.
+        gateway: lakeFS's S3 gateway.
+        folder: Takes the driver's temporary files.
+
+    Raises:
+        PlatformFailed: The master does not answer, no worker has the memory for an executor, or Spark does not start.
+    """
+    require_master(options)
+    session = _start(options, folder)
+    try:
+        _require_executor(session, options)
+        _set_partitions(session)
+        _open_gateway(session, gateway)
+        yield session
+    finally:
+        _stop(session)
+
+
+def _start(options: SparkOptions, folder: Path) -> SparkSession:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    # pyspark would print each failed statement a second time, with Java's stack.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    with translate_disk_errors(options.log_dir):
+        options.log_dir.mkdir(parents=True, exist_ok=True)
+    builder = SparkSession.builder.master(options.master).appName("ingest-clean")
+    for name, value in _settings(options, folder).items():
+        builder = builder.config(name, value)
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = str(options.java.resolve().parents[1])
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, Py4JError, OSError) as error:
+        cause = message_of(error).strip().splitlines()
+        raise PlatformFailed(
+            f"Spark does not start on {options.master} with {options.memory}: {cause[-1] if cause else error}",
+            remedy=f"see {options.log_dir / 'spark.log'}",
+        ) from error
+    finally:
+        if before is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = before
+
+
+def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
+    """Return the settings of a session. Others, such as those of a cluster, belong in `spark-defaults.conf`."""
+    # In quotes, because a path may have spaces.
+    java_options = f'{_UTC} "-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}" "-Delt.log.dir={options.log_dir}"'
+    # A cluster has an address of the driver that its workers reach, and its own rules for the UI.
+    local = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+    }
+    return {
+        **(local if options.is_local else {}),
+        "spark.driver.extraClassPath": f"{options.jars}/*",
+        "spark.executor.extraClassPath": f"{options.jars}/*",
+        "spark.driver.extraJavaOptions": java_options,
+        "spark.executor.extraJavaOptions": _UTC,
+        "spark.driver.memory": options.memory,
+        "spark.executor.memory": options.memory,
+        "spark.local.dir": str(folder),
+        "spark.pyspark.python": os.environ.get("PYSPARK_PYTHON", sys.executable),
+        "spark.ui.showConsoleProgress": "false",
+        # No Hive, and no database of its own beside the temporary views.
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.globalTempDatabase": SCHEMA,
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        # SQL as in DuckDB: "name" is a column, and what exceeds its type fails.
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+        "spark.sql.session.timeZone": "UTC",
+        # Parquet as DuckDB writes it.
+        "spark.sql.parquet.compression.codec": "snappy",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+        "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+        "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
+    }
+
+
+def _require_executor(session: SparkSession, options: SparkOptions) -> None:
+    """Wait for the first executor of a cluster: without one, Spark would wait for ever."""
+    if options.is_local:
+        return
+    context = session.sparkContext._jsc.sc()
+    end = time.monotonic() + _EXECUTOR_TIMEOUT
+    # The driver is in the list too.
+    while context.getExecutorMemoryStatus().size() < 2:
+        if time.monotonic() > end:
+            raise PlatformFailed(
+                f"{options.master} gave no executor with {options.memory} within {_EXECUTOR_TIMEOUT:.0f} s",
+                remedy="start workers with that much free memory, or lower ELT_SPARK_MEMORY",
+            )
+        time.sleep(0.2)
+
+
+def _set_partitions(session: SparkSession) -> None:
+    """Set the parts of a shuffle to twice the cores. Spark's 200 cost seconds for each small statement."""
+    if not session.sparkContext.getConf().contains(_PARTITIONS):
+        session.conf.set(_PARTITIONS, str(2 * session.sparkContext.defaultParallelism))
+
+
+def _open_gateway(session: SparkSession, gateway: Gateway) -> None:
+    scheme = "https" if gateway.use_ssl else "http"
+    settings = session.sparkContext._jsc.hadoopConfiguration()
+    for name, value in {
+        "access.key": gateway.access_key,
+        "secret.key": gateway.secret_key,
+        "endpoint": f"{scheme}://{gateway.endpoint}",
+        "connection.ssl.enabled": str(gateway.use_ssl).lower(),
+        "connection.timeout": f"{gateway.timeout}s",
+        "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+    }.items():
+        settings.set(f"fs.s3a.{name}", value)
+
+
+def _stop(session: SparkSession) -> None:
+    """Stop the session. Java stays for the next one, and would keep its connections, with their keys."""
+    java = session.sparkContext._jvm
+    session.stop()
+    if java is not None:
+        java.org.apache.hadoop.fs.FileSystem.closeAll()
