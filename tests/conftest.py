@@ -31,6 +31,7 @@ from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_
 from tests.helpers.matrix import Bench, open_bench
 from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages
+from tests.helpers.spark import COMPARED, BothEngines
 
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
@@ -57,6 +58,34 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     yield
     os.umask(before)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run of tests build everything on Spark too."""
+    parser.addoption("--both-engines", action="store_true", help="Repeat each build on Spark, and compare the rows.")
+
+
+@pytest.fixture(scope="session")
+def both_engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BothEngines | None:
+    """Return what repeats builds on Spark, if that was asked for."""
+    if not request.config.getoption("--both-engines"):
+        return None
+    lake = request.getfixturevalue("lake")
+    return BothEngines(request.getfixturevalue("access"), lake.repository, tmp_path_factory.mktemp("both"))
+
+
+@pytest.fixture(autouse=True)
+def _on_both_engines(both_engines: BothEngines | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat the builds of a test on Spark, if that was asked for."""
+    if both_engines:
+        for module in ("orchestration.transform", "tests.integration.clean.conftest"):
+            monkeypatch.setattr(f"{module}.build", both_engines.build)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was compared."""
+    if COMPARED.builds:
+        terminalreporter.write_line(str(COMPARED))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""One small day on Spark, on this machine. `make test-spark` has the other tests of Spark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from examples.events_api import Options, create_app, serving
+from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import Receipt, read_receipt
+from orchestration.lake.s3 import gateway_of, open_gateway
+from orchestration.log import SILENT
+from orchestration.operations.audit import audit_main
+from orchestration.operations.verify import verify_dates
+from orchestration.run import run_date
+from tests.helpers.own_lake import repository_of
+from tests.helpers.pipeline import require_whole
+from tests.helpers.projects import copy_project, request_for, settings_of
+from tests.helpers.spark import needs_spark, require_same_rows, rows_of
+
+DAY = "2025-05-20"
+
+
+def receipt_of(lake: Lake, ref: str) -> Receipt:
+    receipt = read_receipt(lake, ref, keys.date_receipt(DAY))
+    assert receipt is not None
+    return receipt
+
+
+@needs_spark
+def test_a_day_has_the_rows_of_duckdb_and_another_engine_is_no_reason_to_build_it_again(
+    access: LakeAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy_project(tmp_path)
+    with repository_of(access, "spark-day") as lake, serving(create_app(Options(rows=500))) as url:
+        plain = settings_of(monkeypatch, project, SHOP_API_URL=url)
+        spark = replace(plain, elt=plain.elt.model_copy(update={"engine": "spark"}))
+
+        run_date(request_for(lake, plain, DAY))
+        of_duckdb, alone = receipt_of(lake, MAIN), lake.head(MAIN)
+        assert run_date(request_for(lake, spark, DAY)).outcome == "unchanged"
+        assert run_date(request_for(lake, spark, DAY, force=True)).outcome == "superseded"
+        of_spark = receipt_of(lake, MAIN)
+
+        assert (of_duckdb.engine, of_spark.engine) == ("duckdb", "spark")
+        assert "engine" not in of_duckdb.content
+        assert of_spark.content["versions"].keys() == {"dbt-core", "dbt-spark", "duckdb", "pyspark"}
+        assert of_spark.code != of_duckdb.code
+        for name in ("accounting", "tests", "inputs"):
+            assert of_spark.content[name] == of_duckdb.content[name]
+        assert require_whole(lake, DAY)
+        with duckdb.connect() as connection:
+            open_gateway(connection, gateway_of(lake))
+            connection.execute("set timezone = 'UTC'")
+            for key in (key for key in of_duckdb.objects if key.endswith(".parquet")):
+                found, expected = (rows_of(connection, f"s3://{lake.repository}/{ref}/{key}") for ref in (MAIN, alone))
+                require_same_rows(found, expected, key)
+        assert audit_main(lake, deep=True).findings == ()
+        assert run_date(request_for(lake, plain, DAY)).outcome == "unchanged"
+        (verified,) = verify_dates(lake, plain, [DAY], SILENT)
+        assert verified.outcome == "identical", verified

@@ -1,0 +1,106 @@
+"""Days on Spark, on this machine: numbered files and their readers, and edited models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from examples.events_api import Options, create_app, serving
+from orchestration.analyst.export import export_rejects
+from orchestration.analyst.query import query, rejects
+from orchestration.context import MartsRun
+from orchestration.errors import UsageError
+from orchestration.lake import keys
+from orchestration.lake.access import LakeAccess
+from orchestration.lake.client import MAIN, Lake
+from orchestration.lake.receipt import read_receipt
+from orchestration.lake.s3 import gateway_of, open_gateway
+from orchestration.log import SILENT
+from orchestration.marts import run_marts
+from orchestration.models.generate import write_models
+from orchestration.operations.audit import audit_main
+from orchestration.run import run_date
+from orchestration.settings import Settings
+from tests.helpers.own_lake import repository_of
+from tests.helpers.pipeline import require_whole
+from tests.helpers.projects import copy_project, request_for, settings_of
+from tests.helpers.spark import require_same_rows, rows_of
+
+DAY = "2025-05-20"
+FOLDER = f"curated/events/date={DAY}"
+
+
+@pytest.fixture
+def lake(access: LakeAccess, request: pytest.FixtureRequest) -> Iterator[Lake]:
+    with repository_of(access, f"spark-{abs(hash(request.node.name)) % 10**8}") as own:
+        yield own
+
+
+def on_spark(settings: Settings) -> Settings:
+    return replace(settings, elt=settings.elt.model_copy(update={"engine": "spark"}))
+
+
+def test_a_large_table_has_numbered_files_which_every_reader_takes_as_one_table(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy_project(tmp_path)
+    described = yaml.safe_load((project / "dbt_project.yml").read_text())
+    described["models"]["ingest_clean"]["curated"]["+meta"]["rows_per_file"] = 300
+    (project / "dbt_project.yml").write_text(yaml.safe_dump(described))
+    file = project / "models" / "staging" / "shop" / "_shop__sources.yml"
+    declared = yaml.safe_load(file.read_text())
+    declared["sources"][0]["tables"][0]["config"]["meta"]["reject_limit"] = 0.2
+    file.write_text(yaml.safe_dump(declared, sort_keys=False))
+    write_models(project)
+    with serving(create_app(Options(rows=1_000, fault="bad-day", fault_path="/events"))) as url:
+        plain = settings_of(monkeypatch, project, SHOP_API_URL=url)
+        run_date(request_for(lake, plain, DAY))
+        alone = lake.head(MAIN)
+        run_date(request_for(lake, on_spark(plain), DAY, force=True))
+
+        receipt = read_receipt(lake, MAIN, keys.date_receipt(DAY))
+        assert receipt is not None
+        files = [key for key in receipt.objects if key.startswith(FOLDER)]
+        rows = [receipt.content["details"][key]["rows"] for key in files]
+        assert files == [f"{FOLDER}/data-{number:05d}.parquet" for number in range(1, len(files) + 1)]
+        assert rows[:-1] == [300] * (len(files) - 1)
+        assert sum(rows) == receipt.rows["events"] > 900
+        assert require_whole(lake, DAY)
+        with duckdb.connect() as connection:
+            open_gateway(connection, gateway_of(lake))
+            connection.execute("set timezone = 'UTC'")
+            parts = [rows_of(connection, f"s3://{lake.repository}/{MAIN}/{key}") for key in files]
+            expected = rows_of(connection, f"s3://{lake.repository}/{alone}/{FOLDER}/data.parquet")
+            require_same_rows((parts[0][0], [row for part in parts for row in part[1]]), expected, FOLDER)
+        assert query(lake, "select count(*) from events").rows == ((sum(rows),),)
+        rejected = receipt.content["accounting"]["events"]["rejected"]
+        assert {
+            one.reason: one.count for one in rejects(lake, plain, DAY, MAIN, 3) if one.table == "events"
+        } == rejected
+        exported = export_rejects(lake, plain, DAY, MAIN, tmp_path / "rejects.csv", overwrite=False)
+        assert exported.rows == sum(rejected.values())
+        assert audit_main(lake, deep=True).findings == ()
+        run_marts(MartsRun(lake=lake, settings=plain, log=SILENT))
+        assert query(lake, "select sum(sales + returns + other_events) from daily_sales").rows == ((sum(rows),),)
+
+        # Back to one file: no numbered one is left.
+        run_date(request_for(lake, plain, DAY, force=True))
+        assert [stored.key for stored in lake.objects(MAIN, FOLDER)] == [f"{FOLDER}/data.parquet"]
+        assert require_whole(lake, DAY)
+
+
+def test_an_edited_model_of_cleaning_is_refused_before_the_source_is_asked(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy_project(tmp_path)
+    model = project / "models" / "intermediate" / "events_checked.sql"
+    model.write_text(model.read_text().replace("select * from checked", "select distinct * from checked"))
+    settings = on_spark(settings_of(monkeypatch, project, SHOP_API_URL="http://127.0.0.1:9"))
+
+    with pytest.raises(UsageError, match=r"^models/intermediate/events_checked.sql is not as `elt models` writes it"):
+        run_date(request_for(lake, settings, DAY))
