@@ -74,12 +74,14 @@ def both_engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     return BothEngines(request.getfixturevalue("access"), lake.repository, tmp_path_factory.mktemp("both"))
 
 
-@pytest.fixture(autouse=True)
-def _on_both_engines(both_engines: BothEngines | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeat the builds of a test on Spark, if that was asked for."""
-    if both_engines:
-        for module in ("orchestration.transform", "tests.integration.clean.conftest"):
-            monkeypatch.setattr(f"{module}.build", both_engines.build)
+@pytest.fixture(scope="session", autouse=True)
+def _on_both_engines(both_engines: BothEngines | None) -> Iterator[None]:
+    """Repeat all builds on Spark, if that was asked for."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if both_engines:
+            for module in ("orchestration.transform", "tests.integration.clean.conftest"):
+                monkeypatch.setattr(f"{module}.build", both_engines.build)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -21,8 +21,8 @@ from orchestration.dbt_runner.collect import (
 from orchestration.dbt_runner.inputs import RunFile
 from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult
-from orchestration.dbt_runner.session import Project, dbt_session, invoke, open_results
-from orchestration.errors import PlatformFailed, UsageError
+from orchestration.dbt_runner.session import Project, dbt_session, invoke, open_results, results_of
+from orchestration.errors import UsageError
 from orchestration.lake.s3 import Gateway, httpfs_extension
 from orchestration.log import SILENT, Log
 from orchestration.source.config import Table, read_tables
@@ -102,8 +102,7 @@ def build(
         DiskFailed: The run file or dbt's files could not be written.
     """
     models = [name for name in models_of(manifest, selector) if not only or name.split(".")[-1] in only]
-    if unnamed := _sources_of(manifest, models) - run.raw.keys():
-        raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
+    require_pages(run, manifest, models)
     versions = {name: version(name) for name in ("dbt-core", "dbt-duckdb", "duckdb")}
     if not models:
         # dbt refuses a selector that the project lacks.
@@ -115,9 +114,7 @@ def build(
             selected = ("--select", *only, "--exclude", "test_type:unit", "--indirect-selection", "cautious")
         arguments = project.arguments("build", *selected, "--no-write-json")
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, log=log)
-        results = getattr(outcome.result, "results", None)
-        if outcome.exception is not None or results is None:
-            raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+        results = results_of(outcome)
         nodes = tuple(node_result(result) for result in results)
         built = {node.unique_id for node in nodes if node.status == "success"}
         with open_results() as query:
@@ -149,9 +146,16 @@ def write_run_file(run: RunFile, project: Project) -> Path:
     return run_file
 
 
-def _sources_of(manifest: Manifest, models: Sequence[str]) -> set[str]:
+def require_pages(run: RunFile, manifest: Manifest, models: Sequence[str]) -> None:
+    """Require that a run has a list of pages for each source table that its models read.
+
+    Raises:
+        UsageError: It has none for a table.
+    """
     read = {name for model in models for name in manifest.nodes[model].depends_on_nodes}
-    return {f"{source.source_name}.{source.name}" for name, source in manifest.sources.items() if name in read}
+    tables = {f"{source.source_name}.{source.name}" for name, source in manifest.sources.items() if name in read}
+    if unnamed := tables - run.raw.keys():
+        raise UsageError(f"no list of raw pages for {', '.join(sorted(unnamed))}")
 
 
 def _written(manifest: Manifest, selector: str, run: RunFile, built: set[str]) -> list[str]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from orchestration.dbt_runner.build import Engine, environment, write_run_file
 from orchestration.dbt_runner.faults import body_fault, platform_fault
 from orchestration.dbt_runner.inputs import RunFile
-from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, open_results
-from orchestration.errors import PlatformFailed
+from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, open_results, results_of
 from orchestration.log import SILENT, Log
 from orchestration.models.sql import model_names
 from orchestration.source.config import Table
@@ -68,9 +67,7 @@ def check_rows(
     with dbt_session(environment(engine, run_file=write_run_file(run, project))):
         names = (name for pair in models.values() for name in pair)
         outcome = invoke(project, project.arguments("run", "--select", *names, "--no-write-json"), manifest=manifest)
-        results = getattr(outcome.result, "results", None)
-        if outcome.exception is not None or results is None:
-            raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+        results = results_of(outcome)
         faults = {
             result.node.name: result.message or ""
             for result in results

@@ -132,6 +132,18 @@ def invoke(
     return outcome
 
 
+def results_of(outcome: dbtRunnerResult) -> list[Any]:
+    """Return the results of the nodes that dbt ran.
+
+    Raises:
+        PlatformFailed: dbt itself failed.
+    """
+    results = getattr(outcome.result, "results", None)
+    if outcome.exception is not None or results is None:
+        raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+    return list(results)
+
+
 def _with_task_runs(project: Project, arguments: Sequence[str], manifest: Manifest | None) -> dbtRunnerResult:
     from dbt.cli.main import dbtRunner, dbtRunnerResult
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from orchestration.dbt_runner.build import Engine
+from orchestration.dbt_runner.build import Engine, require_pages
 from orchestration.dbt_runner.collect import (
     ACCOUNTING,
     ACROSS_DATES,
@@ -24,16 +24,17 @@ from orchestration.dbt_runner.collect import (
     read_across_dates,
     read_rows,
 )
+from orchestration.dbt_runner.faults import platform_fault
 from orchestration.dbt_runner.inputs import RunFile, variables
 from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult
-from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke
+from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, results_of
 from orchestration.errors import PlatformFailed
 from orchestration.lake.client import Lake
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.log import SILENT, Log
 from orchestration.source.config import Table
-from orchestration.spark.cursor import own_cursor, rows_of
+from orchestration.spark.cursor import message_of, own_cursor, rows_of
 from orchestration.spark.files import place_files
 from orchestration.spark.options import SparkOptions
 from orchestration.spark.rows import Cleaner, cleaning_models
@@ -85,21 +86,39 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
     """Build and test with dbt on Spark, and return the results. Failed data is part of the result and raises no error.
 
     Raises:
+        UsageError: The run has no list of pages for a source table that is read.
         PlatformFailed: Spark, dbt or lakeFS failed, or another build is in progress in this process.
         DiskFailed: dbt's files could not be written.
     """
     run, gateway = build.run, gateway_of(build.lake)
     versions = {name: version(name) for name in ("dbt-core", "dbt-spark", "duckdb", "pyspark")}
-    if not models_of(build.manifest, build.selector):
+    selected = models_of(build.manifest, build.selector)
+    require_pages(run, build.manifest, selected)
+    if not selected:
         return BuildResult((), (), {}, {}, versions, run.raw_root, engine="spark")
     tables = [table for table in build.tables if table.label in run.raw]
     models = cleaning_models(build.project.project_dir, tables)
-    with spark_session(build.options, gateway, build.project.work_dir) as session:
+    with spark_session(build.options, gateway, build.project.work_dir) as session, _translated():
         _create_variables(session, run)
         _create_published(session, run)
         cleaner = Cleaner(session, run, models, gateway, build.engine.memory)
         with dbt_session({"ELT_CLEANING_MODELS": " ".join(models)}), own_cursor(cleaner.create):
             return _built(build, session, versions)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Translate errors of Spark, and of the DuckDB that reads its results, outside of dbt's nodes."""
+    import duckdb
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise platform_fault([("Spark", message_of(error))]) from error
+    except duckdb.Error as error:
+        raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
 
 
 def _create_variables(session: SparkSession, run: RunFile) -> None:
@@ -134,9 +153,7 @@ def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]
     run, manifest = build.run, build.manifest
     arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
     outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
-    results = getattr(outcome.result, "results", None)
-    if outcome.exception is not None or results is None:
-        raise PlatformFailed(f"dbt failed: {outcome.exception}") from outcome.exception
+    results = results_of(outcome)
     nodes = tuple(node_result(result) for result in results)
     failed = tuple(
         failed_test(_query_of(session), node, result.node.compiled_code)
