@@ -159,13 +159,13 @@ def message_of(error: IngestCleanError) -> str:
 def run_without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `elt run` and `elt marts` run without a flow run, which most entries have nothing to do with."""
 
-    def date(settings: Settings, execution_date: str, run_type: str, force: bool) -> FlowResult:
+    def date(settings: Settings, execution_date: str, run_type: str, force: bool, engine: None) -> FlowResult:
         run = DateRun(
             execution_date=execution_date, lake=open_lake(settings), settings=settings, log=SILENT, force=force
         )
         return _result_of(settings, lambda: run_date(run))
 
-    def marts(settings: Settings, full: bool) -> FlowResult:
+    def marts(settings: Settings, full: bool, engine: None) -> FlowResult:
         run = MartsRun(lake=open_lake(settings), settings=settings, log=SILENT, force=full)
         return _result_of(settings, lambda: run_marts(run))
 

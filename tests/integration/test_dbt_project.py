@@ -146,7 +146,7 @@ def _macros(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Returns the project's macros and generic tests with their signatures, without engine-specific variants."""
     project_name = manifest["metadata"]["project_name"]
     for macro in manifest["macros"].values():
-        if macro["package_name"] != project_name or macro["name"].startswith("duckdb__"):
+        if macro["package_name"] != project_name or macro["name"].startswith(("duckdb__", "spark__")):
             continue
         yield from _no_text(f"macro {macro['name']}", macro)
         signature = SIGNATURE.search(macro["macro_sql"])

@@ -145,7 +145,7 @@ def test_descriptions_and_parameters_come_from_the_flows(nightly: Nightly) -> No
     assert found["eda-report"]["description"].startswith("Profile the published tables")
     assert found["housekeeping"]["description"].startswith("Remove branches and files that dead runs left")
     parameters = found["daily-ingest"]["parameter_openapi_schema"]["properties"]
-    assert sorted(parameters) == ["bucket", "execution_date", "force", "repo", "run_type", "sources"]
+    assert sorted(parameters) == ["bucket", "engine", "execution_date", "force", "repo", "run_type", "sources"]
     assert parameters["run_type"]["enum"] == ["daily", "backfill"]
     assert not any(one["pull_steps"] for one in found.values())
 

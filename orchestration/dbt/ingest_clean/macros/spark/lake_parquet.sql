@@ -40,7 +40,7 @@
         {%- set found.before = found.before + rows -%}
     {%- endfor -%}
     {%- if found.before <= rows_per_file -%}
-        {%- do write_folder("select * from " ~ kept, '_number', uri, except='_number') -%}
+        {%- do write_folder("select * from " ~ kept, '_number', uri, without='_number') -%}
     {%- else -%}
         {%- set position = "case shiftright(_number, 33) " ~ cases | join(' ') ~ " end + (_number & 8589934591)" -%}
         {%- do run_query("drop table if exists default." ~ numbered) -%}
@@ -62,10 +62,10 @@
 
 
 {#- Writes rows to one file in a folder. -#}
-{% macro write_folder(query, order, uri, except=none) %}
+{% macro write_folder(query, order, uri, without=none) %}
     {% call statement('write') -%}
         {%- set ordered -%}
-            select /*+ repartition(1) */ *{{ ' except (' ~ except ~ ')' if except }} from (
+            select /*+ repartition(1) */ *{{ ' except (' ~ without ~ ')' if without }} from (
                 {{ query }}
             )
             sort by {{ order }}
