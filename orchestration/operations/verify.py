@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
-from typing import Literal
+from typing import Literal, TypeVar
 
 from orchestration.audit import written_objects
 from orchestration.context import DateRun, MartsRun, RunContext
@@ -94,11 +94,12 @@ def verify_dates(lake: Lake, settings: Settings, dates: Sequence[str], log: Log)
     if missing := [date for date in dates if lake.stat(MAIN, keys.date_receipt(date)) is None]:
         raise UsageError(f"{MAIN} does not have {', '.join(missing)}", remedy="elt log lists what was published")
     history = CodeHistory(lake, settings.project_dir)
-    plans = _Plans(settings)
+    plans = _Plans()
     for date in dates:
-        own = plans.settings_of(read_receipt(lake, MAIN, keys.date_receipt(date)))
-        run = DateRun(lake=lake, settings=own, log=log, execution_date=date, from_raw=True, force=True)
-        yield _reported(run, partial(_verify_date, run, plans.of(run, date), history))
+        run = DateRun(lake=lake, settings=settings, log=log, execution_date=date, from_raw=True, force=True)
+        # A project that does not parse ends all dates.
+        plans.of(run)
+        yield _reported(run, partial(_verify_date, run, plans, history))
 
 
 def verify_marts(lake: Lake, settings: Settings, log: Log) -> Verified | None:
@@ -110,30 +111,39 @@ def verify_marts(lake: Lake, settings: Settings, log: Log) -> Verified | None:
     """
     if lake.stat(MAIN, keys.MARTS_RECEIPT) is None:
         return None
-    plans = _Plans(settings)
-    own = plans.settings_of(read_receipt(lake, MAIN, keys.MARTS_RECEIPT))
-    run = MartsRun(lake=lake, settings=own, log=log, force=True)
-    return _reported(run, partial(_verify_marts, run, plans.of(run), CodeHistory(lake, settings.project_dir)))
+    plans, run = _Plans(), MartsRun(lake=lake, settings=settings, log=log, force=True)
+    plans.of(run)
+    return _reported(run, partial(_verify_marts, run, plans, CodeHistory(lake, settings.project_dir)))
+
+
+RunT = TypeVar("RunT", bound=RunContext)
 
 
 class _Plans:
-    """Plans by engine: a version is rebuilt by the engine that built it, whatever the settings say now."""
+    """Plans by engine, each made once."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self._made: dict[EngineName, Plan] = {}
 
-    def settings_of(self, receipt: Receipt | None) -> Settings:
-        """Return the settings with the engine of a receipt."""
-        engine = receipt.engine if receipt else self._settings.elt.engine
-        return replace(self._settings, elt=self._settings.elt.model_copy(update={"engine": engine}))
-
-    def of(self, run: RunContext, execution_date: str = "") -> Plan:
-        """Return the plan of a run. The project is parsed once for each engine."""
+    def of(self, run: RunContext) -> Plan:
+        """Return the plan of a run, on the engine of its settings."""
         engine = run.settings.elt.engine
         if engine not in self._made:
-            self._made[engine] = make_plan(run, execution_date)
-        return self._made[engine].of_date(execution_date)
+            self._made[engine] = make_plan(run)
+        return self._made[engine]
+
+    def on_engine_of(self, run: RunT, receipt: Receipt) -> tuple[RunT, Plan]:
+        """Return a run and its plan on the engine that built a version, whatever the settings say now.
+
+        Raises:
+            PlatformFailed: This machine lacks what that engine needs.
+        """
+        elt = run.settings.elt.model_copy(update={"engine": receipt.engine})
+        own = replace(run, settings=replace(run.settings, elt=elt))
+        try:
+            return own, self.of(own)
+        except UsageError as error:
+            raise PlatformFailed(f"it was built on {receipt.engine}: {error.cause}", remedy=error.remedy) from error
 
 
 def _reported(run: RunContext, verify: Callable[[], Verified]) -> Verified:
@@ -150,11 +160,13 @@ def _reported(run: RunContext, verify: Callable[[], Verified]) -> Verified:
     return found
 
 
-def _verify_date(run: DateRun, plan: Plan, history: CodeHistory) -> Verified:
+def _verify_date(run: DateRun, plans: _Plans, history: CodeHistory) -> Verified:
     with work_directory(run.settings.state_dir, run.subject) as folder:
-        extracted = extract(run, plan, folder)
+        extracted = extract(run, plans.of(run).of_date(run.execution_date), folder)
         if (receipt := extracted.former) is None:
             raise PlatformFailed(f"{run.subject} was taken off {MAIN} in the meantime")
+        run, plan = plans.on_engine_of(run, receipt)
+        plan = plan.of_date(run.execution_date)
         with _scratch_branch(run, extracted.base, receipt) as branch:
             # The branch has the pages from `main`, and they are what the receipt lists.
             landed = Landed(branch, extracted.base, extracted.base, extracted.pages)
@@ -162,11 +174,12 @@ def _verify_date(run: DateRun, plan: Plan, history: CodeHistory) -> Verified:
             return _compared(run, plan, history, landed.base, receipt, branch, *built)
 
 
-def _verify_marts(run: MartsRun, plan: Plan, history: CodeHistory) -> Verified:
+def _verify_marts(run: MartsRun, plans: _Plans, history: CodeHistory) -> Verified:
     lake = run.lake
     base = require_lake(lake, run.settings.elt.bucket, run.settings.project_dir)
     if (receipt := read_receipt(lake, base, keys.MARTS_RECEIPT)) is None:
         raise PlatformFailed(f"the marts were taken off {MAIN} in the meantime")
+    run, plan = plans.on_engine_of(run, receipt)
     commit = str(receipt.content["inputs"]["commit"])
     checksums = date_checksums(lake, commit)
     inputs = MartsInputs(base, checksums, receipt, commit, all_dates(run, commit, checksums))
