@@ -13,9 +13,10 @@ from pathlib import Path
 
 from orchestration.dbt_runner.inputs import RunFile, sample_run
 from orchestration.dbt_runner.session import Project, dbt_session, invoke
-from orchestration.errors import IngestCleanError, PlatformFailed
+from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
 from orchestration.log import SILENT, Log, log_to
+from orchestration.program import run_program
 from orchestration.settings import find_project
 from orchestration.workdir import translate_disk_errors
 
@@ -65,15 +66,13 @@ def _sample_in(work: Path, project_dir: Path) -> RunFile:
 
 def main() -> int:
     """Write the page of the project to `target/docs`, and print its path."""
-    try:
-        log = log_to(lambda line: print(line, file=sys.stderr))
+    log = log_to(lambda line: print(line, file=sys.stderr))
+
+    def write() -> str:
         project_dir = find_project()
-        page = write_docs(project_dir, project_dir / "target" / "docs", log)
-    except IngestCleanError as error:
-        print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
-        return error.exit_code
-    print(page)
-    return 0
+        return str(write_docs(project_dir, project_dir / "target" / "docs", log))
+
+    return run_program(write)
 
 
 if __name__ == "__main__":

@@ -167,17 +167,12 @@ def _is_wanted(binary: Path) -> bool:
 
 def main() -> int:
     """Provide the server during `make setup`, before it is needed, and report why that takes long."""
-    from orchestration.errors import IngestCleanError
     from orchestration.log import log_to
+    from orchestration.program import run_program
     from orchestration.settings import read_settings
 
-    try:
-        binary = lakefs_binary(read_settings(), log_to(lambda line: print(line, flush=True)))
-        print(f"lakeFS {LAKEFS_VERSION}: {binary}")
-    except IngestCleanError as error:
-        print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    log = log_to(lambda line: print(line, flush=True))
+    return run_program(lambda: f"lakeFS {LAKEFS_VERSION}: {lakefs_binary(read_settings(), log)}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ pyspark's wheel has no S3 client. `make setup-spark` fetches the jars once per u
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -14,13 +13,12 @@ import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestration.errors import PlatformFailed, UsageError
+from orchestration.log import Log, log_to
+from orchestration.private import restrict_rights
+from orchestration.program import run_program
 from orchestration.workdir import translate_disk_errors
-
-if TYPE_CHECKING:
-    from orchestration.log import Log
 
 _LIST = Path(__file__).with_name("jars.txt")
 _TIMEOUT = 900.0
@@ -158,19 +156,12 @@ def _sha256(path: Path) -> str:
 
 def main() -> int:
     """Fetch the jars during `make setup-spark`, before they are needed."""
-    from orchestration.errors import IngestCleanError
-    from orchestration.log import log_to
     from orchestration.settings import read_settings
     from orchestration.spark.java import find_java
 
-    os.umask(0o077)
-    try:
-        folder = fetch_jars(read_settings().cache_dir, find_java(), log_to(lambda line: print(line, flush=True)))
-        print(f"Spark's jars for S3: {folder}")
-    except IngestCleanError as error:
-        print(f"{error.outcome}: {error.describe()}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    restrict_rights()
+    log = log_to(lambda line: print(line, flush=True))
+    return run_program(lambda: f"Spark's jars for S3: {fetch_jars(read_settings().cache_dir, find_java(), log)}")
 
 
 if __name__ == "__main__":
