@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmarks.compare.measure import Peak, measure
+from benchmarks.compare.measure import Measured, Peak, measure
 from benchmarks.compare.stage import Stage, open_stage
 from benchmarks.day import fetched_as, serving, write_day, write_pages
 from benchmarks.run import ELT
@@ -100,6 +100,12 @@ def source_of(case: Case, stage: Stage) -> Iterator[tuple[Path, str, int]]:
             yield project, url, size
 
 
+def published_by(done: Measured) -> str:
+    """Return the outcome of an `elt run --json` and its events, or the end of its log."""
+    result = json.loads(done.output) if done.output.startswith("{") else {"outcome": done.log[-2_000:]}
+    return f"{result['outcome']} {(result.get('rows') or {}).get('events', 0):,}"
+
+
 def run_case(case: Case, stage: Stage) -> None:
     """Publish the day of a case, and print its line."""
     with source_of(case, stage) as (project, url, size):
@@ -117,11 +123,9 @@ def run_case(case: Case, stage: Stage) -> None:
         finally:
             peak = spilled.stop()
         left = sum(path.is_file() for path in work.rglob("*"))
-    result = json.loads(done.output) if done.output.startswith("{") else {"outcome": done.log[-2_000:]}
-    rows = (result.get("rows") or {}).get("events", 0)
     print(
         f"{case.title:<36}{size / 1e6:>9,.0f}{done.seconds:>9.1f}{done.peak / 1e6:>9,.0f}{peak / 1e6:>11,.0f}"
-        f"{left:>6}  {result['outcome']} {rows:,}; load {os.getloadavg()[0]:.1f}",
+        f"{left:>6}  {published_by(done)}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 

@@ -10,7 +10,6 @@ own. The cluster has a master and two workers of one core each, on this machine.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.compare.measure import Peak, measure, process_tree, resident
 from benchmarks.compare.stage import Stage, open_stage
-from benchmarks.large_input import Case, source_of
+from benchmarks.large_input import Case, published_by, source_of
 from benchmarks.run import ELT
 from tests.spark.cluster import Cluster, running_cluster
 
@@ -49,12 +48,10 @@ def _run(
         done = measure((*ELT, "run", stage.next_date(), "--run-type", "backfill", "--json"), environment, project)
     finally:
         peak = workers.stop()
-    result = json.loads(done.output) if done.output.startswith("{") else {"outcome": done.log[-2_000:]}
-    published = (result.get("rows") or {}).get("events", 0)
     used = f"{peak / 1e6:>12,.0f}" if "cluster" in name else f"{'':>12}"
     print(
         f"{rows:>12,}{size / 1e6:>9,.0f}  {name:<22}{done.seconds:>9.1f}{done.peak / 1e6:>9,.0f}{used}"
-        f"  {result['outcome']} {published:,}; load {os.getloadavg()[0]:.1f}",
+        f"  {published_by(done)}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 

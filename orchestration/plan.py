@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestration.spark.options import SparkOptions
 
 TARGET, SPARK_TARGET = "run", "spark"
-"""The dbt targets of all runs. The first cleans rows on both engines."""
+"""The dbt targets of all runs: one for each engine."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plan:
     def is_code_of(self, receipt: Receipt) -> bool:
         """Return whether the project's code is that of a receipt, on the engine that built it.
 
-        Another engine gives the same rows, so it is no reason to publish a date again.
+        The other engine gives the same rows, so a date is not published again because of it.
         """
         return receipt.code == self.selected.codes.get(receipt.engine)
 
@@ -65,6 +65,10 @@ class Plan:
     def manifest(self) -> Manifest:
         """Return the dbt manifest, which takes a second to load: see `ParsedProject.load_ahead`."""
         return self.project.manifest
+
+    def load_ahead(self) -> None:
+        """Begin to load dbt and the manifest of the engine's target: see `ParsedProject.load_ahead`."""
+        (self.spark.project if self.spark else self.project).load_ahead()
 
     def outputs(self, files: Iterable[str] = ()) -> frozenset[str]:
         """Return the keys of the Parquet that `main` has after the run; `files` names those of marts by date."""

@@ -52,7 +52,7 @@ def run_date(run: DateRun, steps: DateSteps = PLAIN_STEPS, plan: Plan | None = N
 
 def _attempt(run: DateRun, plan: Plan, steps: DateSteps) -> RunResult:
     # The API's answers take time, in which dbt is loaded.
-    plan.project.load_ahead()
+    plan.load_ahead()
     with work_directory(run.settings.state_dir, run.subject) as folder:
         extracted = steps.extract(run, plan, folder)
         if extracted.unchanged:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from orchestration.flows.launch import FlowResult
 
 RunType = Literal["daily", "backfill"]
-EngineName = Literal["duckdb", "spark"]
+Engine = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option(help="The engine of the dbt build (default: ELT_ENGINE, else duckdb)."),
+]
 
 
 def run(
@@ -29,9 +32,7 @@ def run(
             "--force", help="Build even if nothing changed; publish even if more rows than loss_limit are lost."
         ),
     ] = False,
-    engine: Annotated[
-        EngineName | None, typer.Option(help="The engine of the dbt build (default: ELT_ENGINE, else duckdb).")
-    ] = None,
+    engine: Engine = None,
     as_json: Json = False,
 ) -> None:
     """Publish one date: extract, land, transform, audit, publish.
@@ -51,9 +52,7 @@ def marts(
     full: Annotated[
         bool, typer.Option("--full", help="Build all dates, even if neither dates nor code changed.")
     ] = False,
-    engine: Annotated[
-        EngineName | None, typer.Option(help="The engine of the dbt build (default: ELT_ENGINE, else duckdb).")
-    ] = None,
+    engine: Engine = None,
     as_json: Json = False,
 ) -> None:
     """Publish the marts of all published dates.

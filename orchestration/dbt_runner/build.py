@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.dbt_runner.collect import (
-    failed_test,
-    has_rows,
-    node_result,
     read_accounting,
     read_across_dates,
+    read_failed_tests,
+    read_nodes,
     read_rows,
 )
 from orchestration.dbt_runner.inputs import RunFile
@@ -115,16 +114,12 @@ def build(
         arguments = project.arguments("build", *selected, "--no-write-json")
         outcome = invoke(project, arguments, manifest=manifest, task_runs=task_runs, log=log)
         results = results_of(outcome)
-        nodes = tuple(node_result(result) for result in results)
+        nodes = read_nodes(results)
         built = {node.unique_id for node in nodes if node.status == "success"}
         with open_results() as query:
             return BuildResult(
                 nodes=nodes,
-                failed_tests=tuple(
-                    failed_test(query, node, result.node.compiled_code)
-                    for node, result in zip(nodes, results, strict=True)
-                    if has_rows(node)
-                ),
+                failed_tests=read_failed_tests(query, nodes, results),
                 accounting=read_accounting(query, manifest, built, tables or read_tables(project.project_dir)),
                 across_dates=read_across_dates(query, manifest, built),
                 versions=versions,

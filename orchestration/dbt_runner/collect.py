@@ -26,8 +26,12 @@ _BEFORE_VALUE = 60
 """Characters shown of a long rejected record before the name of the value that failed."""
 
 
-def node_result(result: Any) -> NodeResult:
-    """Return dbt's result of a node as data."""
+def read_nodes(results: Iterable[Any]) -> tuple[NodeResult, ...]:
+    """Return dbt's results as data, in the order in which dbt finished the nodes."""
+    return tuple(map(_node, results))
+
+
+def _node(result: Any) -> NodeResult:
     unique_id = result.node.unique_id
     kinds: dict[str, Kind] = {"model": "model", "test": "test", "unit_test": "unit_test", "operation": "hook"}
     return NodeResult(
@@ -41,13 +45,22 @@ def node_result(result: Any) -> NodeResult:
     )
 
 
-def has_rows(node: NodeResult) -> bool:
-    """Return whether a node is a test that returned rows."""
-    return node.kind == "test" and node.status in ("fail", "warn")
+def read_failed_tests(query: Query, nodes: Iterable[NodeResult], results: Iterable[Any]) -> tuple[FailedTest, ...]:
+    """Return the data tests that returned rows, each with the first of them.
+
+    Args:
+        query: Queries the database that the tests ran on.
+        nodes: What `read_nodes` returns.
+        results: dbt's results of the same nodes, which have the tests' SQL.
+    """
+    return tuple(
+        _failed_test(query, node, result.node.compiled_code)
+        for node, result in zip(nodes, results, strict=True)
+        if node.kind == "test" and node.status in ("fail", "warn")
+    )
 
 
-def failed_test(query: Query, node: NodeResult, compiled: str) -> FailedTest:
-    """Return a test that returned rows, with the first of them."""
+def _failed_test(query: Query, node: NodeResult, compiled: str) -> FailedTest:
     rows = query(f"select * from ({compiled}) as failing limit {EXAMPLES}")  # noqa: S608
     return FailedTest(node.unique_id, node.name, node.status, node.failures or 0, tuple(map(_cut, rows)))
 

@@ -204,14 +204,19 @@ def open_results() -> Iterator[Query]:
 
     def query(sql: str) -> list[dict[str, Any]]:
         _, cursor = adapter.connections.add_query(sql, auto_begin=False)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return rows_by_name(cursor)
 
     try:
         with adapter.connection_named("after_run"):
             yield query
     except (DbtBaseException, duckdb.Error) as error:
         raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
+
+
+def rows_by_name(cursor: Any) -> list[dict[str, Any]]:
+    """Return the rows of a cursor of PEP 249, each by column name."""
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _release() -> None:

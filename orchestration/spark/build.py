@@ -17,18 +17,17 @@ from orchestration.dbt_runner.build import Engine, require_pages
 from orchestration.dbt_runner.collect import (
     ACCOUNTING,
     ACROSS_DATES,
-    failed_test,
-    has_rows,
-    node_result,
     read_accounting,
     read_across_dates,
+    read_failed_tests,
+    read_nodes,
     read_rows,
 )
 from orchestration.dbt_runner.faults import platform_fault
 from orchestration.dbt_runner.inputs import RunFile, variables
 from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult
-from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, results_of
+from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, results_of, rows_by_name
 from orchestration.errors import PlatformFailed
 from orchestration.lake.client import Lake
 from orchestration.lake.s3 import gateway_of, open_gateway
@@ -42,7 +41,6 @@ from orchestration.spark.session import SCHEMA, spark_session
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
-    import duckdb
     from dbt.contracts.graph.manifest import Manifest
     from pyspark.sql import SparkSession
 
@@ -98,11 +96,15 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
         return BuildResult((), (), {}, {}, versions, run.raw_root, engine="spark")
     tables = [table for table in build.tables if table.label in run.raw]
     models = cleaning_models(build.project.project_dir, tables)
-    with spark_session(build.options, gateway, build.project.work_dir) as session, _translated():
+    # First the only dbt session of this process: a second build would share the views of the first.
+    with (
+        dbt_session({"ELT_CLEANING_MODELS": " ".join(models)}),
+        spark_session(build.options, gateway, build.project.work_dir) as session,
+        _translated(),
+    ):
         _create_variables(session, run)
         _create_published(session, run)
-        cleaner = Cleaner(session, run, models, gateway, build.engine.memory)
-        with dbt_session({"ELT_CLEANING_MODELS": " ".join(models)}), own_cursor(cleaner.create):
+        with own_cursor(Cleaner(session, run, models, gateway, build.engine.memory).create):
             return _built(build, session, versions)
 
 
@@ -154,12 +156,8 @@ def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]
     arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
     outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
     results = results_of(outcome)
-    nodes = tuple(node_result(result) for result in results)
-    failed = tuple(
-        failed_test(_query_of(session), node, result.node.compiled_code)
-        for node, result in zip(nodes, results, strict=True)
-        if has_rows(node)
-    )
+    nodes = read_nodes(results)
+    failed = read_failed_tests(_query_of(session), nodes, results)
     built = {node.unique_id for node in nodes if node.status == "success"}
     # Before files are moved, to which these relations lead.
     counts = {id_: session.table(manifest.nodes[id_].relation_name).toArrow() for id_ in built if _has_counts(id_)}
@@ -211,13 +209,4 @@ def _copied(
         for node in (nodes[unique_id] for unique_id in built if unique_id.endswith("_rejected")):
             uris = [f"{build.run.lake_root}/{key}" for key, name in written.items() if name == node.alias]
             connection.execute(f"create view {node.relation_name} as from {read_parquet(uris)}")
-        yield _duckdb_query(connection)
-
-
-def _duckdb_query(connection: duckdb.DuckDBPyConnection) -> Query:
-    def query(sql: str) -> list[dict[str, Any]]:
-        cursor = connection.execute(sql)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    return query
+        yield lambda sql: rows_by_name(connection.execute(sql))

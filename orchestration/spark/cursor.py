@@ -92,11 +92,12 @@ def _keep(name: str, sql: str) -> None:
     from pyspark.sql import SparkSession
 
     session = SparkSession.active()
-    rows = session.sql(sql).cache()
-    rows.count()
-    if int(str(rows._jdf.queryExecution().optimizedPlan().stats().sizeInBytes())) <= _SMALL:
+    kept = rows = session.sql(sql).cache()
+    kept.count()
+    if int(str(kept._jdf.queryExecution().optimizedPlan().stats().sizeInBytes())) <= _SMALL:
         # Each query of kept rows compares their plan with those of all others, which takes a second for an accounting.
-        rows = session.createDataFrame(rows.toArrow(), rows.schema)
+        rows = session.createDataFrame(kept.toArrow(), kept.schema)
+        kept.unpersist()
     rows.createOrReplaceGlobalTempView(name)
 
 

@@ -6,7 +6,7 @@ they are, by a copy inside lakeFS. A table with more rows than one file has gets
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
@@ -33,26 +33,20 @@ def place_files(lake: Lake, branch: str, models: Mapping[str, str]) -> dict[str,
     files = [key for key in written if key.endswith(".parquet") and "/_temporary/" not in key]
     moves: dict[str, str] = {}
     placed: dict[str, str] = {}
+    replaced: list[str] = []
     for key, name in models.items():
         parts = sorted(part for part in files if part.startswith(_folder(name, key)))
-        targets = [key] if len(parts) == 1 else [_numbered(key, number) for number, _ in enumerate(parts, 1)]
+        targets = [key][: len(parts)]
+        if len(parts) > 1:
+            targets = [_numbered(key, number) for number, _ in enumerate(parts, 1)]
+            replaced.append(key)
         moves |= dict(zip(parts, targets, strict=True))
         placed |= dict.fromkeys(targets, name)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(lambda part: lake.copy(branch, part, moves[part]), moves):
             pass
-    lake.delete(branch, [*written, *_replaced(placed, models)])
+    lake.delete(branch, [*written, *replaced])
     return placed
-
-
-def _replaced(placed: Iterable[str], models: Mapping[str, str]) -> list[str]:
-    """Return the keys of tables that have numbered files."""
-    numbered = {_folder_of(key) for key in placed if key not in models}
-    return [key for key in models if _folder_of(key) in numbered]
-
-
-def _folder_of(key: str) -> str:
-    return key.rpartition("/")[0]
 
 
 def _folder(name: str, key: str) -> str:

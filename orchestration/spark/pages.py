@@ -7,6 +7,7 @@ module and what it imports run in the executors. A task reads whole pages: clean
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,18 @@ from pyspark.sql.types import StructType
 
 from orchestration.dbt_runner.inputs import NO_PAGES, set_statement
 from orchestration.lake.s3 import Gateway, open_gateway
-from orchestration.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
 
 _BATCH_ROWS = 2_048
 """Rows that are passed to Spark at once. Each may have a record of megabytes."""
+
+
+def _version() -> str:
+    import duckdb
+
+    return duckdb.__version__
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class PageRows:
     pages: Sequence[Sequence[str]]
     gateway: Gateway | None
     memory: str
-    engine: str = field(default_factory=lambda: _version())
+    engine: str = field(default_factory=_version)
 
     def read(self, task: int) -> Iterator[Any]:
         """Yield the rows of a task as batches of Arrow.
@@ -65,8 +71,24 @@ class PageRows:
         with self._opened([]) as connection:
             return connection.execute(self.query).to_arrow_reader(_BATCH_ROWS).schema
 
-    def _opened(self, pages: Sequence[str]) -> _Opened:
-        return _Opened(self, pages)
+    @contextmanager
+    def _opened(self, pages: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a DuckDB with the views of some pages."""
+        import duckdb
+
+        with TemporaryDirectory(prefix="elt-duckdb-") as spilled:
+            # A task has one core of the executor.
+            options: dict[str, Any] = {"threads": 1, "memory_limit": self.memory, "temp_directory": spilled}
+            with duckdb.connect(":memory:", config={**options, "preserve_insertion_order": False}) as connection:
+                if self.gateway:
+                    open_gateway(connection, self.gateway)
+                connection.execute("set timezone = 'UTC'")
+                for name, value in {**self.variables, self.pages_variable: list(pages) or [str(NO_PAGES)]}.items():
+                    connection.execute(set_statement(name, value))
+                for name, sql in self.views:
+                    connection.execute(f"create schema if not exists {name.partition('.')[0]}")
+                    connection.execute(f"create view {name} as {sql}")
+                yield connection
 
 
 class PageSource(DataSource):  # type: ignore[misc]
@@ -112,38 +134,3 @@ class PageReader(DataSourceReader):  # type: ignore[misc]
     def read(self, partition: InputPartition) -> Iterator[Any]:
         """Yield the rows of a task."""
         return self._rows.read(partition.value)
-
-
-class _Opened:
-    """A DuckDB with the views of some pages."""
-
-    def __init__(self, rows: PageRows, pages: Sequence[str]) -> None:
-        self._rows, self._pages = rows, pages
-        self._spilled = TemporaryDirectory(prefix="elt-duckdb-")
-
-    def __enter__(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
-        rows = self._rows
-        # A task has one core of the executor.
-        options: dict[str, Any] = {"threads": 1, "memory_limit": rows.memory, "temp_directory": self._spilled.name}
-        self._connection = duckdb.connect(":memory:", config={**options, "preserve_insertion_order": False})
-        if rows.gateway:
-            open_gateway(self._connection, rows.gateway)
-        self._connection.execute(f"set timezone = {literal('UTC')}")
-        for name, value in {**rows.variables, rows.pages_variable: list(self._pages) or [str(NO_PAGES)]}.items():
-            self._connection.execute(set_statement(name, value))
-        for name, sql in rows.views:
-            self._connection.execute(f"create schema if not exists {name.partition('.')[0]}")
-            self._connection.execute(f"create view {name} as {sql}")
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._spilled.cleanup()
-
-
-def _version() -> str:
-    import duckdb
-
-    return duckdb.__version__

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestration.dbt_runner.inputs import RunFile, raw_variable, variables
 from orchestration.errors import UsageError
 from orchestration.lake.s3 import Gateway
+from orchestration.models.generate import outdated_files
 from orchestration.models.sql import model_names, sql_of
 from orchestration.source.config import Table
 from orchestration.spark.session import SCHEMA
@@ -26,15 +27,12 @@ def require_generated(project_dir: Path, tables: Sequence[Table]) -> None:
     Raises:
         UsageError: A model was edited. Spark gives it a part of the pages at a time, so it must not compare rows.
     """
-    for table in tables:
-        made = sql_of(table, project_dir)
-        for path in list(made)[:2]:
-            there = project_dir / path
-            if not there.is_file() or there.read_text(encoding="utf-8") != made[path]:
-                raise UsageError(
-                    f"{path} is not as `elt models` writes it, and Spark cleans the rows of each page by themselves",
-                    remedy="elt models; what compares rows belongs in a model under models/curated",
-                )
+    made = {path: text for table in tables for path, text in list(sql_of(table, project_dir).items())[:2]}
+    if edited := outdated_files(project_dir, made):
+        raise UsageError(
+            f"{edited[0]} is not as `elt models` writes it, and Spark cleans the rows of each page by themselves",
+            remedy="elt models; what compares rows belongs in a model under models/curated",
+        )
 
 
 def cleaning_models(project_dir: Path, tables: Sequence[Table]) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SCHEMA = "ingest_clean"
-"""The schema of all relations of a build. They are temporary views, so Spark needs no catalog and no warehouse."""
+"""The schema of all relations of a build. They are temporary views, and end with the session."""
 
 _EXECUTOR_TIMEOUT = 60.0
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")

@@ -95,12 +95,18 @@ def copy_project(folder: Path) -> Path:
 
     dbt finds the copied macros, and so do commands with `settings_of`.
     """
-    ignored = shutil.ignore_patterns("__pycache__", "*.py")
-    for name in ("models", "macros", MACROS, "profiles", "tests/data", "examples/raw_sample"):
-        shutil.copytree(PROJECT_DIR / name, folder / name, ignore=ignored)
-    for name in ("dbt_project.yml", "selectors.yml"):
-        shutil.copy(PROJECT_DIR / name, folder / name)
+    copy_dbt_project(PROJECT_DIR, folder)
+    shutil.copytree(PROJECT_DIR / "examples/raw_sample", folder / "examples/raw_sample")
     return folder
+
+
+def copy_dbt_project(project: Path, folder: Path) -> None:
+    """Copy what dbt parses of a project, without the raw sample."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.py")
+    for name in ("models", "macros", MACROS, "profiles", "tests/data"):
+        shutil.copytree(project / name, folder / name, ignore=ignored)
+    for name in ("dbt_project.yml", "selectors.yml"):
+        shutil.copy(project / name, folder / name)
 
 
 def quakes_project(folder: Path) -> Path:

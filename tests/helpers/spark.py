@@ -33,8 +33,8 @@ from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.log import SILENT
 from orchestration.settings import SparkSettings, read_settings
 from orchestration.source.config import read_tables
-from orchestration.sql import literal
-from tests.helpers.projects import MACROS
+from orchestration.sql import read_parquet
+from tests.helpers.projects import MACROS, copy_dbt_project
 
 Row = tuple[Any, ...]
 
@@ -154,10 +154,7 @@ class BothEngines:
         name = digest.hexdigest()[:12]
         if name not in self._recorded:
             copied = self._state / name
-            for part in ("models", "macros", MACROS, "profiles", "tests/data"):
-                shutil.copytree(project_dir / part, copied / "project" / part)
-            for part in ("dbt_project.yml", "selectors.yml"):
-                shutil.copy(project_dir / part, copied / "project")
+            copy_dbt_project(project_dir, copied / "project")
             self._recorded[name] = Recorded(copied / "project", run.execution_date, copied / "raw", {})
         recorded = self._recorded[name]
         for table, pages in run.raw.items():
@@ -171,7 +168,7 @@ class BothEngines:
                 there.append(key)
 
     def _compare(self, expected: BuildResult, run: RunFile, project: Project, options: Mapping[str, Any]) -> None:
-        with self._on_lake(run, expected) as (lake, branch, spark_run):
+        with self._on_lake(run) as (lake, branch, spark_run):
             found = build_on_spark(lake, branch, spark_run, project.project_dir, self._state, options["selector"])
             failure = found.failure()
             assert type(failure) is type(expected.failure()), (failure, expected.failure())
@@ -197,7 +194,7 @@ class BothEngines:
         COMPARED.builds += 1
 
     @contextmanager
-    def _on_lake(self, run: RunFile, expected: BuildResult) -> Iterator[tuple[Lake, str, RunFile]]:
+    def _on_lake(self, run: RunFile) -> Iterator[tuple[Lake, str, RunFile]]:
         """Yield a lake and a branch with the raw pages, and the run with the branch as its roots."""
         with closing(LakeConnection(self._access, timeout=60)) as connection:
             if run.lake_root.startswith("s3://"):
@@ -264,10 +261,10 @@ def statuses(result: BuildResult) -> dict[str, tuple[str, int | None]]:
 
 def rows_of(connection: duckdb.DuckDBPyConnection, uri: str) -> tuple[list[tuple[str, str]], list[Row]]:
     """Return the columns with their types, and the rows in their order."""
-    described = connection.execute(f"describe from read_parquet({literal(uri)}, hive_partitioning = false)").fetchall()
+    source = read_parquet([uri])
+    described = connection.execute(f"describe from {source}").fetchall()
     columns = [(str(name), str(kind)) for name, kind, *_ in described]
-    found = connection.execute(f"from read_parquet({literal(uri)}, hive_partitioning = false)")
-    return columns, found.fetchall()
+    return columns, connection.execute(f"from {source}").fetchall()
 
 
 def require_same_rows(

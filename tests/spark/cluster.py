@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from orchestration.servers.ports import free_port
 from orchestration.settings import PROJECT_DIR
 
 _HOST = "127.0.0.1"
@@ -61,7 +61,7 @@ class Cluster:
 def running_cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Cluster]:
     """Start a master and workers with one core each, and stop them at the end."""
     started: list[subprocess.Popen[bytes]] = []
-    port, web = _free_port(), _free_port()
+    port, web = free_port(()), free_port(())
 
     def start(name: str, *arguments: str) -> psutil.Process:
         log = (folder / f"{name}.log").open("wb")
@@ -76,7 +76,7 @@ def running_cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Itera
         start("master", f"{package}.master.Master", "--host", _HOST, "--port", str(port), "--webui-port", str(web))
         _until(lambda: cluster.status() is not None)
         for number in range(workers):
-            options = ("--host", _HOST, "--cores", "1", "--memory", memory, "--webui-port", str(_free_port()))
+            options = ("--host", _HOST, "--cores", "1", "--memory", memory, "--webui-port", str(free_port(())))
             work = ("--work-dir", str(folder / f"work-{number}"))
             cluster.workers.append(start(f"worker-{number}", f"{package}.worker.Worker", *options, *work, cluster.url))
         _until(lambda: cluster.alive() == workers)
@@ -97,12 +97,6 @@ def _home() -> Path:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "SPARK_HOME": str(_home()), "SPARK_LOCAL_IP": _HOST}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((_HOST, 0))
-        return int(listener.getsockname()[1])
 
 
 def _until(holds: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from orchestration.dbt_runner.session import Project
 from orchestration.lake.s3 import Gateway
 from orchestration.log import SILENT, Log
 from orchestration.settings import PROJECT_DIR
-from tests.helpers.projects import MACROS
+from tests.helpers.projects import copy_dbt_project
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -151,10 +150,7 @@ def copy_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]
 
     def copy() -> Path:
         target = tmp_path_factory.mktemp("project")
-        for part in ("models", "macros", MACROS, "profiles", "tests/data"):
-            shutil.copytree(PROJECT_DIR / part, target / part)
-        for part in ("dbt_project.yml", "selectors.yml"):
-            shutil.copy(PROJECT_DIR / part, target)
+        copy_dbt_project(PROJECT_DIR, target)
         return target
 
     return copy
