@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError
@@ -161,6 +161,11 @@ class Settings:
             UsageError: No name is set, and dbt_project.yml does not have the project's.
         """
         return self.elt.repository or dashed(self.project)
+
+    def with_elt(self, **values: Any) -> Settings:
+        """Return these settings with other values of `elt`; None leaves a value as it is."""
+        given = {name: value for name, value in values.items() if value is not None}
+        return replace(self, elt=self.elt.model_copy(update=given))
 
 
 S = TypeVar("S", bound=BaseSettings)

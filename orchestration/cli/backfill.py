@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orchestration.cli.output import Json, format_table, say, show
+from orchestration.cli.output import Engine, Json, format_table, say, show
 from orchestration.text import log_line
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def backfill(
     restart: Annotated[
         bool, typer.Option("--restart", help="With --only all: also the dates that an unfinished backfill has done.")
     ] = False,
+    engine: Engine = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +65,7 @@ def backfill(
     from orchestration.settings import read_settings
 
     asked = range_of(first, last, only, from_raw)
-    settings = read_settings()
+    settings = read_settings().with_elt(engine=engine)
     log = log_to(say)
     plan = plan_backfill(open_lake(settings), settings, asked, log)
     journal = journal_of(plan, settings)

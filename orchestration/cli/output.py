@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,10 @@ _CELL = 1_000
 """Characters shown of one cell."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Engine = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option(help="The engine of dbt builds (default: ELT_ENGINE, else duckdb)."),
+]
 
 
 def say(text: str) -> None:

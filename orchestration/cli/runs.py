@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orchestration.cli.output import Json, show
+from orchestration.cli.output import Engine, Json, show
 
 if TYPE_CHECKING:
     from orchestration.flows.launch import FlowResult
 
 RunType = Literal["daily", "backfill"]
-Engine = Annotated[
-    Literal["duckdb", "spark"] | None,
-    typer.Option(help="The engine of the dbt build (default: ELT_ENGINE, else duckdb)."),
-]
 
 
 def run(

@@ -80,8 +80,7 @@ class _Lakefs:
         from orchestration.flows.secrets import with_secrets
 
         # No source: their secrets have checks of their own.
-        known = with_secrets(replace(self.settings, sources={}))
-        return replace(known, elt=known.elt.model_copy(update={"lake_timeout": TIMEOUT}))
+        return with_secrets(replace(self.settings, sources={})).with_elt(lake_timeout=TIMEOUT)
 
     @cached_property
     def address(self) -> str:

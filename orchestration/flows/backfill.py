@@ -52,7 +52,7 @@ def _start_marts(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> 
                 # Two chunks may both find that they were the last.
                 client.create_flow_run_from_deployment(
                     marts.id,
-                    parameters={name: given[name] for name in ("repo", "bucket") if name in given},
+                    parameters={name: given[name] for name in ("repo", "bucket", "engine") if name in given},
                     idempotency_key=f"marts after backfill {of}",
                 )
     except Exception as error:

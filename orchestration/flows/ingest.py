@@ -94,5 +94,5 @@ def ingest_clean(
 
     state = published_state(subject, record, publish_date)
     if execution_date is None:
-        start_earlier_dates(subject, state, repo, bucket)
+        start_earlier_dates(subject, state, {"repo": repo, "bucket": bucket, "engine": engine})
     return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,18 +19,23 @@ from orchestration.source.config import read_tables
 from orchestration.text import shortened
 
 
-def start_earlier_dates(execution_date: str, state: State[Any], repo: str | None, bucket: str | None) -> None:
+def start_earlier_dates(execution_date: str, state: State[Any], parameters: Mapping[str, Any]) -> None:
     """Create a flow run for each missed date, oldest first, then for each date that sources look back to.
 
     They wait for the deployment's slot. After a failure of the source or the platform, none is created: they would fail
     too, and the next night starts them. An error here does not change the outcome of the date.
+
+    Args:
+        execution_date: The date of the nightly run.
+        state: The state it ends in.
+        parameters: Its `repo`, `bucket` and `engine`, which the further runs get too.
     """
     own = deployment.id
     if not own or not (state.is_completed() or state.name == DataFailed.__name__):
         return
     log = run_log()
     try:
-        settings = settings_for(repo, bucket)
+        settings = settings_for(**parameters)
         lake = open_lake(settings)
         missed = missed_dates(lake, execution_date, settings.elt.catch_up_days)
         again = {
@@ -38,7 +44,7 @@ def start_earlier_dates(execution_date: str, state: State[Any], repo: str | None
         }
         waiting = _unfinished_dates(UUID(str(own))) if missed else frozenset()
         started = {**{day: {} for day in missed if day not in waiting}, **again}
-        _create_runs(UUID(str(own)), execution_date, started, {"repo": repo, "bucket": bucket})
+        _create_runs(UUID(str(own)), execution_date, started, parameters)
     except Exception as error:
         cause = shortened(str(error))
         log.warning("cannot start dates before %s: %s: %s", execution_date, type(error).__name__, cause)
@@ -55,7 +61,7 @@ def _unfinished_dates(own: UUID) -> frozenset[str]:
         return unfinished_dates(client, own)
 
 
-def _create_runs(own: UUID, after: str, dates: dict[str, dict[str, Any]], parameters: dict[str, str | None]) -> None:
+def _create_runs(own: UUID, after: str, dates: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, Any]) -> None:
     with get_client(sync_client=True) as client:
         for day, further in dates.items():
             client.create_flow_run_from_deployment(

@@ -6,7 +6,6 @@ import logging
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from prefect import get_run_logger
@@ -149,9 +148,7 @@ def settings_for(repo: str | None, bucket: str | None, engine: EngineName | None
         )
     settings = with_secrets(own)
     warn_of_readable_secrets(settings, run_log())
-    parameters = {"repository": repo, "bucket": bucket, "engine": engine}
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return replace(settings, elt=settings.elt.model_copy(update=given))
+    return settings.with_elt(repository=repo, bucket=bucket, engine=engine)
 
 
 def origin_of(settings: Settings) -> dict[str, str]:

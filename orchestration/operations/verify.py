@@ -138,8 +138,7 @@ class _Plans:
         Raises:
             PlatformFailed: This machine lacks what that engine needs.
         """
-        elt = run.settings.elt.model_copy(update={"engine": receipt.engine})
-        own = replace(run, settings=replace(run.settings, elt=elt))
+        own = replace(run, settings=run.settings.with_elt(engine=receipt.engine))
         try:
             return own, self.of(own)
         except UsageError as error:

@@ -48,10 +48,7 @@ def publish_sample(
         UsageError: The sample has no date with a page of each table.
         IngestCleanError: A date is not published.
     """
-    settings = read_settings(project_dir)
-    settings = replace(
-        settings, elt=settings.elt.model_copy(update={"state_dir": state_dir.absolute()}), lake=LakeSettings()
-    )
+    settings = replace(read_settings(project_dir), lake=LakeSettings()).with_elt(state_dir=state_dir.absolute())
     dates = sample_dates(project_dir, read_tables(project_dir))
     with _lake(settings, log) as lake:
         return [

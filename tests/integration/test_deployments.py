@@ -206,7 +206,7 @@ def test_a_backfill_is_a_run_per_chunk_and_the_marts_follow_once(nightly: Nightl
     first, bad, last = "2016-03-01", "2016-03-02", "2016-03-03"
     nightly.shop.dates[bad] = create_app(Options(rows=1_000, token=TOKEN, fault="bad-day"))
 
-    plan = nightly.ended(nightly.begin("backfill/backfill", first=first, last=last, chunk=2))
+    plan = nightly.ended(nightly.begin("backfill/backfill", first=first, last=last, chunk=2, engine="duckdb"))
     chunks = chunks_of(nightly, plan, 2)
 
     assert plan.state is not None
@@ -227,6 +227,7 @@ def test_a_backfill_is_a_run_per_chunk_and_the_marts_follow_once(nightly: Nightl
     assert not [one for one in nightly.received if one["subject"] in ("backfill", bad)]
     made = follower(nightly, "marts", plan)
     assert made.state_name == "Superseded"
+    assert made.parameters["engine"] == "duckdb"
     runs = nightly.shown.all("flow_runs", flow_runs={"name": {"any_": ["marts"]}})
     assert len(started_after(runs, plan.start_time or datetime.now(UTC))) == 1
 

@@ -305,7 +305,7 @@ def test_the_doctor_and_housekeeping_of_each_see_only_their_own(both: Both, monk
 
 def test_a_project_does_not_write_to_the_repository_of_another(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     second = both.second.use(monkeypatch)
-    wrong = replace(second, elt=second.elt.model_copy(update={"repository": both.first.lake.repository}))
+    wrong = second.with_elt(repository=both.first.lake.repository)
     heads = {name: both.first.lake.head(name) for name in both.first.lake.branches()}
     cause = "repository two-till belongs to the project two_till, and this is two_city"
 

@@ -215,10 +215,12 @@ def test_a_night_creates_a_run_for_each_missed_date_that_has_none_oldest_first(
     # The schedule's own run of one of the nights, which no worker has taken yet.
     begin(prefect_client, deployment, Scheduled(scheduled_time=at_three("2025-05-15")))
 
+    place = {"repo": lake.repository, "bucket": "lakefs", "engine": "spark"}
+
     @flow(name="nightly", persist_result=False)
     def night(date: str, outcome: str) -> None:
         state: State[Any] = Completed(name=outcome) if outcome == "Published" else Failed(name=outcome)
-        start_earlier_dates(date, state, lake.repository, "lakefs")
+        start_earlier_dates(date, state, place)
 
     def created() -> list[dict[str, Any]]:
         runs = [run for run in prefect_client.read_flow_runs() if run.deployment_id == deployment and run.parameters]
@@ -233,7 +235,6 @@ def test_a_night_creates_a_run_for_each_missed_date_that_has_none_oldest_first(
     night("2025-05-17", "DataFailed")
     night("2025-05-17", "Published")
 
-    place = {"repo": lake.repository, "bucket": "lakefs"}
     assert created() == [{"execution_date": date, **place} for date in (GAP, "2025-05-14", "2025-05-16")]
 
 

@@ -99,10 +99,12 @@ def test_the_nightly_run_creates_a_run_for_each_missed_and_each_earlier_date_onc
     )
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(own))
 
+    place = {"repo": lake.repository, "bucket": used.elt.bucket, "engine": None}
+
     @flow(name="nightly", persist_result=False)
     def nightly(outcome: str) -> None:
         state: State[Any] = Completed(name=outcome) if outcome == "Published" else Failed(name=outcome)
-        start_earlier_dates(execution_date, state, lake.repository, used.elt.bucket)
+        start_earlier_dates(execution_date, state, place)
 
     def created() -> list[dict[str, Any]]:
         runs = [run for run in prefect_client.read_flow_runs() if run.deployment_id == own]
@@ -113,7 +115,6 @@ def test_the_nightly_run_creates_a_run_for_each_missed_and_each_earlier_date_onc
     nightly("DataFailed")
     nightly("Published")
 
-    place = {"repo": lake.repository, "bucket": used.elt.bucket}
     assert created() == [
         {"execution_date": days_before(execution_date, 1), **place},
         {

@@ -125,7 +125,7 @@ def test_fetched_jars_with_other_bytes_are_refused(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("memory", ["511m", "2", "2GB", "lots", "0g"])
 def test_a_memory_that_spark_would_refuse_is_a_usage_error(settings: Settings, memory: str) -> None:
-    little = replace(settings, elt=settings.elt.model_copy(update={"spark_memory": memory}))
+    little = settings.with_elt(spark_memory=memory)
 
     with pytest.raises(UsageError, match=rf"^ELT_SPARK_MEMORY={memory} is not a size from 512m on$"):
         spark_options(little)
