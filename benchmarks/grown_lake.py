@@ -18,7 +18,7 @@ from orchestration.audit import Candidate
 from orchestration.context import DateRun
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, new_branch_name
-from orchestration.lake.cache import checksum_of
+from orchestration.lake.checksum import checksum_of
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.log import SILENT

@@ -15,7 +15,7 @@ from pathlib import Path
 from orchestration.errors import LakeNotFound, PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.branch_names import RUN, is_own_branch
-from orchestration.lake.cache import checksum_of
+from orchestration.lake.checksum import checksum_of
 from orchestration.lake.client import Lake
 from orchestration.lake.history import last_version
 from orchestration.lake.listed import LakeCommit

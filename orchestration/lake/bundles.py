@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from orchestration.lake import keys
-from orchestration.lake.cache import checksum_of
+from orchestration.lake.checksum import checksum_of
 from orchestration.lake.client import Lake
 
 _READS_AT_ONCE = 8

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import tempfile
 from contextlib import suppress
-from hashlib import md5
 from pathlib import Path
 
+from orchestration.lake.checksum import checksum_of
 from orchestration.private import private_folder
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -49,8 +49,3 @@ class ObjectCache:
                 except OSError:
                     partial.unlink(missing_ok=True)
                     raise
-
-
-def checksum_of(body: bytes) -> str:
-    """Return the checksum that lakeFS lists for an object with these bytes: their MD5 in hex."""
-    return md5(body, usedforsecurity=False).hexdigest()

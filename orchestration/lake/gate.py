@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestration.errors import GateMissing
 from orchestration.lake import keys
-from orchestration.lake.cache import checksum_of
+from orchestration.lake.checksum import checksum_of
 from orchestration.lake.client import Lake
 
 

@@ -11,6 +11,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from orchestration.lake import keys
+from orchestration.lake.checksum import PART_BYTES, checksum_of_parts
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.gate import gate_problem
 from orchestration.lake.invariant import is_receipt_key, violations
@@ -205,9 +206,9 @@ def _byte_problem(body: Iterator[bytes], file: IO[bytes], checksum: str, detail:
         md5.update(chunk)
         sha256.update(chunk)
         file.write(chunk)
-    if md5.hexdigest() != checksum:
+    file.seek(0)
+    if checksum != md5.hexdigest() and (size <= PART_BYTES or checksum != checksum_of_parts(file)):
         return f"has bytes with the checksum {md5.hexdigest()}, and lakeFS lists {checksum}"
-    file.flush()
     found: dict[str, Any] = {"bytes": size, "sha256": sha256.hexdigest()}
     if "rows" in detail:
         found["rows"] = _rows_of(file.name)

@@ -14,7 +14,7 @@ from orchestration.dbt_runner.inputs import raw_sample
 from orchestration.errors import UsageError
 from orchestration.extract import Extracted, extract_with
 from orchestration.lake import keys
-from orchestration.lake.cache import checksum_of
+from orchestration.lake.checksum import checksum_of
 from orchestration.lake.client import Lake
 from orchestration.lake.connection import LakeConnection
 from orchestration.lake.setup import init_lake

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import lakefs_sdk
 import pytest
 
@@ -14,8 +15,10 @@ from examples.events_api import Options, create_app, serving
 from orchestration.errors import LakeRefused, PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.catalog import read_catalog
+from orchestration.lake.checksum import PART_BYTES
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import FORMAT, NEWER_VERSION, read_receipt
+from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.lake.setup import init_lake, set_protection_rules
 from orchestration.log import SILENT
 from orchestration.operations.audit import audit_main
@@ -228,6 +231,47 @@ def test_bytes_under_a_false_checksum_are_found_by_reading_them(lake: Lake, befo
             AGAIN,
         )
     }
+
+
+def test_a_file_that_was_uploaded_in_parts_is_read_and_damage_in_it_is_found(
+    lake: Lake, before: Findings, objects: Path, tmp_path: Path
+) -> None:
+    before_reading = found(lake, deep=True)
+    receipt = read_receipt(lake, MAIN, OTHER_RECEIPT)
+    assert receipt
+    key = keys.curated("events", SECOND)
+    lake.create_branch("large", lake.head(MAIN))
+    with duckdb.connect() as connection:
+        open_gateway(connection, gateway_of(lake))
+        large = PART_BYTES // 8 + 1_000_000
+        connection.execute(
+            f"copy (select random() from range({large})) to 's3://{lake.repository}/large/{key}' "
+            "(format parquet, compression uncompressed)"
+        )
+    (stored,) = lake.objects("large", key)
+    assert stored.bytes > PART_BYTES
+    content = json.loads(receipt.to_bytes())
+    content["objects"][key] = stored.checksum
+    content["details"][key] = {"bytes": stored.bytes, "rows": large}
+    lake.put("large", OTHER_RECEIPT, json.dumps(content).encode(), keys.RAW_CONTENT_TYPE)
+    merge = lake.merge(lake.commit("large", "large", {}), "large", {})
+
+    def new() -> Findings:
+        return {one for one in found(lake, deep=True) - before_reading if one[0] not in (keys.GATE, merge)}
+
+    assert new() == set()
+
+    # Behind the last part's beginning, in the values of a column: the file is valid, but has other bytes.
+    (file,) = (file for file in objects.rglob("*") if file.is_file() and file.stat().st_size == stored.bytes)
+    with file.open("r+b") as opened:
+        opened.seek(PART_BYTES + 1_000)
+        byte = opened.read(1)
+        opened.seek(-1, 1)
+        opened.write(bytes([byte[0] ^ 1]))
+    ((subject, problem, remedy),) = new()
+    assert (subject, remedy) == (key, AGAIN)
+    assert problem.startswith("has bytes with the checksum ")
+    assert problem.endswith(f"lakeFS lists {stored.checksum}")
 
 
 def test_writes_on_main_itself_are_found(lake: Lake, before: Findings) -> None:
