@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,8 @@ def audit(run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built:
 
     Raises:
         DataFailed: A table would lose more of its published rows than its source allows.
-        PlatformFailed: Raw on the branch is not what was fetched, an output is missing, or `main` lost the base.
+        PlatformFailed: Raw on the branch is not what was fetched, an output is missing or has other rows than were
+            counted, or `main` lost the base.
         GateMissing: The commit does not have the expected gate, so lakeFS would not run it on the merge.
     """
     lake, date = run.lake, run.execution_date
@@ -53,6 +55,7 @@ def audit(run: DateRun, plan: Plan, extracted: Extracted, landed: Landed, built:
         if not run.force:
             _require_no_loss(run, plan, extracted, built)
         _require_raw(lake, landed, date)
+        _require_rows(built)
         receipt = date_receipt(date, landed.pages, written_objects(lake, landed.branch, built), built, plan.code)
         commit = commit_candidate(run, landed.branch, landed.base, receipt, "curated") or landed.commit
     return Candidate(landed.branch, landed.base, commit, receipt, extracted.former is not None)
@@ -117,6 +120,17 @@ def _require_raw(lake: Lake, landed: Landed, execution_date: str) -> None:
     if there != fetched:
         differing = sorted(key for key in there.keys() | fetched.keys() if there.get(key) != fetched.get(key))
         raise PlatformFailed(f"raw on {landed.branch} is not what was fetched: {key_list(differing)}")
+
+
+def _require_rows(built: BuildResult) -> None:
+    """Require that the files have the rows that the accounting counted."""
+    written: Counter[str] = Counter()
+    for key, rows in built.rows.items():
+        written[keys.table_of(key)] += rows
+    for name, parts in built.accounting.items():
+        for table, counted in ((name, parts.curated), (f"{name}_rejected", sum(parts.rejected.values()))):
+            if written[table] != counted:
+                raise PlatformFailed(f"{table} has {written[table]:,} rows in its files, and dbt counted {counted:,}")
 
 
 def written_objects(lake: Lake, branch: str, built: BuildResult, prefix: str = "") -> dict[str, LakeObject]:

@@ -94,6 +94,21 @@ def test_a_missing_output_is_refused(lake: Lake, settings: MakeSettings, executi
         run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
 
 
+@pytest.mark.parametrize("table", ["events", "events_rejected"])
+def test_files_with_other_rows_than_were_counted_are_refused(
+    lake: Lake, settings: MakeSettings, execution_date: str, table: str
+) -> None:
+    def lose(run: DateRun, plan: Plan, landed: Landed, folder: Path) -> BuildResult:
+        built = transform(run, plan, landed, folder)
+        key = keys.curated(table, execution_date)
+        return replace(built, rows={**built.rows, key: built.rows[key] + 1})
+
+    with pytest.raises(PlatformFailed, match=rf"^{table} has \d+ rows in its files, and dbt counted \d+"):
+        run_date(request_for(lake, settings(100), execution_date), DateSteps(transform=lose))
+
+    assert keys_of(lake, MAIN, execution_date) == {}
+
+
 def test_a_branch_that_lost_the_gate_is_refused(lake: Lake, settings: MakeSettings, execution_date: str) -> None:
     """lakeFS reads the gate from the merged commit: without it, the merge would not be checked at all."""
 
