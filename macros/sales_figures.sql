@@ -8,5 +8,5 @@
         coalesce(sum(case when is_sale or is_return then quantity end), 0)
         as bigint
     ) as units,
-    {{ 'round(' ~ revenue ~ ', ' ~ digits ~ ')' if digits else revenue }} as revenue
+    {{ rounded(revenue, digits) if digits else revenue }} as revenue
 {%- endmacro %}

@@ -3,5 +3,5 @@
     {%- for name in ['sales', 'returns', 'other_events', 'units'] %}
     cast(sum({{ name }}) as bigint) as {{ name }},
     {%- endfor %}
-    round({{ ordered_sum('revenue', order) }}, 6) as revenue
+    {{ rounded(ordered_sum('revenue', order), 6) }} as revenue
 {%- endmacro %}

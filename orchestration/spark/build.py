@@ -36,15 +36,15 @@ from orchestration.source.config import Table
 from orchestration.spark.cursor import message_of, own_cursor, rows_of
 from orchestration.spark.files import place_files
 from orchestration.spark.options import SparkOptions
+from orchestration.spark.published import create_published, s3a
 from orchestration.spark.rows import Cleaner, cleaning_models
-from orchestration.spark.session import SCHEMA, spark_session
+from orchestration.spark.session import SCHEMA, dead_java, spark_session
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
     from pyspark.sql import SparkSession
 
-_DATE_IN_URI = "date=([0-9-]+)/"
 _OTHERWISE_READ = ("raw_", "published_", "built_")
 """The beginnings of the names of variables that lead to files: Spark has relations instead."""
 
@@ -99,17 +99,17 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
     # First the only dbt session of this process: a second build would share the views of the first.
     with (
         dbt_session({"ELT_CLEANING_MODELS": " ".join(models)}),
+        _translated(build.options),
         spark_session(build.options, gateway, build.project.work_dir) as session,
-        _translated(),
     ):
         _create_variables(session, run)
-        _create_published(session, run)
+        create_published(session, run, gateway)
         with own_cursor(Cleaner(session, run, models, gateway, build.engine.memory).create):
             return _built(build, session, versions)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(options: SparkOptions) -> Iterator[None]:
     """Translate errors of Spark, and of the DuckDB that reads its results, outside of dbt's nodes."""
     import duckdb
     from py4j.protocol import Py4JError
@@ -117,8 +117,8 @@ def _translated() -> Iterator[None]:
 
     try:
         yield
-    except (PySparkException, Py4JError) as error:
-        raise platform_fault([("Spark", message_of(error))]) from error
+    except (PySparkException, Py4JError, ConnectionError) as error:
+        raise dead_java(options) or platform_fault([("Spark", message_of(error))]) from error
     except duckdb.Error as error:
         raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
 
@@ -126,7 +126,7 @@ def _translated() -> Iterator[None]:
 def _create_variables(session: SparkSession, run: RunFile) -> None:
     """Create the view that the macro `lake_variable` reads."""
     named = variables(run)
-    roots = {name: _s3a(str(named[name])) for name in ("lake_root", "former_root")}
+    roots = {name: s3a(str(named[name])) for name in ("lake_root", "former_root")}
     kept = {name: value for name, value in named.items() if not name.startswith(_OTHERWISE_READ)}
     # `require_sources` is for DuckDB's targets of analysts; here, `plan` has made its check.
     values = {**kept, **roots, "source_problem": ""}
@@ -134,27 +134,12 @@ def _create_variables(session: SparkSession, run: RunFile) -> None:
     session.createDataFrame(rows, "name string, value string").createOrReplaceGlobalTempView("lake_variables")
 
 
-def _create_published(session: SparkSession, run: RunFile) -> None:
-    """Create the views that the macros `published` and `built_rows` read, from the files that receipts list."""
-    from pyspark.sql.functions import col, regexp_extract
-
-    for kind, read in (("published", run.published), ("built", run.built or run.published)):
-        for table, keys in read.items():
-            files = session.read.option("mergeSchema", "true").parquet(
-                *(_s3a(f"{run.published_root.rstrip('/')}/{key}") for key in keys)
-            )
-            date = regexp_extract(col("_metadata.file_path"), _DATE_IN_URI, 1).cast("date")
-            files.withColumn("_execution_date", date).createOrReplaceGlobalTempView(f"{kind}_{table}")
-
-
-def _s3a(uri: str) -> str:
-    return uri.replace("s3://", "s3a://", 1)
-
-
 def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]) -> BuildResult:
     run, manifest = build.run, build.manifest
     arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
     outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
+    if ended := dead_java(build.options):
+        raise ended
     results = results_of(outcome)
     nodes = read_nodes(results)
     failed = read_failed_tests(_query_of(session), nodes, results)
@@ -162,7 +147,8 @@ def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]
     # Before files are moved, to which these relations lead.
     counts = {id_: session.table(manifest.nodes[id_].relation_name).toArrow() for id_ in built if _has_counts(id_)}
     published = published_models(manifest, build.selector, run.execution_date, run.dated_files.written)
-    written = place_files(build.lake, build.branch, {key: manifest.nodes[id_].alias for key, id_ in published.items()})
+    models = {key: manifest.nodes[id_].alias for key, id_ in published.items() if id_ in built}
+    written = place_files(build.lake, build.branch, models)
     with _copied(build, counts, built, written) as query:
         return BuildResult(
             nodes=nodes,

@@ -6,14 +6,15 @@ silently, where DuckDB fails, and `"name"` would be a text and no column.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-_OWN = re.compile(r"/\* elt (?P<verb>clean|keep): (?P<name>\w+) \*/(?P<sql>.*)", re.DOTALL)
-"""The statements of the macros `clean_rows` and `keep_rows`."""
+_OWN = re.compile(r"/\* elt (?P<verb>clean|keep|read): (?P<name>\w+) \*/(?P<sql>.*)", re.DOTALL)
+"""The statements of the macros `clean_rows`, `keep_rows` and `spark__read_files`."""
 
 _SMALL = 8 * 1024 * 1024
 """Rows of up to so many bytes are kept in the driver, as values."""
@@ -52,7 +53,7 @@ class SessionCursor:
         self._rows = None
         with translated():
             if own := _OWN.search(sql):
-                {"clean": self._clean, "keep": _keep}[own["verb"]](own["name"], own["sql"])
+                {"clean": self._clean, "keep": _keep, "read": _read}[own["verb"]](own["name"], own["sql"])
                 return
             self._frame = SparkSession.active().sql(sql % parameters if parameters else sql)
 
@@ -99,6 +100,13 @@ def _keep(name: str, sql: str) -> None:
         rows = session.createDataFrame(kept.toArrow(), kept.schema)
         kept.unpersist()
     rows.createOrReplaceGlobalTempView(name)
+
+
+def _read(name: str, uris: str) -> None:
+    """Name the rows of files, all of which must be there."""
+    from pyspark.sql import SparkSession
+
+    SparkSession.active().read.parquet(*json.loads(uris)).createOrReplaceGlobalTempView(name)
 
 
 @contextmanager

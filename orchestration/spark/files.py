@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
+from orchestration.errors import PlatformFailed
 from orchestration.lake.client import Lake
 
 FOLDER = "_spark/"
@@ -27,7 +28,10 @@ def place_files(lake: Lake, branch: str, models: Mapping[str, str]) -> dict[str,
     Args:
         lake: The repository.
         branch: The run's branch.
-        models: The name of each model that writes to the lake, by the key of its file.
+        models: The name of each model that was built, by the key of its file.
+
+    Raises:
+        PlatformFailed: A file is missing.
     """
     written = [stored.key for stored in lake.objects(branch, FOLDER)]
     files = [key for key in written if key.endswith(".parquet") and "/_temporary/" not in key]
@@ -36,7 +40,9 @@ def place_files(lake: Lake, branch: str, models: Mapping[str, str]) -> dict[str,
     replaced: list[str] = []
     for key, name in models.items():
         parts = sorted(part for part in files if part.startswith(_folder(name, key)))
-        targets = [key][: len(parts)]
+        if not parts:
+            raise PlatformFailed(f"dbt reported that {name} was built, but Spark wrote no file for {key}")
+        targets = [key]
         if len(parts) > 1:
             targets = [_numbered(key, number) for number, _ in enumerate(parts, 1)]
             replaced.append(key)

@@ -47,6 +47,11 @@ class SparkOptions:
         """Return whether Spark runs in this process alone."""
         return self.master.startswith("local")
 
+    @property
+    def log_path(self) -> Path:
+        """Return the driver's log."""
+        return self.log_dir / "spark.log"
+
 
 def spark_options(settings: Settings) -> SparkOptions:
     """Return what Spark runs on, from the settings.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed
+from orchestration.lake.checksum import PART_BYTES
 from orchestration.lake.s3 import Gateway
 from orchestration.spark.cursor import message_of
 from orchestration.spark.options import SparkOptions, require_master
@@ -44,7 +47,8 @@ def spark_session(options: SparkOptions, gateway: Gateway, folder: Path) -> Iter
         PlatformFailed: The master does not answer, no worker has the memory for an executor, or Spark does not start.
     """
     require_master(options)
-    session = _start(options, folder)
+    with _own_interrupts():
+        session = _start(options, folder)
     try:
         _require_executor(session, options)
         _set_partitions(session)
@@ -54,11 +58,23 @@ def spark_session(options: SparkOptions, gateway: Gateway, folder: Path) -> Iter
         _stop(session)
 
 
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Keep this process's handler of Ctrl-C, which pyspark replaces for good."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+
+
 def _start(options: SparkOptions, folder: Path) -> SparkSession:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+    _forget_dead_java(options)
     # pyspark would print each failed statement a second time, with Java's stack.
     logging.getLogger("SQLQueryContextLogger").disabled = True
     with translate_disk_errors(options.log_dir):
@@ -66,21 +82,39 @@ def _start(options: SparkOptions, folder: Path) -> SparkSession:
     builder = SparkSession.builder.master(options.master).appName("ingest-clean")
     for name, value in _settings(options, folder).items():
         builder = builder.config(name, value)
-    before = os.environ.get("JAVA_HOME")
-    os.environ["JAVA_HOME"] = str(options.java.resolve().parents[1])
     try:
-        return builder.getOrCreate()
+        with _environment(_variables(options)):
+            return builder.getOrCreate()
     except (PySparkException, Py4JError, OSError) as error:
         cause = message_of(error).strip().splitlines()
         raise PlatformFailed(
             f"Spark does not start on {options.master} with {options.memory}: {cause[-1] if cause else error}",
-            remedy=f"see {options.log_dir / 'spark.log'}",
+            remedy=f"see {options.log_path}",
         ) from error
+
+
+def _variables(options: SparkOptions) -> Mapping[str, str]:
+    """Return the variables that Java is started with. Without those of Python, it takes the `python3` of the PATH."""
+    return {
+        "JAVA_HOME": str(options.java.resolve().parents[1]),
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable),
+    }
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables during the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
     finally:
-        if before is None:
-            del os.environ["JAVA_HOME"]
-        else:
-            os.environ["JAVA_HOME"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
@@ -92,6 +126,8 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
+        # Parts of files before they are uploaded; by default in a folder of /tmp that others can read.
+        "spark.hadoop.fs.s3a.buffer.dir": str(folder / "s3a"),
     }
     return {
         **(local if options.is_local else {}),
@@ -102,7 +138,6 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.driver.memory": options.memory,
         "spark.executor.memory": options.memory,
         "spark.local.dir": str(folder),
-        "spark.pyspark.python": os.environ.get("PYSPARK_PYTHON", sys.executable),
         "spark.ui.showConsoleProgress": "false",
         # No Hive, and no database of its own beside the temporary views.
         "spark.sql.catalogImplementation": "in-memory",
@@ -120,7 +155,10 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.sql.files.maxRecordsPerFile": "0",
         "spark.hadoop.fs.s3a.path.style.access": "true",
+        # `elt audit --deep` computes the checksum of large files from their parts.
+        "spark.hadoop.fs.s3a.multipart.size": str(PART_BYTES),
         "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
     }
 
@@ -163,7 +201,34 @@ def _open_gateway(session: SparkSession, gateway: Gateway) -> None:
 
 def _stop(session: SparkSession) -> None:
     """Stop the session. Java stays for the next one, and would keep its connections, with their keys."""
-    java = session.sparkContext._jvm
-    session.stop()
-    if java is not None:
+    from py4j.protocol import Py4JError
+
+    java: Any = session.sparkContext._jvm
+    # Where Java has ended, the build has failed already.
+    with suppress(Py4JError, OSError):
+        session.stop()
         java.org.apache.hadoop.fs.FileSystem.closeAll()
+
+
+def dead_java(options: SparkOptions) -> PlatformFailed | None:
+    """Return the error of a build whose Java has ended; None if it runs."""
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    if gateway is None or gateway.proc.poll() is None:
+        return None
+    return PlatformFailed(
+        f"Java, in which Spark runs, ended with code {gateway.proc.returncode}",
+        remedy=f"see {options.log_path}; code -9 means most often that the machine has too little memory",
+    )
+
+
+def _forget_dead_java(options: SparkOptions) -> None:
+    """Let pyspark start another Java if that of an earlier session has ended."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if dead_java(options):
+        SparkContext._gateway.shutdown()
+        SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
+        SparkSession._instantiatedSession = SparkSession._activeSession = None

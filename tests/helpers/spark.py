@@ -274,8 +274,9 @@ def require_same_rows(
     assert found[0] == expected[0], where
     assert len(found[1]) == len(expected[1]), where
     for number, (one, other) in enumerate(zip(found[1], expected[1], strict=True)):
-        assert tuple(map(_bits, one)) == tuple(map(_bits, other)), f"{where}, row {number}: {one} and {other}"
+        assert tuple(map(bits, one)) == tuple(map(bits, other)), f"{where}, row {number}: {one} and {other}"
 
 
-def _bits(value: Any) -> Any:
+def bits(value: Any) -> Any:
+    """Return what is equal only for the same value, to the last bit of a double."""
     return (value.hex(), math.copysign(1, value)) if isinstance(value, float) else value

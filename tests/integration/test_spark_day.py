@@ -1,14 +1,17 @@
-"""One small day on Spark, on this machine. `make test-spark` has the other tests of Spark."""
+"""Small days on Spark, on this machine. `make test-spark` has the other tests of Spark."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+import os
+import signal
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from examples.events_api import Options, create_app, serving
+from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
@@ -32,6 +35,42 @@ def receipt_of(lake: Lake, ref: str) -> Receipt:
     return receipt
 
 
+class EndsJava(logging.Handler):
+    """Kills Java at the first line of a dbt test."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from pyspark import SparkContext
+
+        if "START test" in record.getMessage() and SparkContext._gateway is not None:
+            SparkContext._gateway.proc.kill()
+            SparkContext._gateway.proc.wait()
+
+
+@needs_spark
+def test_after_java_was_killed_the_next_date_starts_another_with_the_python_of_this_process(
+    access: LakeAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, interrupts = copy_project(tmp_path), signal.getsignal(signal.SIGINT)
+    other_python = tmp_path / "bin" / "python3"
+    other_python.parent.mkdir()
+    other_python.write_text("#!/bin/sh\necho this Python has no packages >&2\nexit 1\n")
+    other_python.chmod(0o755)
+    killing = logging.Logger("killing", logging.INFO)
+    killing.addHandler(EndsJava())
+    with repository_of(access, "spark-java") as lake, serving(create_app(Options(rows=100))) as url:
+        settings = settings_of(monkeypatch, project, SHOP_API_URL=url).with_elt(engine="spark")
+
+        with pytest.raises(PlatformFailed, match=r"^Java, in which Spark runs, ended with code -9$") as error:
+            run_date(request_for(lake, settings, DAY, log=killing))
+
+        assert error.value.remedy.startswith(f"see {settings.state_dir}/logs/spark.log; ")
+        monkeypatch.setenv("PATH", f"{other_python.parent}:{os.environ['PATH']}")
+        assert run_date(request_for(lake, settings, DAY)).outcome == "published"
+        assert require_whole(lake, DAY)
+        # pyspark has a handler of its own, after which a run would not end as `Cancelled`.
+        assert signal.getsignal(signal.SIGINT) is interrupts
+
+
 @needs_spark
 def test_a_day_has_the_rows_of_duckdb_and_another_engine_is_no_reason_to_build_it_again(
     access: LakeAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -39,7 +78,7 @@ def test_a_day_has_the_rows_of_duckdb_and_another_engine_is_no_reason_to_build_i
     project = copy_project(tmp_path)
     with repository_of(access, "spark-day") as lake, serving(create_app(Options(rows=500))) as url:
         plain = settings_of(monkeypatch, project, SHOP_API_URL=url)
-        spark = replace(plain, elt=plain.elt.model_copy(update={"engine": "spark"}))
+        spark = plain.with_elt(engine="spark")
 
         run_date(request_for(lake, plain, DAY))
         of_duckdb, alone = receipt_of(lake, MAIN), lake.head(MAIN)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+import pytest
+
+from orchestration.errors import PlatformFailed
 from orchestration.lake.client import Lake
 from orchestration.lake.listed import LakeObject
 from orchestration.spark.files import place_files
@@ -53,7 +56,7 @@ def test_several_files_are_numbered_in_their_order_and_replace_a_former_file() -
     parts = [f"_spark/events/data/_file=000000000{number}/part-{5 - number}.parquet" for number in range(3)]
     memory = Memory(f"{DATE}/data.parquet", *reversed(parts))
 
-    placed = place(memory)
+    placed = place(memory, {f"{DATE}/data.parquet": "events"})
 
     assert placed == {f"{DATE}/data-0000{number}.parquet": "events" for number in (1, 2, 3)}
     assert memory.objects_by_key == {
@@ -62,10 +65,22 @@ def test_several_files_are_numbered_in_their_order_and_replace_a_former_file() -
 
 
 def test_a_model_that_was_not_built_has_no_key_and_what_spark_left_is_deleted() -> None:
-    memory = Memory("_spark/events/data/", "_spark/events/data/_temporary/0/task/part-0.snappy.parquet")
+    built = "_spark/events/data/part-0.parquet"
+    memory = Memory(built, "_spark/products/data/", "_spark/products/data/_temporary/0/task/part-0.snappy.parquet")
+    key = f"{DATE}/data.parquet"
 
-    assert place(memory) == {}
-    assert memory.objects_by_key == {}
+    assert place(memory, {key: "events"}) == {key: "events"}
+    assert memory.objects_by_key == {key: f"bytes of {built}"}
+
+
+def test_a_built_model_without_a_file_fails() -> None:
+    left = "_spark/events/data/_temporary/0/task/part-0.snappy.parquet"
+    memory = Memory(left, "_spark/events_rejected/data/part-0.parquet")
+
+    with pytest.raises(
+        PlatformFailed, match=rf"^dbt reported that events was built, but Spark wrote no file for {DATE}/data.parquet$"
+    ):
+        place(memory)
 
 
 def test_a_mart_by_date_has_a_file_for_each_name() -> None:

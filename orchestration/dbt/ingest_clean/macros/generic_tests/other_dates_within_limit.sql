@@ -44,7 +44,7 @@ validation_errors as (
     select
         instants,
         of_other_dates,
-        round(of_other_dates / cast(instants as double), 3) as share,
+        {{ rounded('of_other_dates / cast(instants as double)', 3) }} as share,
         {{ limit }} as other_dates_limit,
         earliest,
         latest,

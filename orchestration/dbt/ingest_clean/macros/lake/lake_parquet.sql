@@ -8,7 +8,8 @@
 
     {%- set view = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set uri = lake_uri(model) -%}
+    {%- set numbered = numbered_files(model, lake_uri(model)) -%}
+    {%- set uri = numbered[0] if numbered else lake_uri(model) -%}
 
     {{- run_hooks(pre_hooks) -}}
 
@@ -21,6 +22,12 @@
     {% call statement('write') -%}
         {{ write_parquet(sql, uri) }}
     {%- endcall %}
+    {#- What reads the date reads all its files. -#}
+    {%- for other in numbered[1:] -%}
+        {% call statement('write_' ~ loop.index) -%}
+            {{ write_parquet('from ' ~ read_parquet_file(uri) ~ ' limit 0', other) }}
+        {%- endcall %}
+    {%- endfor -%}
     {%- do check_not_null(uri, not_null_columns(model)) -%}
 
     {%- if existing and not existing.is_view -%}

@@ -11,6 +11,17 @@
 {% endmacro %}
 
 
+{#- The numbered files that a sandbox has in the place of this one: Spark writes many rows to several. -#}
+{% macro numbered_files(model, uri) %}
+    {%- set published = "getvariable(" ~ literal('published_' ~ model.alias) ~ ")" -%}
+    {%- set numbered = literal(uri.removesuffix('.parquet') ~ '-') -%}
+    {%- set found = run_query(
+        "select list_sort(list_filter(" ~ published ~ ", lambda file: starts_with(file, " ~ numbered ~ ")))"
+    ).rows[0][0] -%}
+    {{- return(fromjson(found) if found else []) -}}
+{% endmacro %}
+
+
 {#- Spark writes a folder. `elt` moves its files to their keys after the build: see `orchestration.spark.files`. -#}
 {% macro spark__lake_uri(model) %}
     {%- set file = model.config.meta.key_on_lake.split('/') | last -%}

@@ -23,28 +23,14 @@
 
 
 {#- Rows of former files, without those of the dates that are built. -#}
-{% macro former_rows(model, files, names) %}
-    {{- return(adapter.dispatch('former_rows')(model, files, names)) -}}
-{% endmacro %}
-
-
-{% macro duckdb__former_rows(model, files, names) -%}
+{% macro former_rows(model, files, names) -%}
     {%- set uris = [] -%}
     {%- for name in names -%}
         {%- do uris.append(former_uri(model, files).replace('{file}', name)) -%}
     {%- endfor -%}
     (
         select *
-        from read_parquet({{ literals(uris) }}, hive_partitioning = false)
-        where not {{ is_built('execution_date') }}
-    )
-{%- endmacro %}
-
-
-{% macro spark__former_rows(model, files, names) -%}
-    (
-        select *
-        from {{ read_parquet_files(former_uri(model, files), names) }}
+        from {{ read_files(model.alias ~ '__former', uris) }}
         where not {{ is_built('execution_date') }}
     )
 {%- endmacro %}

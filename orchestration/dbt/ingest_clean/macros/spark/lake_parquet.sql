@@ -22,8 +22,9 @@
 {% endmaterialization %}
 
 
-{#- Writes the rows of a query in its order. One file has at most `meta.rows_per_file` rows. The rows are numbered and kept
-    first: tasks of Spark write files of their own, so that each task has to know the file of its rows. -#}
+{#- Writes the rows of a query in its order. A file of a date has at most `meta.rows_per_file` rows; a mart has one file.
+    The rows are numbered and kept first: tasks of Spark write files of their own, so that each task has to know the file
+    of its rows. -#}
 {% macro write_in_order(query, model, uri) %}
     {%- set rows_per_file = model.config.meta.rows_per_file or 10000000 -%}
     {%- set numbered = this.identifier ~ '__numbered' -%}
@@ -39,7 +40,7 @@
         {%- do cases.append("when " ~ part ~ " then " ~ found.before) -%}
         {%- set found.before = found.before + rows -%}
     {%- endfor -%}
-    {%- if found.before <= rows_per_file -%}
+    {%- if '{date}' not in model.config.meta.key_on_lake or found.before <= rows_per_file -%}
         {%- do write_folder("select * from " ~ kept, '_number', uri, without='_number') -%}
     {%- else -%}
         {%- set position = "case shiftright(_number, 33) " ~ cases | join(' ') ~ " end + (_number & 8589934591)" -%}
