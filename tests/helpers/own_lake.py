@@ -90,6 +90,15 @@ def own_lake(state: Path, kind: ServerSpec = lakefs.SPEC) -> Iterator[OwnLake]:
         lake.stop()
 
 
+def variables_of(access: LakeAccess) -> dict[str, str]:
+    """Return the variables that lead a process to a lakeFS."""
+    return {
+        "LAKEFS_ENDPOINT": access.endpoint,
+        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
+        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+    }
+
+
 def note_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list that names, from now on, each key that is read from a lake."""
     read: list[str] = []

@@ -34,6 +34,7 @@ from tests.helpers.elt_runs import (
     prefect_environment,
 )
 from tests.helpers.isolation import ENVIRONMENT
+from tests.helpers.own_lake import variables_of
 
 TOKEN = f"shop+{secrets.token_hex(12)}/=="
 
@@ -124,9 +125,7 @@ def runs(
         **ENVIRONMENT,
         **prefect_environment(prefect_server),
         "ELT_REPOSITORY": "project",
-        "LAKEFS_ENDPOINT": access.endpoint,
-        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables_of(access),
         "SHOP_API_TOKEN": TOKEN,
         "ELT_RETRIES": "0",
     }

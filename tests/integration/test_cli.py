@@ -15,6 +15,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import Lake
 from orchestration.settings import PROJECT_DIR
 from tests.helpers.isolation import PROJECT
+from tests.helpers.own_lake import variables_of
 
 Elt = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -40,9 +41,7 @@ def elt(tmp_path: Path) -> Elt:
 def lake_environment(lake: Lake, access: LakeAccess) -> dict[str, str]:
     return {
         "ELT_REPOSITORY": "project",
-        "LAKEFS_ENDPOINT": access.endpoint,
-        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables_of(access),
         "ELT_RETRY_WAIT": "0.05",
     }
 

@@ -21,7 +21,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.run import run_date
 from tests.helpers.dbt_runs import DbtEnded, dbt
-from tests.helpers.own_lake import repository_of
+from tests.helpers.own_lake import repository_of, variables_of
 from tests.helpers.projects import copy_project, request_for, settings_of
 
 DATES = ("2015-07-01", "2015-07-02")
@@ -67,9 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def analyst(sandbox_lake: Lake, access: LakeAccess, project: Path) -> Iterator[Analyst]:
     state = project / "state"
     environment = {
-        "LAKEFS_ENDPOINT": access.endpoint,
-        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables_of(access),
         **variables(create(sandbox_lake, state, "mine")),
     }
     yield Analyst(project, state, sandbox_lake, environment)

@@ -25,6 +25,7 @@ from orchestration.servers.background import LocalServer
 from orchestration.settings import PROJECT_DIR
 from tests.helpers.elt_runs import prefect_environment
 from tests.helpers.isolation import CHECKOUT
+from tests.helpers.own_lake import variables_of
 from tests.helpers.tables import edit_yaml
 
 UV = CHECKOUT / "tools" / "uv"
@@ -173,9 +174,7 @@ def test_a_new_project_publishes_its_first_date(
     environment = {
         "USGS_API_URL": api,
         "ELT_REPOSITORY": "wheel",
-        "LAKEFS_ENDPOINT": access.endpoint,
-        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables_of(access),
         **prefect_environment(prefect_server),
     }
 

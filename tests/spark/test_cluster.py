@@ -18,7 +18,7 @@ from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
 from orchestration.lake.s3 import gateway_of, open_gateway
-from tests.helpers.own_lake import repository_of
+from tests.helpers.own_lake import repository_of, variables_of
 from tests.helpers.pipeline import require_whole
 from tests.helpers.projects import copy_project, needs_retail, share_manifests
 from tests.helpers.secret_search import files_below, forms, leaks
@@ -42,9 +42,7 @@ def environment_of(access: LakeAccess, project: Path, repository: str, url: str)
         "ELT_PROJECT_DIR": str(project),
         "INGEST_CLEAN_MACROS": "",
         "ELT_REPOSITORY": repository,
-        "LAKEFS_ENDPOINT": access.endpoint,
-        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables_of(access),
         "SHOP_API_URL": url,
         "ELT_RETRY_WAIT": "0.1",
     }

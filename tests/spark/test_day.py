@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +12,7 @@ import yaml
 from examples.events_api import Options, create_app, serving
 from orchestration.analyst.export import export_rejects
 from orchestration.analyst.query import query, rejects
+from orchestration.analyst.sandbox import create, differences, variables
 from orchestration.context import MartsRun
 from orchestration.errors import UsageError
 from orchestration.lake import keys
@@ -25,13 +25,14 @@ from orchestration.marts import run_marts
 from orchestration.models.generate import write_models
 from orchestration.operations.audit import audit_main
 from orchestration.run import run_date
-from orchestration.settings import Settings
-from tests.helpers.own_lake import repository_of
+from tests.helpers.dbt_runs import dbt
+from tests.helpers.own_lake import repository_of, variables_of
 from tests.helpers.pipeline import require_whole
 from tests.helpers.projects import copy_project, request_for, settings_of
 from tests.helpers.spark import require_same_rows, rows_of
 
 DAY = "2025-05-20"
+COUNTED = "select sum(sales + returns + other_events)"
 FOLDER = f"curated/events/date={DAY}"
 
 
@@ -41,16 +42,13 @@ def lake(access: LakeAccess, request: pytest.FixtureRequest) -> Iterator[Lake]:
         yield own
 
 
-def on_spark(settings: Settings) -> Settings:
-    return replace(settings, elt=settings.elt.model_copy(update={"engine": "spark"}))
-
-
 def test_a_large_table_has_numbered_files_which_every_reader_takes_as_one_table(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = copy_project(tmp_path)
     described = yaml.safe_load((project / "dbt_project.yml").read_text())
-    described["models"]["ingest_clean"]["curated"]["+meta"]["rows_per_file"] = 300
+    for folder, limit in {"curated": 300, "marts": 1}.items():
+        described["models"]["ingest_clean"][folder]["+meta"]["rows_per_file"] = limit
     (project / "dbt_project.yml").write_text(yaml.safe_dump(described))
     file = project / "models" / "staging" / "shop" / "_shop__sources.yml"
     declared = yaml.safe_load(file.read_text())
@@ -61,7 +59,7 @@ def test_a_large_table_has_numbered_files_which_every_reader_takes_as_one_table(
         plain = settings_of(monkeypatch, project, SHOP_API_URL=url)
         run_date(request_for(lake, plain, DAY))
         alone = lake.head(MAIN)
-        run_date(request_for(lake, on_spark(plain), DAY, force=True))
+        run_date(request_for(lake, plain.with_elt(engine="spark"), DAY, force=True))
 
         receipt = read_receipt(lake, MAIN, keys.date_receipt(DAY))
         assert receipt is not None
@@ -85,8 +83,30 @@ def test_a_large_table_has_numbered_files_which_every_reader_takes_as_one_table(
         exported = export_rejects(lake, plain, DAY, MAIN, tmp_path / "rejects.csv", overwrite=False)
         assert exported.rows == sum(rejected.values())
         assert audit_main(lake, deep=True).findings == ()
-        run_marts(MartsRun(lake=lake, settings=plain, log=SILENT))
-        assert query(lake, "select sum(sales + returns + other_events) from daily_sales").rows == ((sum(rows),),)
+        # A mart has one file, however many rows.
+        run_marts(MartsRun(lake=lake, settings=plain.with_elt(engine="spark"), log=SILENT))
+        assert query(lake, f"{COUNTED} from daily_sales").rows == ((sum(rows),),)
+        marts = [stored.key for stored in lake.objects(MAIN, "marts/product_sales/")]
+        assert marts == ["marts/product_sales/data.parquet"]
+        assert query(lake, "select count(*) > 1 from product_sales").rows == ((True,),)
+
+        # In a sandbox, dbt writes the date's rows to its files again, and what reads the date reads them.
+        sandbox = {**variables_of(lake.connection.access), **variables(create(lake, plain.state_dir, "mine"))}
+        model = project / "models" / "curated" / "events.sql"
+        original = model.read_text()
+        model.write_text(original.replace("_reject_reason is null", "_reject_reason is null and quantity > 1"))
+        built = dbt(project, "run", "--target", "sandbox", environment=sandbox)
+        assert built.code == 0, built.out
+        found = {one.key: one for one in differences(lake, "mine")}
+        left = [found[key].rows_after for key in files]
+        assert left[1:] == [0] * (len(files) - 1)
+        assert 0 < (left[0] or 0) < sum(rows)
+        with duckdb.connect() as connection:
+            open_gateway(connection, gateway_of(lake))
+            mart = f"s3://{lake.repository}/sandbox-mine/marts/daily_sales/{DAY}.parquet"
+            assert connection.execute(f"{COUNTED} from '{mart}'").fetchall() == [(left[0],)]
+
+        model.write_text(original)
 
         # Back to one file: no numbered one is left.
         run_date(request_for(lake, plain, DAY, force=True))
@@ -100,7 +120,7 @@ def test_an_edited_model_of_cleaning_is_refused_before_the_source_is_asked(
     project = copy_project(tmp_path)
     model = project / "models" / "intermediate" / "events_checked.sql"
     model.write_text(model.read_text().replace("select * from checked", "select distinct * from checked"))
-    settings = on_spark(settings_of(monkeypatch, project, SHOP_API_URL="http://127.0.0.1:9"))
+    settings = settings_of(monkeypatch, project, SHOP_API_URL="http://127.0.0.1:9").with_elt(engine="spark")
 
     with pytest.raises(UsageError, match=r"^models/intermediate/events_checked.sql is not as `elt models` writes it"):
         run_date(request_for(lake, settings, DAY))

@@ -34,7 +34,7 @@ from orchestration.operations.audit import audit_main
 from orchestration.operations.rollback import plan_rollback_of_date, roll_back
 from orchestration.settings import PROJECT_DIR, Settings
 from tests.helpers.elt_runs import CLOSED
-from tests.helpers.own_lake import elt
+from tests.helpers.own_lake import elt, variables_of
 from tests.helpers.pipeline import publications_of, require_whole
 from tests.helpers.projects import copy_project, settings_of
 
@@ -54,9 +54,7 @@ class Shop:
             "ELT_PROJECT_DIR": str(self.project),
             "ELT_REPOSITORY": self.lake.repository,
             "ELT_RETRIES": "0",
-            "LAKEFS_ENDPOINT": access.endpoint,
-            "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-            "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+            **variables_of(access),
             "SHOP_API_URL": url,
         }
 
@@ -222,7 +220,7 @@ def test_a_date_on_hold_is_left_out_unless_it_is_named(shop: Shop, api: str) -> 
 
 
 def test_a_backfill_of_all_dates_notes_what_is_done_until_all_are(shop: Shop, tmp_path: Path) -> None:
-    settings = replace(shop.settings(), elt=shop.settings().elt.model_copy(update={"state_dir": tmp_path}))
+    settings = shop.settings().with_elt(state_dir=tmp_path)
     first, last = days(7, 1, 3)
     plan = shop.plan(first, last, "all")
     journal = journal_of(plan, settings)

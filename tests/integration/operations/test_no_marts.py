@@ -27,7 +27,7 @@ from tests.helpers.dbt_runs import dbt
 from tests.helpers.elt_runs import ELT, prefect_environment
 from tests.helpers.isolation import ENVIRONMENT
 from tests.helpers.nightly import follower, run_nightly
-from tests.helpers.own_lake import repository_of
+from tests.helpers.own_lake import repository_of, variables_of
 from tests.helpers.projects import quakes_project
 
 BEFORE = "2025-05-19"
@@ -87,9 +87,7 @@ def quakes(
             "ELT_PROJECT_DIR": str(project),
             "ELT_STATE_DIR": str(folder / "state"),
             "ELT_REPOSITORY": "quakes",
-            "LAKEFS_ENDPOINT": access.endpoint,
-            "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-            "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+            **variables_of(access),
             "USGS_API_URL": stack.enter_context(serving(usgs.app())),
         }
         found = Quakes(project, lake, environment)

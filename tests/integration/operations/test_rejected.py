@@ -32,6 +32,7 @@ from orchestration.operations.rejected import recoverable_dates
 from orchestration.run import run_date
 from orchestration.settings import PROJECT_DIR, Settings
 from tests.helpers.elt_runs import CLOSED
+from tests.helpers.own_lake import variables_of
 from tests.helpers.projects import copy_project, request_for, settings_of
 from tests.helpers.tables import SOURCES, Field, edit_yaml, write_table
 
@@ -252,9 +253,7 @@ def backfill_rejected(shop: Shop) -> Backfilled:
     access = shop.lake.connection.access
     environment = {
         "ELT_REPOSITORY": shop.lake.repository,
-        "LAKEFS_ENDPOINT": access.endpoint,
-        "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-        "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+        **variables_of(access),
         "SHOP_API_URL": CLOSED,
     }
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -53,7 +53,7 @@ from tests.helpers.elt_runs import CLOSED, LIMIT, endless, eventually
 from tests.helpers.gate_branches import merge
 from tests.helpers.gate_versions import version_with_gate
 from tests.helpers.nightly import ByDate
-from tests.helpers.own_lake import elt, repository_of
+from tests.helpers.own_lake import elt, repository_of, variables_of
 from tests.helpers.pipeline import KILLED, Pipeline, require_whole
 from tests.helpers.projects import MACROS, NAME, copy_project, request_for, settings_of
 from tests.helpers.runbook import Operator, entries, entry, message_of, run_without_prefect
@@ -79,9 +79,7 @@ class Night:
         return {
             "ELT_REPOSITORY": self.lake.repository,
             "ELT_RETRIES": "0",
-            "LAKEFS_ENDPOINT": access.endpoint,
-            "LAKEFS_ACCESS_KEY": access.access_key.get_secret_value(),
-            "LAKEFS_SECRET_KEY": access.secret_key.get_secret_value(),
+            **variables_of(access),
             "SHOP_API_URL": self.url,
         }
 
