@@ -31,7 +31,7 @@ from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_
 from tests.helpers.matrix import Bench, open_bench
 from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages
-from tests.helpers.spark import COMPARED, BothEngines
+from tests.helpers.spark import COMPARED, BothEngines, py4j_leaves_sockets
 
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
@@ -62,7 +62,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run of tests build everything on Spark too."""
-    parser.addoption("--both-engines", action="store_true", help="Repeat each build on Spark, and compare the rows.")
+    parser.addoption("--both-engines", action="store_true", help="Repeat each build on Spark, and compare the files.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let tests leave what Spark leaves, if that was asked for."""
+    if config.getoption("--both-engines"):
+        for item in items:
+            item.add_marker(py4j_leaves_sockets)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,12 @@ def backfill(
     from_raw: Annotated[
         bool, typer.Option("--from-raw", help="Rebuild dates from raw that has landed. Nothing is fetched.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, each with one date at a time.")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes, each with one date at a time (default: 2; on Spark 1, with all its cores)."
+        ),
+    ] = None,
     max_failures: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Start no further date after N failures.")
     ] = None,
@@ -66,6 +71,7 @@ def backfill(
 
     asked = range_of(first, last, only, from_raw)
     settings = read_settings().with_elt(engine=engine)
+    workers = workers or (1 if settings.elt.engine == "spark" else 2)
     log = log_to(say)
     plan = plan_backfill(open_lake(settings), settings, asked, log)
     journal = journal_of(plan, settings)

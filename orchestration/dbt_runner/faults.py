@@ -43,7 +43,8 @@ _PLATFORM_FAULTS = (
     (
         re.compile(r"failed to offload data block[^\n]*|No space left on device"),
         "the disk of ELT_STATE_DIR, where DuckDB spills, is full",
-        "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY",
+        "free space there, on a worker of Spark in its TMPDIR, set ELT_STATE_DIR to a folder on another disk, or raise "
+        "ELT_DUCKDB_MEMORY",
     ),
     (re.compile(r"Out of Memory Error[^\n]*"), "DuckDB needs more memory", "raise ELT_DUCKDB_MEMORY"),
     (

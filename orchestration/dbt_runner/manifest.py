@@ -152,7 +152,9 @@ def code_digest(manifest: Manifest, models: Iterable[str], engine: EngineName = 
         waiting += _materializations(manifest, node, "duckdb")
         if engine == "spark":
             waiting += _materializations(manifest, node, engine)
-            if rows := node.config.meta.get("rows_per_file"):
+            # Marts are in one file.
+            rows = node.config.meta.get("rows_per_file")
+            if rows and "{date}" in (node.config.meta.get("key_on_lake") or ""):
                 code[f"{unique_id} rows_per_file"] = rows
     while waiting:
         name = waiting.pop()

@@ -11,10 +11,7 @@ from typing import IO
 _BLOCK, _BLOCKS = 262_136, 306
 
 PART_BYTES = _BLOCKS * _BLOCK
-"""The parts in which both engines upload a larger Parquet file.
-
-DuckDB takes a 10,000th of its `s3_uploader_max_filesize`, in whole blocks. Spark is given the same size.
-"""
+"""The parts in which DuckDB uploads a larger file: a 10,000th of its `s3_uploader_max_filesize`, in whole blocks."""
 
 
 def checksum_of(body: bytes) -> str:

@@ -28,13 +28,12 @@ from orchestration.dbt_runner.inputs import RunFile, variables
 from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, results_of, rows_by_name
-from orchestration.errors import PlatformFailed
 from orchestration.lake.client import Lake
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.log import SILENT, Log
 from orchestration.source.config import Table
 from orchestration.spark.cursor import message_of, own_cursor, rows_of
-from orchestration.spark.files import place_files
+from orchestration.spark.executor import TaskDuckDB
 from orchestration.spark.options import SparkOptions
 from orchestration.spark.published import create_published, s3a
 from orchestration.spark.rows import Cleaner, cleaning_models
@@ -88,6 +87,9 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
         PlatformFailed: Spark, dbt or lakeFS failed, or another build is in progress in this process.
         DiskFailed: dbt's files could not be written.
     """
+    # It imports pyspark, which is there by now.
+    from orchestration.spark.write import Writer
+
     run, gateway = build.run, gateway_of(build.lake)
     versions = {name: version(name) for name in ("dbt-core", "dbt-spark", "duckdb", "pyspark")}
     selected = models_of(build.manifest, build.selector)
@@ -104,13 +106,16 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
     ):
         _create_variables(session, run)
         create_published(session, run, gateway)
-        with own_cursor(Cleaner(session, run, models, gateway, build.engine.memory).create):
-            return _built(build, session, versions)
+        spills = build.project.work_dir if build.options.is_local else None
+        engine = TaskDuckDB(gateway, build.engine.memory, spills)
+        cleaner, writer = Cleaner(session, run, models, engine), Writer(session, engine)
+        with own_cursor({"clean": cleaner.create, "write": writer.write}):
+            return _built(build, session, writer.files, versions)
 
 
 @contextmanager
 def _translated(options: SparkOptions) -> Iterator[None]:
-    """Translate errors of Spark, and of the DuckDB that reads its results, outside of dbt's nodes."""
+    """Translate errors of Spark, and of the DuckDB that reads schemas and results, outside of dbt's nodes."""
     import duckdb
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -118,9 +123,9 @@ def _translated(options: SparkOptions) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
-        raise dead_java(options) or platform_fault([("Spark", message_of(error))]) from error
+        raise dead_java(options, wait=1) or platform_fault([("Spark", message_of(error))]) from error
     except duckdb.Error as error:
-        raise PlatformFailed(f"what dbt built cannot be read: {error}") from error
+        raise platform_fault([("DuckDB", str(error))]) from error
 
 
 def _create_variables(session: SparkSession, run: RunFile) -> None:
@@ -134,7 +139,9 @@ def _create_variables(session: SparkSession, run: RunFile) -> None:
     session.createDataFrame(rows, "name string, value string").createOrReplaceGlobalTempView("lake_variables")
 
 
-def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]) -> BuildResult:
+def _built(
+    build: SparkBuild, session: SparkSession, files: Mapping[str, Sequence[str]], versions: Mapping[str, str]
+) -> BuildResult:
     run, manifest = build.run, build.manifest
     arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
     outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
@@ -144,11 +151,17 @@ def _built(build: SparkBuild, session: SparkSession, versions: Mapping[str, str]
     nodes = read_nodes(results)
     failed = read_failed_tests(_query_of(session), nodes, results)
     built = {node.unique_id for node in nodes if node.status == "success"}
-    # Before files are moved, to which these relations lead.
     counts = {id_: session.table(manifest.nodes[id_].relation_name).toArrow() for id_ in built if _has_counts(id_)}
     published = published_models(manifest, build.selector, run.execution_date, run.dated_files.written)
-    models = {key: manifest.nodes[id_].alias for key, id_ in published.items() if id_ in built}
-    written = place_files(build.lake, build.branch, models)
+    root = f"{s3a(run.lake_root)}/"
+    written = {
+        uri.removeprefix(root): manifest.nodes[id_].alias
+        for key, id_ in published.items()
+        if id_ in built
+        for uri in files[root + key]
+    }
+    # A table that was in one file, and has numbered files now.
+    build.lake.delete(build.branch, [key for key in published if root + key in files and key not in written])
     with _copied(build, counts, built, written) as query:
         return BuildResult(
             nodes=nodes,

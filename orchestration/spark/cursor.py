@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-_OWN = re.compile(r"/\* elt (?P<verb>clean|keep|read): (?P<name>\w+) \*/(?P<sql>.*)", re.DOTALL)
-"""The statements of the macros `clean_rows`, `keep_rows` and `spark__read_files`."""
+_OWN = re.compile(r"/\* elt (?P<verb>\w+): (?P<argument>.*?) \*/(?P<sql>.*)", re.DOTALL)
+"""The statements of the macros `clean_rows`, `keep_rows`, `spark__read_files` and `write_in_order`."""
+
+Statement = Callable[[str, str], Sequence[tuple[Any, ...]] | None]
+"""Runs a statement of `elt`, given its argument and SQL, and returns its rows."""
+
+_JOBS = "dbt"
+"""The group of the jobs of all statements."""
 
 _SMALL = 8 * 1024 * 1024
 """Rows of up to so many bytes are kept in the driver, as values."""
@@ -23,26 +29,39 @@ _RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): ", re.MULTILINE)
 
 
 @contextmanager
-def own_cursor(clean: Callable[[str, str], None]) -> Iterator[None]:
-    """Let dbt-spark use `SessionCursor` during the block.
+def own_cursor(statements: Mapping[str, Statement]) -> Iterator[None]:
+    """Let dbt-spark use `SessionCursor` during the block, and cancel what runs when dbt is interrupted.
 
     Args:
-        clean: Creates the relation of a model that cleans rows, given its name and SQL.
+        statements: Further statements of `elt`, by their verb.
     """
     from dbt.adapters.spark import session
 
-    original, session.Cursor = session.Cursor, partial(SessionCursor, clean)
+    wrapper = session.SessionConnectionWrapper
+    cursor, cancel = session.Cursor, wrapper.cancel
+    session.Cursor, wrapper.cancel = partial(SessionCursor, statements), _cancel
     try:
         yield
     finally:
-        session.Cursor = original
+        session.Cursor, wrapper.cancel = cursor, cancel
+
+
+def _cancel(connection: object) -> None:
+    """Cancel all statements, also those that nodes have yet to run. dbt would wait for their ends."""
+    from py4j.protocol import Py4JError
+    from pyspark import SparkContext
+
+    # Java may have ended.
+    with suppress(Py4JError, OSError):
+        if context := SparkContext._active_spark_context:
+            context._jsc.sc().cancelJobGroupAndFutureJobs(_JOBS)
 
 
 class SessionCursor:
     """A cursor on the active session, without settings of its own."""
 
-    def __init__(self, clean: Callable[[str, str], None], *, server_side_parameters: object = None) -> None:
-        self._clean = clean
+    def __init__(self, statements: Mapping[str, Statement], *, server_side_parameters: object = None) -> None:
+        self._statements: Mapping[str, Statement] = {"keep": _keep, "read": _read, **statements}
         self._frame: Any = None
         self._rows: list[tuple[Any, ...]] | None = None
 
@@ -52,19 +71,19 @@ class SessionCursor:
 
         self._rows = None
         with translated():
+            SparkSession.active().sparkContext.setJobGroup(_JOBS, "the statements of dbt", interruptOnCancel=True)
             if own := _OWN.search(sql):
-                {"clean": self._clean, "keep": _keep, "read": _read}[own["verb"]](own["name"], own["sql"])
+                rows = self._statements[own["verb"]](own["argument"], own["sql"])
+                self._rows = None if rows is None else list(rows)
                 return
             self._frame = SparkSession.active().sql(sql % parameters if parameters else sql)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """Return all rows."""
-        if self._frame is None:
-            return []
-        if self._rows is None:
+        if self._rows is None and self._frame is not None:
             with translated():
                 self._rows = rows_of(self._frame)
-        return self._rows
+        return self._rows or []
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
@@ -74,6 +93,8 @@ class SessionCursor:
     @property
     def description(self) -> Sequence[tuple[Any, ...]]:
         """Return name and type of each column, in the form of PEP 249."""
+        if self._frame is None and self._rows:
+            return [(f"column_{at}", "string", None, None, None, None, True) for at, _ in enumerate(self._rows[0])]
         fields = self._frame.schema.fields if self._frame is not None else ()
         return [(field.name, field.dataType.simpleString(), None, None, None, None, field.nullable) for field in fields]
 
@@ -106,7 +127,9 @@ def _read(name: str, uris: str) -> None:
     """Name the rows of files, all of which must be there."""
     from pyspark.sql import SparkSession
 
-    SparkSession.active().read.parquet(*json.loads(uris)).createOrReplaceGlobalTempView(name)
+    # dbt may append a comment.
+    found, _ = json.JSONDecoder().raw_decode(uris.lstrip())
+    SparkSession.active().read.parquet(*found).createOrReplaceGlobalTempView(name)
 
 
 @contextmanager

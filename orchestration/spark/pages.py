@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
@@ -17,19 +16,13 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from orchestration.dbt_runner.inputs import NO_PAGES, set_statement
-from orchestration.lake.s3 import Gateway, open_gateway
+from orchestration.spark.executor import TaskDuckDB
 
 if TYPE_CHECKING:
     import duckdb
 
 _BATCH_ROWS = 2_048
 """Rows that are passed to Spark at once. Each may have a record of megabytes."""
-
-
-def _version() -> str:
-    import duckdb
-
-    return duckdb.__version__
 
 
 @dataclass(frozen=True)
@@ -42,8 +35,7 @@ class PageRows:
         variables: DuckDB's variables.
         pages_variable: The variable that gets the URIs of a task's pages instead.
         pages: The URIs of each task's pages.
-        gateway: lakeFS's S3 gateway; None if the pages are local files.
-        memory: DuckDB's memory limit in each task.
+        engine: The DuckDB of a task.
     """
 
     views: Sequence[tuple[str, str]]
@@ -51,18 +43,10 @@ class PageRows:
     variables: Mapping[str, str | list[str]]
     pages_variable: str
     pages: Sequence[Sequence[str]]
-    gateway: Gateway | None
-    memory: str
-    engine: str = field(default_factory=_version)
+    engine: TaskDuckDB
 
     def read(self, task: int) -> Iterator[Any]:
-        """Yield the rows of a task as batches of Arrow.
-
-        Raises:
-            RuntimeError: The executor's DuckDB is of another version than the driver's.
-        """
-        if self.engine != _version():
-            raise RuntimeError(f"this worker has DuckDB {_version()}, and the driver {self.engine}: install the same")
+        """Yield the rows of a task as batches of Arrow."""
         with self._opened(self.pages[task]) as connection:
             yield from connection.execute(self.query).to_arrow_reader(_BATCH_ROWS)
 
@@ -74,21 +58,13 @@ class PageRows:
     @contextmanager
     def _opened(self, pages: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a DuckDB with the views of some pages."""
-        import duckdb
-
-        with TemporaryDirectory(prefix="elt-duckdb-") as spilled:
-            # A task has one core of the executor.
-            options: dict[str, Any] = {"threads": 1, "memory_limit": self.memory, "temp_directory": spilled}
-            with duckdb.connect(":memory:", config={**options, "preserve_insertion_order": False}) as connection:
-                if self.gateway:
-                    open_gateway(connection, self.gateway)
-                connection.execute("set timezone = 'UTC'")
-                for name, value in {**self.variables, self.pages_variable: list(pages) or [str(NO_PAGES)]}.items():
-                    connection.execute(set_statement(name, value))
-                for name, sql in self.views:
-                    connection.execute(f"create schema if not exists {name.partition('.')[0]}")
-                    connection.execute(f"create view {name} as {sql}")
-                yield connection
+        with self.engine.opened(preserve_insertion_order=False) as connection:
+            for name, value in {**self.variables, self.pages_variable: list(pages) or [str(NO_PAGES)]}.items():
+                connection.execute(set_statement(name, value))
+            for name, sql in self.views:
+                connection.execute(f"create schema if not exists {name.partition('.')[0]}")
+                connection.execute(f"create view {name} as {sql}")
+            yield connection
 
 
 class PageSource(DataSource):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from orchestration.dbt_runner.inputs import RunFile
+from orchestration.errors import UsageError
 from orchestration.lake.s3 import Gateway, open_gateway
 from orchestration.sql import identifier, literals, read_parquet
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _DATE_IN_URI = "date=([0-9-]+)/"
+_SAME_TEXT = ("VARCHAR", "BIGINT", "INTEGER", "BOOLEAN", "DATE")
+"""Types whose values both engines write as the same text."""
 
 
 def create_published(session: SparkSession, run: RunFile, gateway: Gateway) -> None:
@@ -25,17 +28,21 @@ def create_published(session: SparkSession, run: RunFile, gateway: Gateway) -> N
     whose type changed has the type that holds all its values. Spark's own `mergeSchema` fails there.
 
     Raises:
+        UsageError: A column became text, and Spark writes its former values in another way than DuckDB.
         duckdb.Error: A file is missing, or is not Parquet.
         PySparkException: Spark cannot read the files together.
     """
     import duckdb
 
+    read: dict[tuple[str, ...], DataFrame] = {}
     with duckdb.connect(":memory:") as connection:
         open_gateway(connection, gateway)
-        for kind, read in (("published", run.published), ("built", run.built or run.published)):
-            for table, keys in read.items():
-                uris = [f"{run.published_root.rstrip('/')}/{key}" for key in keys]
-                _together(session, connection, uris).createOrReplaceGlobalTempView(f"{kind}_{table}")
+        for kind, files in (("published", run.published), ("built", run.built or run.published)):
+            for table, keys in files.items():
+                uris = tuple(f"{run.published_root.rstrip('/')}/{key}" for key in keys)
+                if uris not in read:
+                    read[uris] = _together(session, connection, uris)
+                read[uris].createOrReplaceGlobalTempView(f"{kind}_{table}")
 
 
 def s3a(uri: str) -> str:
@@ -57,10 +64,21 @@ def _together(session: SparkSession, connection: duckdb.DuckDBPyConnection, uris
     }
     date = f"cast(regexp_extract(_metadata.file_path, '{_DATE_IN_URI}', 1) as date) as _execution_date"
     parts = []
-    for kinds, frame in zip(own, frames, strict=True):
+    for files, kinds, frame in zip(groups, own, frames, strict=True):
+        _require_same_text(files[0], kinds, columns)
         shown = [_column(column, kinds.get(column), kind, names) for column, kind in columns.items()]
         parts.append(frame.selectExpr(*shown, date))
     return reduce(lambda one, other: one.unionAll(other), parts)
+
+
+def _require_same_text(uri: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    for column, kind in found.items():
+        if wanted[column] == "VARCHAR" and kind not in _SAME_TEXT:
+            raise UsageError(
+                f"{column} is text in other dates and {kind} in {uri.partition('://')[2]}: as text, Spark writes it in "
+                "another form than DuckDB",
+                remedy="build the date again: elt backfill DATE DATE --from-raw",
+            )
 
 
 def _column(column: str, found: str | None, wanted: str, names: Mapping[str, str]) -> str:

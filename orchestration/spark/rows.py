@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from orchestration.dbt_runner.inputs import RunFile, raw_variable, variables
 from orchestration.errors import UsageError
-from orchestration.lake.s3 import Gateway
 from orchestration.models.generate import outdated_files
 from orchestration.models.sql import model_names, sql_of
 from orchestration.source.config import Table
+from orchestration.spark.executor import TaskDuckDB
 from orchestration.spark.session import SCHEMA
 
 if TYPE_CHECKING:
@@ -47,15 +47,11 @@ class Cleaner:
         session: The session.
         run: What the build reads.
         models: The `<source>.<table>` of each model that cleans rows.
-        gateway: lakeFS's S3 gateway.
-        memory: DuckDB's memory limit in each task.
+        engine: The DuckDB of a task.
     """
 
-    def __init__(
-        self, session: SparkSession, run: RunFile, models: Mapping[str, str], gateway: Gateway, memory: str
-    ) -> None:
-        self._session, self._run, self._models = session, run, models
-        self._gateway, self._memory = gateway, memory
+    def __init__(self, session: SparkSession, run: RunFile, models: Mapping[str, str], engine: TaskDuckDB) -> None:
+        self._session, self._run, self._models, self._engine = session, run, models, engine
         self._views: dict[str, list[tuple[str, str]]] = {}
 
     def create(self, model: str, sql: str) -> None:
@@ -76,8 +72,7 @@ class Cleaner:
             variables=variables(self._run),
             pages_variable=raw_variable(table),
             pages=self._tasks(table),
-            gateway=self._gateway,
-            memory=self._memory,
+            engine=self._engine,
         )
         source = PageSource.of(model, rows)
         self._session.dataSource.register(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PlatformFailed
-from orchestration.lake.checksum import PART_BYTES
 from orchestration.lake.s3 import Gateway
 from orchestration.spark.cursor import message_of
 from orchestration.spark.options import SparkOptions, require_master
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = "ingest_clean"
 """The schema of all relations of a build. They are temporary views, and end with the session."""
 
+_END_TIMEOUT = 10.0
 _EXECUTOR_TIMEOUT = 60.0
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _PARTITIONS = "spark.sql.shuffle.partitions"
@@ -34,7 +35,7 @@ _UTC = "-Duser.timezone=UTC"
 
 @contextmanager
 def spark_session(options: SparkOptions, gateway: Gateway, folder: Path) -> Iterator[SparkSession]:
-    """Start a session that reads and writes `s3a://` through the gateway, and stop it at the end.
+    """Start a session that reads and writes `s3a://` through the gateway, in a Java of its own, and end both.
 
     The keys are set when the session exists: settings of its start would be in the process list.
 
@@ -47,20 +48,20 @@ def spark_session(options: SparkOptions, gateway: Gateway, folder: Path) -> Iter
         PlatformFailed: The master does not answer, no worker has the memory for an executor, or Spark does not start.
     """
     require_master(options)
-    with _own_interrupts():
-        session = _start(options, folder)
     try:
+        with _own_interrupts():
+            session = _start(options, folder)
         _require_executor(session, options)
         _set_partitions(session)
         _open_gateway(session, gateway)
         yield session
     finally:
-        _stop(session)
+        _end()
 
 
 @contextmanager
 def _own_interrupts() -> Iterator[None]:
-    """Keep this process's handler of Ctrl-C, which pyspark replaces for good."""
+    """Keep this process's handler of Ctrl-C, which pyspark replaces. dbt cancels what runs: see `own_cursor`."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -74,7 +75,6 @@ def _start(options: SparkOptions, folder: Path) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    _forget_dead_java(options)
     # pyspark would print each failed statement a second time, with Java's stack.
     logging.getLogger("SQLQueryContextLogger").disabled = True
     with translate_disk_errors(options.log_dir):
@@ -94,8 +94,14 @@ def _start(options: SparkOptions, folder: Path) -> SparkSession:
 
 
 def _variables(options: SparkOptions) -> Mapping[str, str]:
-    """Return the variables that Java is started with. Without those of Python, it takes the `python3` of the PATH."""
+    """Return the variables that Java is started with.
+
+    Without them, it would be that of another Spark on this machine, and its tasks would take the `python3` of the PATH.
+    """
+    import pyspark
+
     return {
+        "SPARK_HOME": str(Path(pyspark.__file__).parent),
         "JAVA_HOME": str(options.java.resolve().parents[1]),
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable),
@@ -126,8 +132,6 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
-        # Parts of files before they are uploaded; by default in a folder of /tmp that others can read.
-        "spark.hadoop.fs.s3a.buffer.dir": str(folder / "s3a"),
     }
     return {
         **(local if options.is_local else {}),
@@ -147,18 +151,13 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.sql.ansi.enabled": "true",
         "spark.sql.ansi.doubleQuotedIdentifiers": "true",
         "spark.sql.session.timeZone": "UTC",
-        # Parquet as DuckDB writes it.
-        "spark.sql.parquet.compression.codec": "snappy",
-        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        # Of a file that is written; whole vectors of DuckDB, so that its row groups are those of a DuckDB build.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(10 * 2_048),
         "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-        "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
-        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
-        "spark.sql.files.maxRecordsPerFile": "0",
+        "spark.sql.files.ignoreCorruptFiles": "false",
+        "spark.sql.files.ignoreMissingFiles": "false",
         "spark.hadoop.fs.s3a.path.style.access": "true",
-        # `elt audit --deep` computes the checksum of large files from their parts.
-        "spark.hadoop.fs.s3a.multipart.size": str(PART_BYTES),
         "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
     }
 
@@ -174,7 +173,8 @@ def _require_executor(session: SparkSession, options: SparkOptions) -> None:
         if time.monotonic() > end:
             raise PlatformFailed(
                 f"{options.master} gave no executor with {options.memory} within {_EXECUTOR_TIMEOUT:.0f} s",
-                remedy="start workers with that much free memory, or lower ELT_SPARK_MEMORY",
+                remedy="start workers with that much free memory and a free core, or lower ELT_SPARK_MEMORY; without "
+                "spark.cores.max, an application takes all cores",
             )
         time.sleep(0.2)
 
@@ -199,36 +199,54 @@ def _open_gateway(session: SparkSession, gateway: Gateway) -> None:
         settings.set(f"fs.s3a.{name}", value)
 
 
-def _stop(session: SparkSession) -> None:
-    """Stop the session. Java stays for the next one, and would keep its connections, with their keys."""
-    from py4j.protocol import Py4JError
+def dead_java(options: SparkOptions, wait: float = 0) -> PlatformFailed | None:
+    """Return the error of a build whose Java has ended; None if it runs.
 
-    java: Any = session.sparkContext._jvm
-    # Where Java has ended, the build has failed already.
-    with suppress(Py4JError, OSError):
-        session.stop()
-        java.org.apache.hadoop.fs.FileSystem.closeAll()
-
-
-def dead_java(options: SparkOptions) -> PlatformFailed | None:
-    """Return the error of a build whose Java has ended; None if it runs."""
+    Args:
+        options: What Spark runs on.
+        wait: How long to wait for its end, in seconds: its connections break before it has ended.
+    """
     from pyspark import SparkContext
 
     gateway: Any = SparkContext._gateway
-    if gateway is None or gateway.proc.poll() is None:
+    if gateway is None:
+        return None
+    try:
+        code = gateway.proc.wait(wait)
+    except subprocess.TimeoutExpired:
         return None
     return PlatformFailed(
-        f"Java, in which Spark runs, ended with code {gateway.proc.returncode}",
+        f"Java, in which Spark runs, ended with code {code}",
         remedy=f"see {options.log_path}; code -9 means most often that the machine has too little memory",
     )
 
 
-def _forget_dead_java(options: SparkOptions) -> None:
-    """Let pyspark start another Java if that of an earlier session has ended."""
+def _end() -> None:
+    """Stop the session and end its Java, which would keep connections with keys, and the folders of this session."""
+    from py4j.protocol import Py4JError
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    if dead_java(options):
-        SparkContext._gateway.shutdown()
-        SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
-        SparkSession._instantiatedSession = SparkSession._activeSession = None
+    session, gateway = SparkSession._instantiatedSession, SparkContext._gateway
+    # Java may have ended already.
+    with suppress(Py4JError, OSError):
+        if session is not None:
+            session.stop()
+    SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
+    if gateway is not None:
+        with suppress(Py4JError, OSError):
+            gateway.shutdown()
+        _end_process(gateway.proc)
+
+
+def _end_process(java: subprocess.Popen[bytes]) -> None:
+    """End Java by the end of its input, or kill it."""
+    with suppress(OSError):
+        if java.stdin:
+            java.stdin.close()
+    try:
+        java.wait(_END_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        java.kill()
+        java.wait()

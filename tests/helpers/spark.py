@@ -68,15 +68,17 @@ class Compared:
 
     Attributes:
         builds: Builds on both engines.
+        files: Files that both wrote, with the same rows and the same bytes.
         rows: Rows of each kind of table that both wrote.
     """
 
     builds: int = 0
+    files: int = 0
     rows: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         rows = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.rows.items()))
-        return f"both engines: {self.builds} builds, rows compared: {rows or 0}; differences: 0"
+        return f"both engines: {self.builds} builds, {self.files} files, {rows or 0} rows; differences: 0"
 
 
 COMPARED = Compared()
@@ -190,6 +192,7 @@ class BothEngines:
                         rows_of(connection, f"{run.lake_root}/{key}"),
                         key,
                     )
+                    require_same_bytes(connection, f"{spark_run.lake_root}/{key}", f"{run.lake_root}/{key}")
                     note_rows(keys.table_of(key), expected.rows[key])
         COMPARED.builds += 1
 
@@ -220,6 +223,13 @@ class BothEngines:
 
 def _all_pages(run: RunFile) -> list[str]:
     return [page for pages in run.raw.values() for page in pages]
+
+
+def require_same_bytes(connection: duckdb.DuckDBPyConnection, one: str, other: str) -> None:
+    """Require that two files have the same bytes."""
+    ((found,), (expected,)) = connection.execute(f"select md5(content) from read_blob(['{one}', '{other}'])").fetchall()
+    assert found == expected, f"{one} and {other} have the same rows, and other bytes"
+    COMPARED.files += 1
 
 
 def note_rows(table: str, rows: int) -> None:

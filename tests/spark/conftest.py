@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.dbt_runner.build import build
 from tests.helpers.spark import missing_spark, py4j_leaves_sockets
 
 _HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _engine_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build on the engine that a test selects, also with `--both-engines`."""
+    monkeypatch.setattr("orchestration.transform.build", build)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import psutil
 import pytest
 
@@ -17,12 +16,10 @@ from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
-from orchestration.lake.s3 import gateway_of, open_gateway
 from tests.helpers.own_lake import repository_of, variables_of
 from tests.helpers.pipeline import require_whole
 from tests.helpers.projects import copy_project, needs_retail, share_manifests
 from tests.helpers.secret_search import files_below, forms, leaks
-from tests.helpers.spark import note_rows, require_same_rows, rows_of
 from tests.spark.cluster import Cluster, ended, publish, publishing, running_cluster
 
 DAYS = ["2010-12-01", "2010-12-02", "2010-12-05"]
@@ -60,15 +57,12 @@ def receipt_of(lake: Lake, name: str) -> Receipt:
 
 
 def shared_content(receipt: Receipt) -> dict[str, Any]:
-    """Return a receipt without what an engine changes: its name and versions, code, checksums and sizes."""
-    content = dict(receipt.content)
-    for name in ("engine", "versions", "code", "objects", "inputs"):
-        content.pop(name, None)
-    content["details"] = {
-        key: {name: value for name, value in detail.items() if name != "bytes" or "sha256" in detail}
-        for key, detail in receipt.content["details"].items()
-        if not key.startswith("marts/_receipts/")
-    }
+    """Return a receipt without what an engine changes: its name, its versions and the code, also in other receipts."""
+    content = {name: value for name, value in receipt.content.items() if name not in ("engine", "versions", "code")}
+    if receipt.key == keys.MARTS_RECEIPT:
+        del content["inputs"]
+    for name in ("objects", "details"):
+        content[name] = {key: value for key, value in content[name].items() if not key.startswith("marts/_receipts/")}
     return content
 
 
@@ -87,18 +81,11 @@ def test_retail_days_and_marts_of_a_cluster_are_those_of_duckdb(
         published = publish(order, spark)
 
         assert [one["outcome"] for one in published] == ["published"] * 4 + ["superseded"], published
-        with duckdb.connect() as connection:
-            open_gateway(connection, gateway_of(lake))
-            connection.execute("set timezone = 'UTC'")
-            for name in (*map(keys.date_receipt, DAYS), keys.MARTS_RECEIPT):
-                expected, found = receipt_of(alone, name), receipt_of(lake, name)
-                assert shared_content(found) == shared_content(expected)
-                assert (found.engine, expected.engine) == ("spark", "duckdb")
-                for key in expected.objects:
-                    if key.endswith(".parquet"):
-                        rows = rows_of(connection, f"s3://{lake.repository}/{MAIN}/{key}")
-                        require_same_rows(rows, rows_of(connection, f"s3://{alone.repository}/{MAIN}/{key}"), key)
-                        note_rows(keys.table_of(key), len(rows[1]))
+        for name in (*map(keys.date_receipt, DAYS), keys.MARTS_RECEIPT):
+            expected, found = receipt_of(alone, name), receipt_of(lake, name)
+            # Checksums of all files are in it.
+            assert shared_content(found) == shared_content(expected)
+            assert (found.engine, expected.engine) == ("spark", "duckdb")
     assert len(cluster.status()["completedapps"]) >= len(order)
 
 
@@ -137,6 +124,13 @@ def _kill_a_worker_with_rows(cluster: Cluster, driver: int) -> bool:
     return False
 
 
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
 def _command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
@@ -169,25 +163,26 @@ def test_no_log_page_event_or_command_line_of_spark_has_a_key(
     assert any("events" in place for place in places)
     assert any("/environment/" in place for place in seen), list(seen)
     assert any("CoarseGrainedExecutorBackend" in place for place in seen)
+    # Files were written too.
+    assert any(b"AppendData" in body for place, body in places.items() if "events" in place)
     readable = {place: body for place, body in (places | seen).items() if not place.endswith((".jar", ".parquet"))}
     assert leaks(readable, secrets, tmp_path) == []
 
 
 def _watch(cluster: Cluster, driver: int, port: int) -> dict[str, bytes]:
-    """Return the pages of the driver's UI and of the master, and all command lines, while an application runs."""
+    """Return the pages of the driver's UI and of the master, and all command lines, until an application ends.
+
+    The pages grow with the queries: the last ones have them all.
+    """
     seen: dict[str, bytes] = {}
-    end = time.monotonic() + 120
-    while time.monotonic() < end and psutil.pid_exists(driver):
-        workers = [process for worker in cluster.workers for process in worker.children(recursive=True)]
-        for process in [psutil.Process(driver), *psutil.Process(driver).children(recursive=True), *workers]:
+    end, own = time.monotonic() + 300, psutil.Process(driver)
+    while time.monotonic() < end and _command(own):
+        for process in [own, *(child for parent in (own, *cluster.workers) for child in _children(parent))]:
             command = " ".join(_command(process))
             seen[f"command line: {command}"] = command.encode()
         for page in ("environment/", "SQL/", "jobs/", "executors/", "api/v1/applications"):
             _read(f"http://127.0.0.1:{port}/{page}", seen)
         _read(cluster.pages, seen)
-        # The pages grow with the queries, so they are read until some rows were cleaned.
-        if any("/SQL/" in place for place in seen) and any("pyspark.daemon" in place for place in seen):
-            break
         time.sleep(0.3)
     return seen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ from dbt_common.exceptions import DbtDatabaseError
 from jinja2 import Environment
 
 from orchestration.dbt_runner.inputs import RunFile
+from orchestration.errors import UsageError
 from orchestration.framework import macro_path
 from orchestration.lake.client import Lake
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.settings import read_settings
 from orchestration.spark.cursor import SessionCursor, rows_of
+from orchestration.spark.executor import TaskDuckDB
 from orchestration.spark.options import spark_options
 from orchestration.spark.published import create_published
 from orchestration.spark.session import SCHEMA, spark_session
@@ -72,13 +75,89 @@ def test_files_with_other_columns_and_types_are_read_together_as_duckdb_reads_th
         create_published(session, missing, gateway_of(lake))
 
     # The files of a mart by date have the same columns, and Spark reads them itself.
-    cursor = SessionCursor(lambda name, sql: None)
+    cursor = SessionCursor({})
     alike = [f"{root}/{keys[at]}".replace("s3:", "s3a:") for at in (0, 3)]
     cursor.execute(f"/* elt read: marts */ {alike}".replace("'", '"'))
     cursor.execute(f"select id from {SCHEMA}.marts order by id")
     assert cursor.fetchall() == [(1,), (4,)]
     with pytest.raises(DbtDatabaseError, match=r"PATH_NOT_FOUND.*2025-05-05"):
         cursor.execute(f'/* elt read: marts */ ["{alike[0]}", "{alike[1].replace("-04", "-05")}"]')
+
+
+@pytest.mark.parametrize("kind", ["double", "timestamptz"])
+def test_a_column_that_became_text_is_refused_where_spark_writes_another_text(
+    lake: Lake, session: Any, connection: duckdb.DuckDBPyConnection, kind: str
+) -> None:
+    root, keys = f"s3://{lake.repository}/{BRANCH}-{kind}", ("curated/old.parquet", "curated/new.parquet")
+    lake.create_branch(f"{BRANCH}-{kind}", lake.head("main"))
+    for key, sql in zip(keys, (f"select null::{kind} as at", "select 'x' as at"), strict=True):
+        connection.execute(f"copy ({sql}) to '{root}/{key}' (format parquet)")
+
+    with pytest.raises(UsageError, match=r"^at is text in other dates and \w+.* in .*curated/old\.parquet"):
+        create_published(session, RunFile("", root, published_root=root, published={"x": keys}), gateway_of(lake))
+
+
+def test_rows_are_written_in_order_to_files_with_the_bytes_of_duckdb(
+    lake: Lake, session: Any, connection: duckdb.DuckDBPyConnection
+) -> None:
+    from orchestration.spark.write import Writer
+
+    lake.create_branch("written", lake.head("main"))
+    root = f"s3://{lake.repository}/written"
+    # More than one row group, batch and part of Spark.
+    rows, of_each = 300_000, 130_000
+    session.range(rows, numPartitions=7).createOrReplaceTempView("ids")
+    shown = {
+        "spark": "select id * 7919 % 300007 as k, if(id % 10 = 0, null, concat('w', id % 100)) as word, "
+        "timestamp_micros(id * 1000003) as at, id / 3 as third, cast(id % 5 as decimal(10, 2)) as price from ids",
+        "duckdb": "select id * 7919 % 300007 as k, if(id % 10 = 0, null, concat('w', id % 100)) as word, "
+        "make_timestamptz(id * 1000003) as at, id / 3 as third, cast(id % 5 as decimal(10, 2)) as price "
+        f"from range({rows}) as ids (id)",
+    }
+    writer = Writer(session, TaskDuckDB(gateway_of(lake), "1GB"))
+
+    def write(name: str, rows_per_file: int | None, more: str = "") -> list[str]:
+        uri = f"s3a://{lake.repository}/written/{name}.parquet"
+        asked = json.dumps({"uri": uri, "rows_per_file": rows_per_file})
+        rows = writer.write(asked, f"{shown['spark']} {more} order by k")
+        return [uri.rpartition("/")[2] for (uri,) in rows]
+
+    assert write("one", None) == ["one.parquet"]
+    assert write("exact", rows) == ["exact.parquet"]
+    assert write("several", of_each) == [f"several-0000{number}.parquet" for number in (1, 2, 3)]
+    assert write("empty", of_each, "where id < 0") == ["empty.parquet"]
+
+    connection.execute(
+        f"copy ({shown['duckdb']} order by k) to '{root}/expected.parquet' (format parquet, compression snappy)"
+    )
+    connection.execute(
+        f"copy ({shown['duckdb']} where id < 0) to '{root}/nothing.parquet' (format parquet, compression snappy)"
+    )
+    checksums = {stored.key: stored.checksum for stored in lake.objects("written")}
+    assert checksums["one.parquet"] == checksums["exact.parquet"] == checksums["expected.parquet"]
+    assert checksums["empty.parquet"] == checksums["nothing.parquet"]
+    parts = [f"{root}/several-0000{number}.parquet" for number in (1, 2, 3)]
+    read = [connection.execute(f"from '{part}'").fetchall() for part in parts]
+    assert [len(part) for part in read] == [of_each, of_each, rows - 2 * of_each]
+    assert [row for part in read for row in part] == connection.execute(f"from '{root}/expected.parquet'").fetchall()
+
+
+def test_rows_that_were_not_written_fail() -> None:
+    from orchestration.spark.write import Files, FileWriter, Written
+
+    writer = FileWriter(Files(("s3a://lake/main/a.parquet",), 3, TaskDuckDB(None, "1GB")))
+
+    writer.commit([Written(1), None, Written(2)])
+    with pytest.raises(RuntimeError, match=r"^1 of 3 rows were written to s3a://lake/main/a\.parquet$"):
+        writer.commit([Written(1), Written(0)])
+
+
+def test_a_task_with_another_duckdb_fails() -> None:
+    with (
+        pytest.raises(RuntimeError, match=rf"^this worker has DuckDB {duckdb.__version__}, and the driver 0\.9: "),
+        TaskDuckDB(None, "1GB", version="0.9").opened(),
+    ):
+        pass
 
 
 def test_doubles_are_rounded_alike(session: Any, connection: duckdb.DuckDBPyConnection) -> None:

@@ -22,8 +22,7 @@
 {% endmacro %}
 
 
-{#- Spark writes a folder. `elt` moves its files to their keys after the build: see `orchestration.spark.files`. -#}
 {% macro spark__lake_uri(model) %}
-    {%- set file = model.config.meta.key_on_lake.split('/') | last -%}
-    {{- return(lake_variable('lake_root') ~ '/_spark/' ~ model.alias ~ '/' ~ file.removesuffix('.parquet')) -}}
+    {%- set key = model.config.meta.key_on_lake.replace('{name}', model.alias) -%}
+    {{- return(lake_variable('lake_root') ~ '/' ~ key.replace('{date}', lake_variable('lake_date'))) -}}
 {% endmacro %}

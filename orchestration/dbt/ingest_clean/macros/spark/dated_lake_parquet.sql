@@ -15,11 +15,12 @@
     {%- do keep_rows(name, sql) -%}
     {%- do check_built(built, model) -%}
     {%- for file in files.written -%}
-        {%- do write_folder(rows_of_file(built, model, file, files), in_order(model), dated_uri(model, file, files)) -%}
+        {%- set rows = rows_of_file(built, model, file, files) ~ ' order by ' ~ in_order(model) -%}
+        {%- do write_in_order(rows, dated_uri(model, file, files)) -%}
     {%- endfor -%}
     {%- do run_query('uncache table ' ~ built) -%}
 
-    {%- do create_global_view(this.identifier, "select * from " ~ read_dated_files(model, files)) -%}
+    {%- do create_global_view(this.identifier, 'select * from ' ~ read_dated_files(model, files)) -%}
 
     {{- run_hooks(post_hooks) -}}
 

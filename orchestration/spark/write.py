@@ -1,0 +1,184 @@
+"""Parquet of a Spark build, written by DuckDB in the executors.
+
+A file has the bytes that DuckDB writes for these rows. Spark's own writer lists a column's encodings in an order that
+differs in each Java, so that no file could be made again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as f
+from pyspark.sql.datasource import DataSource, DataSourceArrowWriter, WriterCommitMessage
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from orchestration.spark.executor import TaskDuckDB
+from orchestration.sql import literal
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+_FILE, _NUMBER = "_elt_file", "_elt_number"
+_ROW_BITS = 33
+"""The lower bits of `monotonically_increasing_id` count the rows of a part; the upper ones number the part."""
+
+
+class Writer:
+    """Writes the files of a build.
+
+    Attributes:
+        files: The URIs of the files that were written, by the one that was asked for.
+
+    Args:
+        session: The session.
+        engine: The DuckDB of a task.
+    """
+
+    def __init__(self, session: SparkSession, engine: TaskDuckDB) -> None:
+        self.files: dict[str, tuple[str, ...]] = {}
+        self._session, self._engine = session, engine
+
+    def write(self, argument: str, sql: str) -> list[tuple[str]]:
+        """Write the rows of a query in its order, and return the URIs of the files.
+
+        Each task writes one file. All rows are in one, `uri`, unless they are more than `rows_per_file`: then the files
+        are numbered, `data-00001.parquet`.
+
+        Args:
+            argument: A JSON object with `uri` and `rows_per_file`, which may be null.
+            sql: The query.
+        """
+        wanted = json.loads(argument)
+        ordered = self._session.sql(sql).withColumn(_NUMBER, f.monotonically_increasing_id()).persist()
+        try:
+            self.files[wanted["uri"]] = self._written(ordered, wanted["uri"], wanted["rows_per_file"])
+        finally:
+            ordered.unpersist()
+        return [(uri,) for uri in self.files[wanted["uri"]]]
+
+    def _written(self, ordered: DataFrame, uri: str, rows_per_file: int | None) -> tuple[str, ...]:
+        counted = ordered.groupBy(f.shiftright(_NUMBER, _ROW_BITS)).count().collect()
+        counts = {int(part): int(rows) for part, rows in counted}
+        total = sum(counts.values())
+        count = -(-total // rows_per_file) if rows_per_file and total > rows_per_file else 1
+        uris = (uri,) if count == 1 else tuple(_numbered(uri, at) for at in range(1, count + 1))
+        files = Files(uris, total, self._engine)
+        if not total:
+            files.write(uri, to_arrow_schema(ordered.drop(_NUMBER).schema), ())
+            return uris
+        file = f.floor(_position(counts) / rows_per_file).cast("int") if count > 1 else f.lit(0)
+        rows = ordered.withColumn(_FILE, file).repartitionById(count, _FILE).sortWithinPartitions(_NUMBER)
+        # Several models are written at a time, and the name of a sink belongs to the session.
+        sink = FileSink.of(re.sub(r"\W", "_", uri), files)
+        self._session.dataSource.register(sink)
+        # It is looked for in the active session of this thread, which reading sets, and writing does not.
+        SparkSession._get_j_spark_session_class(self._session._jvm).setActiveSession(self._session._jsparkSession)
+        rows.drop(_NUMBER).write.format(sink.name()).mode("append").save()
+        return uris
+
+
+def _numbered(uri: str, number: int) -> str:
+    return f"{uri.removesuffix('.parquet')}-{number:05d}.parquet"
+
+
+def _position(counts: Mapping[int, int]) -> Column:
+    """Return the position of a row among all, from the rows of each part."""
+    before, begins = 0, []
+    for part in range(max(counts) + 1):
+        begins.append(f.lit(before))
+        before += counts.get(part, 0)
+    in_part = f.col(_NUMBER).bitwiseAND(f.lit((1 << _ROW_BITS) - 1))
+    return f.element_at(f.array(*begins), (f.shiftright(_NUMBER, _ROW_BITS) + 1).cast("int")) + in_part
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a query.
+
+    Attributes:
+        uris: Their URIs.
+        rows: The rows of all.
+        engine: The DuckDB of a task.
+    """
+
+    uris: tuple[str, ...]
+    rows: int
+    engine: TaskDuckDB
+
+    def write(self, uri: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write one file, and return its number of rows."""
+        with self.engine.opened() as connection:
+            connection.register("rows", pa.RecordBatchReader.from_batches(schema, batches))
+            target = literal(uri.replace("s3a://", "s3://", 1))
+            # As the macro `write_parquet`.
+            connection.execute(f"copy (from rows) to {target} (format parquet, compression snappy)")
+            return int(connection.fetchall()[0][0])
+
+
+class FileSink(DataSource):  # type: ignore[misc]
+    """A sink of Spark for `Files`: a class for each of them, because options, and keys in them, would be in plans.
+
+    Attributes:
+        files: The files.
+    """
+
+    files: Files
+
+    @classmethod
+    def of(cls, name: str, files: Files) -> type[FileSink]:
+        """Return the sink with this name."""
+        return type(name, (cls,), {"files": files})
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the name of the sink."""
+        return cls.__name__
+
+    def writer(self, schema: StructType, overwrite: bool) -> FileWriter:
+        """Return what writes the rows."""
+        return FileWriter(self.files)
+
+
+@dataclass
+class Written(WriterCommitMessage):  # type: ignore[misc]
+    """What a task has written.
+
+    Attributes:
+        rows: The rows.
+    """
+
+    rows: int
+
+
+class FileWriter(DataSourceArrowWriter):  # type: ignore[misc]
+    """Writes the rows of each task to the file that their column `_FILE` has the index of."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def write(self, iterator: Iterator[pa.RecordBatch]) -> Written:
+        """Write the rows of a task, which are of one file."""
+        first = next((batch for batch in iterator if batch.num_rows), None)
+        if first is None:
+            return Written(0)
+        uri = self._files.uris[first.column(_FILE)[0].as_py()]
+        rows = (batch.drop_columns([_FILE]) for batch in chain([first], iterator))
+        return Written(self._files.write(uri, first.drop_columns([_FILE]).schema, rows))
+
+    def commit(self, messages: list[Written | None]) -> None:
+        """Require that all rows were written.
+
+        Raises:
+            RuntimeError: They were not.
+        """
+        written = sum(message.rows for message in messages if message)
+        if written != self._files.rows:
+            raise RuntimeError(f"{written:,} of {self._files.rows:,} rows were written to {self._files.uris[0]}")
