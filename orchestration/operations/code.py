@@ -102,7 +102,7 @@ class CodeHistory:
             options.append(str(macros))
         try:
             found = subprocess.run(
-                ["git", "-C", str(self.project_dir), *options], capture_output=True, text=True, check=True, timeout=10
+                ["git", "-C", str(self.project_dir), *options], capture_output=True, text=True, check=True, timeout=60
             )
         except (OSError, subprocess.SubprocessError):
             return frozenset()
