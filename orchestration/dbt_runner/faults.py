@@ -43,14 +43,19 @@ _PLATFORM_FAULTS = (
     (
         re.compile(r"failed to offload data block[^\n]*|No space left on device"),
         "the disk of ELT_STATE_DIR, where DuckDB spills, is full",
-        "free space there, on a worker of Spark in its TMPDIR, set ELT_STATE_DIR to a folder on another disk, or raise "
-        "ELT_DUCKDB_MEMORY",
+        "free space there, set ELT_STATE_DIR to a folder on another disk, or raise ELT_DUCKDB_MEMORY; on a worker "
+        "of Spark, SPARK_LOCAL_DIRS",
     ),
     (re.compile(r"Out of Memory Error[^\n]*"), "DuckDB needs more memory", "raise ELT_DUCKDB_MEMORY"),
     (
         re.compile(r"java\.lang\.OutOfMemoryError[^\n]*|SparkOutOfMemoryError[^\n]*"),
         "Spark needs more memory",
         "raise ELT_SPARK_MEMORY",
+    ),
+    (
+        re.compile(r"Python worker exited unexpectedly[^\n]*"),
+        "the Python of a task of Spark ended, most often for lack of memory",
+        "lower ELT_DUCKDB_MEMORY, which each task may use, or give the machine more memory",
     ),
     (
         re.compile(

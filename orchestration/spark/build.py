@@ -103,11 +103,12 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
         dbt_session({"ELT_CLEANING_MODELS": " ".join(models)}),
         _translated(build.options),
         spark_session(build.options, gateway, build.project.work_dir) as session,
+        # Before the session ends, which forgets whether Java had ended.
+        _translated(build.options),
     ):
         _create_variables(session, run)
         create_published(session, run, gateway)
-        spills = build.project.work_dir if build.options.is_local else None
-        engine = TaskDuckDB(gateway, build.engine.memory, spills)
+        engine = TaskDuckDB(gateway, build.engine.memory)
         cleaner, writer = Cleaner(session, run, models, engine), Writer(session, engine)
         with own_cursor({"clean": cleaner.create, "write": writer.write}):
             return _built(build, session, writer.files, versions)

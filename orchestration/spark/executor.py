@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,11 @@ class TaskDuckDB:
     Attributes:
         gateway: lakeFS's S3 gateway; None if files are local.
         memory: Its memory limit.
-        spills: The folder that it spills to; None for that of temporary files.
         version: The driver's DuckDB.
     """
 
     gateway: Gateway | None
     memory: str
-    spills: Path | None = None
     version: str = field(default_factory=lambda: version("duckdb"))
 
     @contextmanager
@@ -45,7 +43,9 @@ class TaskDuckDB:
             raise RuntimeError(
                 f"this worker has DuckDB {duckdb.__version__}, and the driver {self.version}: install the same"
             )
-        with TemporaryDirectory(prefix="elt-duckdb-", dir=self.spills) as spilled:
+        # In a task, Spark names folders that it deletes at the end, also of a task that was killed.
+        folder = os.environ.get("SPARK_LOCAL_DIRS", "").partition(",")[0] or None
+        with TemporaryDirectory(prefix="elt-duckdb-", dir=folder) as spilled:
             # A task has one core of the executor.
             config = {"threads": 1, "memory_limit": self.memory, "temp_directory": spilled, **options}
             with duckdb.connect(":memory:", config=config) as connection:

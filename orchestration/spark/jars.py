@@ -1,4 +1,4 @@
-"""The jars with which Spark reads and writes S3, by a pinned list with checksums.
+"""The jars with which Spark reads S3, by a pinned list with checksums.
 
 pyspark's wheel has no S3 client. `make setup-spark` fetches the jars once per user, with the Ivy that the wheel has.
 """

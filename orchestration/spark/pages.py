@@ -1,7 +1,7 @@
 """Cleaning of raw pages by DuckDB inside Spark's executors.
 
-A row is cleaned by the SQL that also a DuckDB build runs, so both engines read JSON, numbers and times alike. Only this
-module and what it imports run in the executors. A task reads whole pages: cleaning compares no rows of two pages.
+A row is cleaned by the SQL that also a DuckDB build runs, so both engines read JSON, numbers and times alike. Like
+`write`, it runs in the executors. A task reads whole pages: cleaning compares no rows of two pages.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _UTC = "-Duser.timezone=UTC"
 
 @contextmanager
 def spark_session(options: SparkOptions, gateway: Gateway, folder: Path) -> Iterator[SparkSession]:
-    """Start a session that reads and writes `s3a://` through the gateway, in a Java of its own, and end both.
+    """Start a session that reads `s3a://` through the gateway, in a Java of its own, and end both.
 
     The keys are set when the session exists: settings of its start would be in the process list.
 
@@ -151,8 +151,6 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.sql.ansi.enabled": "true",
         "spark.sql.ansi.doubleQuotedIdentifiers": "true",
         "spark.sql.session.timeZone": "UTC",
-        # Of a file that is written; whole vectors of DuckDB, so that its row groups are those of a DuckDB build.
-        "spark.sql.execution.arrow.maxRecordsPerBatch": str(10 * 2_048),
         "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.sql.files.ignoreCorruptFiles": "false",
@@ -228,15 +226,23 @@ def _end() -> None:
     from pyspark.sql import SparkSession
 
     session, gateway = SparkSession._instantiatedSession, SparkContext._gateway
-    # Java may have ended already.
-    with suppress(Py4JError, OSError):
-        if session is not None:
-            session.stop()
+
+    def stop() -> None:
+        # Java may have ended already.
+        with suppress(Py4JError, OSError):
+            if session is not None:
+                session.stop()
+        with suppress(Py4JError, OSError):
+            if gateway is not None:
+                gateway.shutdown()
+
+    # On a connection of its own: after Ctrl-C, that of this thread may wait for an answer.
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(_END_TIMEOUT)
     SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
     SparkSession._instantiatedSession = SparkSession._activeSession = None
     if gateway is not None:
-        with suppress(Py4JError, OSError):
-            gateway.shutdown()
         _end_process(gateway.proc)
 
 

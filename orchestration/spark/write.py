@@ -7,10 +7,9 @@ differs in each Java, so that no file could be made again.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _FILE, _NUMBER = "_elt_file", "_elt_number"
+_VECTOR_ROWS = 2_048
+_sinks = count(1)
 _ROW_BITS = 33
 """The lower bits of `monotonically_increasing_id` count the rows of a part; the upper ones number the part."""
 
@@ -68,16 +69,16 @@ class Writer:
         counted = ordered.groupBy(f.shiftright(_NUMBER, _ROW_BITS)).count().collect()
         counts = {int(part): int(rows) for part, rows in counted}
         total = sum(counts.values())
-        count = -(-total // rows_per_file) if rows_per_file and total > rows_per_file else 1
-        uris = (uri,) if count == 1 else tuple(_numbered(uri, at) for at in range(1, count + 1))
+        number = -(-total // rows_per_file) if rows_per_file and total > rows_per_file else 1
+        uris = (uri,) if number == 1 else tuple(_numbered(uri, at) for at in range(1, number + 1))
         files = Files(uris, total, self._engine)
         if not total:
             files.write(uri, to_arrow_schema(ordered.drop(_NUMBER).schema), ())
             return uris
-        file = f.floor(_position(counts) / rows_per_file).cast("int") if count > 1 else f.lit(0)
-        rows = ordered.withColumn(_FILE, file).repartitionById(count, _FILE).sortWithinPartitions(_NUMBER)
+        file = f.floor(_position(counts) / rows_per_file).cast("int") if number > 1 else f.lit(0)
+        rows = ordered.withColumn(_FILE, file).repartitionById(number, _FILE).sortWithinPartitions(_NUMBER)
         # Several models are written at a time, and the name of a sink belongs to the session.
-        sink = FileSink.of(re.sub(r"\W", "_", uri), files)
+        sink = FileSink.of(f"elt_files_{next(_sinks)}", files)
         self._session.dataSource.register(sink)
         # It is looked for in the active session of this thread, which reading sets, and writing does not.
         SparkSession._get_j_spark_session_class(self._session._jvm).setActiveSession(self._session._jsparkSession)
@@ -116,11 +117,22 @@ class Files:
     def write(self, uri: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
         """Write one file, and return its number of rows."""
         with self.engine.opened() as connection:
-            connection.register("rows", pa.RecordBatchReader.from_batches(schema, batches))
+            connection.register("rows", pa.RecordBatchReader.from_batches(schema, _in_vectors(batches)))
             target = literal(uri.replace("s3a://", "s3://", 1))
             # As the macro `write_parquet`.
             connection.execute(f"copy (from rows) to {target} (format parquet, compression snappy)")
             return int(connection.fetchall()[0][0])
+
+
+def _in_vectors(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in whole vectors of DuckDB, so that row groups end where those of a DuckDB build end."""
+    rest: list[pa.RecordBatch] = []
+    for batch in batches:
+        rows = pa.concat_batches([*rest, batch])
+        whole = rows.num_rows - rows.num_rows % _VECTOR_ROWS
+        yield rows.slice(0, whole)
+        rest = [rows.slice(whole)]
+    yield from rest
 
 
 class FileSink(DataSource):  # type: ignore[misc]

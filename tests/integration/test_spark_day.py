@@ -26,6 +26,7 @@ from tests.helpers.projects import copy_project, request_for, settings_of
 from tests.helpers.spark import needs_spark
 
 DAY = "2025-05-20"
+ENDED = r"^Java, in which Spark runs, ended with code -9$"
 
 
 def receipt_of(lake: Lake, ref: str) -> Receipt:
@@ -34,15 +35,19 @@ def receipt_of(lake: Lake, ref: str) -> Receipt:
     return receipt
 
 
+def kill_java() -> None:
+    from pyspark import SparkContext
+
+    if SparkContext._gateway is not None:
+        SparkContext._gateway.proc.kill()
+
+
 class EndsJava(logging.Handler):
     """Kills Java at the first line of a dbt test."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        from pyspark import SparkContext
-
-        if "START test" in record.getMessage() and SparkContext._gateway is not None:
-            SparkContext._gateway.proc.kill()
-            SparkContext._gateway.proc.wait()
+        if "START test" in record.getMessage():
+            kill_java()
 
 
 @needs_spark
@@ -59,8 +64,12 @@ def test_after_java_was_killed_the_next_date_starts_another_with_the_python_of_t
     with repository_of(access, "spark-java") as lake, serving(create_app(Options(rows=100))) as url:
         settings = settings_of(monkeypatch, project, SHOP_API_URL=url).with_elt(engine="spark")
 
-        with pytest.raises(PlatformFailed, match=r"^Java, in which Spark runs, ended with code -9$") as error:
+        with pytest.raises(PlatformFailed, match=ENDED) as error:
             run_date(request_for(lake, settings, DAY, log=killing))
+        with monkeypatch.context() as before_dbt:
+            before_dbt.setattr("orchestration.spark.build.create_published", lambda *given: kill_java())
+            with pytest.raises(PlatformFailed, match=ENDED):
+                run_date(request_for(lake, settings, DAY))
 
         assert error.value.remedy.startswith(f"see {settings.state_dir}/logs/spark.log; ")
         monkeypatch.setenv("PATH", f"{other_python.parent}:{os.environ['PATH']}")

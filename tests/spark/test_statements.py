@@ -123,6 +123,8 @@ def test_rows_are_written_in_order_to_files_with_the_bytes_of_duckdb(
         return [uri.rpartition("/")[2] for (uri,) in rows]
 
     assert write("one", None) == ["one.parquet"]
+    session.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", "300000")
+    assert write("narrow", None) == ["narrow.parquet"]
     assert write("exact", rows) == ["exact.parquet"]
     assert write("several", of_each) == [f"several-0000{number}.parquet" for number in (1, 2, 3)]
     assert write("empty", of_each, "where id < 0") == ["empty.parquet"]
@@ -135,6 +137,8 @@ def test_rows_are_written_in_order_to_files_with_the_bytes_of_duckdb(
     )
     checksums = {stored.key: stored.checksum for stored in lake.objects("written")}
     assert checksums["one.parquet"] == checksums["exact.parquet"] == checksums["expected.parquet"]
+    # Batches that end anywhere, as of wide rows.
+    assert checksums["narrow.parquet"] == checksums["expected.parquet"]
     assert checksums["empty.parquet"] == checksums["nothing.parquet"]
     parts = [f"{root}/several-0000{number}.parquet" for number in (1, 2, 3)]
     read = [connection.execute(f"from '{part}'").fetchall() for part in parts]
