@@ -7,10 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -32,7 +31,7 @@ from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_
 from tests.helpers.matrix import Bench, open_bench
 from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages
-from tests.helpers.spark import COMPARED, BothEngines, Compared, group_of, py4j_leaves_sockets
+from tests.helpers.spark import COMPARED, BothEngines, py4j_leaves_sockets
 
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
@@ -43,16 +42,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop refusing the developer's files after the last test, and report what a process has compared."""
+def pytest_sessionfinish() -> None:
+    """Stop refusing the developer's files after the last test."""
     release()
-    if (output := getattr(session.config, "workeroutput", None)) is not None:
-        output["compared"] = asdict(COMPARED)
-
-
-def pytest_testnodedown(node: Any) -> None:
-    """Add what a process has compared."""
-    COMPARED.add(Compared(**getattr(node, "workeroutput", {}).get("compared", {})))
 
 
 @pytest.fixture(autouse=True)
@@ -74,11 +66,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let tests leave what Spark leaves, and keep those together whose pages are recorded, if that was asked for."""
+    """Let tests leave what Spark leaves, if that was asked for."""
     if config.getoption("--both-engines"):
         for item in items:
             item.add_marker(py4j_leaves_sockets)
-            item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
 
 
 @pytest.fixture(scope="session")

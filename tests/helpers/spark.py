@@ -76,26 +76,12 @@ class Compared:
     files: int = 0
     rows: dict[str, int] = field(default_factory=dict)
 
-    def add(self, other: Compared) -> None:
-        """Add what another process has compared."""
-        self.builds += other.builds
-        self.files += other.files
-        for kind, rows in other.rows.items():
-            self.rows[kind] = self.rows.get(kind, 0) + rows
-
     def __str__(self) -> str:
         rows = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.rows.items()))
         return f"both engines: {self.builds} builds, {self.files} files, {rows or 0} rows; differences: 0"
 
 
 COMPARED = Compared()
-
-
-def group_of(test: Path) -> str:
-    """Return the name of the tests that run in one process. The pages of those of cleaning are compared at its end."""
-    if test.parent.name == "clean" or test.name == "test_parity.py":
-        return "cleaning"
-    return test.parent.name if test.parent.name == "spark" else test.stem
 
 
 @dataclass(frozen=True)

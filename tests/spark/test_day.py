@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Timer
 
@@ -151,7 +151,10 @@ def test_ctrl_c_cancels_a_long_statement(own_lake: Lake, tmp_path: Path, monkeyp
     )
     log = logging.Logger("interrupted", logging.INFO)
     log.addHandler(interrupts := Interrupts("endless"))
-    with serving(create_app(Options(rows=100))) as url, closing(interrupts):
+    # A shell ignores Ctrl-C for what runs in the background, as this suite may.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with serving(create_app(Options(rows=100))) as url, closing(interrupts), ExitStack() as restored:
+        restored.callback(signal.signal, signal.SIGINT, before)
         settings = settings_of(monkeypatch, project, SHOP_API_URL=url).with_elt(engine="spark")
 
         with pytest.raises(Cancelled):
