@@ -57,11 +57,10 @@ def _together(session: SparkSession, connection: duckdb.DuckDBPyConnection, uris
     own = [_columns(connection, files[:1]) for files in groups]
     frames = [session.read.parquet(*map(s3a, files)) for files in groups]
     # DuckDB's names of types are not all Spark's.
-    names = {
-        kind: dict(frame.dtypes)[column]
-        for kinds, frame in zip(own, frames, strict=True)
-        for column, kind in kinds.items()
-    }
+    names: dict[str, str] = {}
+    for kinds, frame in zip(own, frames, strict=True):
+        of_spark = dict(frame.dtypes)
+        names |= {kind: of_spark[column] for column, kind in kinds.items()}
     date = f"cast(regexp_extract(_metadata.file_path, '{_DATE_IN_URI}', 1) as date) as _execution_date"
     parts = []
     for files, kinds, frame in zip(groups, own, frames, strict=True):

@@ -8,8 +8,9 @@
 
     {%- set view = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set numbered = numbered_files(model, lake_uri(model)) -%}
-    {%- set uri = numbered[0] if numbered else lake_uri(model) -%}
+    {%- set own_uri = lake_uri(model) -%}
+    {%- set numbered = numbered_files(model, own_uri) -%}
+    {%- set uri = numbered[0] if numbered else own_uri -%}
 
     {{- run_hooks(pre_hooks) -}}
 
