@@ -33,6 +33,9 @@ _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles/*.yml", "models/*
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "ingest-clean")
 """The packages whose versions decide what a manifest has. The last one's Python gives dbt its arguments."""
 
+_MACROS = "{macros}"
+"""In a saved manifest, the folder of the framework's macros: checkout and environment may be moved."""
+
 
 def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str, str], log: Log = SILENT) -> Manifest:
     """Return the manifest of `project`, saved in `state_dir` or parsed (about 2 s) and saved there.
@@ -58,7 +61,9 @@ def load_manifest(project: Project, *, state_dir: Path, environment: Mapping[str
     if not parsed.success or not isinstance(parsed.result, Manifest):
         raise UsageError(f"the dbt project does not parse: {parsed.exception}", remedy="dbt parse")
     manifest = parsed.result
+    _move_macros(manifest, str(macro_path()), _MACROS)
     replace_file(saved, manifest.to_msgpack(extended_mashumaro_encoder))
+    _move_macros(manifest, _MACROS, str(macro_path()))
     return manifest
 
 
@@ -74,8 +79,16 @@ def read_manifest(saved: Path) -> Manifest:
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     manifest: Manifest = Manifest.from_msgpack(saved.read_bytes(), decoder=extended_mashumuro_decoder)
+    _move_macros(manifest, _MACROS, str(macro_path()))
     manifest.build_flat_graph()
     return manifest
+
+
+def _move_macros(manifest: Manifest, old: str, new: str) -> None:
+    """Give the framework's macros their paths in another folder. dbt has absolute paths of them."""
+    for macro in manifest.macros.values():
+        if macro.original_file_path.startswith(f"{old}/"):
+            macro.path = macro.original_file_path = new + macro.original_file_path.removeprefix(old)
 
 
 def models_of(manifest: Manifest, selector: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,8 +12,11 @@ import pytest
 from orchestration.dbt_runner.build import Engine, environment
 from orchestration.dbt_runner.manifest import code_digest, load_manifest
 from orchestration.dbt_runner.session import Project
+from orchestration.framework import MACROS_VARIABLE
 from orchestration.log import log_to
+from orchestration.operations.code import code_of
 from orchestration.settings import PROJECT_DIR
+from tests.helpers.projects import MACROS, NAME, copy_dbt_project
 
 from .conftest import DATE, Bench
 
@@ -129,7 +133,7 @@ def test_a_macro_of_spark_is_part_of_the_code_on_spark_only(bench: Bench, engine
         macro.macro_sql = kept
     again.nodes["model.ingest_clean.product_sales"].config.meta["rows_per_file"] = 5
     assert code_digest(again, models, "spark") == spark
-    again.nodes["model.ingest_clean.events"].config.meta["rows_per_file"] = 5
+    again.nodes[f"model.{NAME}.events"].config.meta["rows_per_file"] = 5
     assert code_digest(again, models) == plain
     assert code_digest(again, models, "spark") != spark
 
@@ -141,6 +145,29 @@ def test_a_saved_manifest_is_used_again(bench: Bench, engine: Engine) -> None:
         load_manifest(project, state_dir=bench.root, environment=environment(engine), log=log_to(lines.append))
     assert sum("Running with dbt" in line for line in lines) == 1
     assert len(list((bench.root / "dbt").iterdir())) == 1
+
+
+def test_a_saved_manifest_names_the_files_of_a_checkout_that_was_moved(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`elt verify` compares these names with those of git."""
+    lines: list[str] = []
+
+    def files(project_dir: Path) -> frozenset[str]:
+        monkeypatch.setenv(MACROS_VARIABLE, str(project_dir / MACROS))
+        project = Project(project_dir, "run", tmp_path / "dbt")
+        manifest = load_manifest(
+            project, state_dir=tmp_path, environment=environment(engine), log=log_to(lines.append)
+        )
+        return code_of(manifest, f"model.{NAME}.events", project_dir).files
+
+    copy_dbt_project(PROJECT_DIR, tmp_path / "former")
+    parsed = files(tmp_path / "former")
+    (tmp_path / "former").rename(tmp_path / "moved")
+
+    assert files(tmp_path / "moved") == parsed
+    assert f"{MACROS}/rows/to_double.sql" in parsed
+    assert sum("Running with dbt" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("package", ["ingest-clean", "dbt-core"])
