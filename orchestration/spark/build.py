@@ -37,7 +37,7 @@ from orchestration.spark.executor import TaskDuckDB
 from orchestration.spark.options import SparkOptions
 from orchestration.spark.published import create_published, s3a
 from orchestration.spark.rows import Cleaner, cleaning_models
-from orchestration.spark.session import SCHEMA, dead_java, spark_session
+from orchestration.spark.session import SCHEMA, early_end, spark_session
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
@@ -111,7 +111,15 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
         engine = TaskDuckDB(gateway, build.engine.memory)
         cleaner, writer = Cleaner(session, run, models, engine), Writer(session, engine)
         with own_cursor({"clean": cleaner.create, "write": writer.write}):
-            return _built(build, session, writer.files, versions)
+            built = _built(build, session, writer.files, versions)
+        # Nothing that was read after an early end counts.
+        _require_running(build.options)
+        return built
+
+
+def _require_running(options: SparkOptions) -> None:
+    if ended := early_end(options):
+        raise ended
 
 
 @contextmanager
@@ -124,7 +132,7 @@ def _translated(options: SparkOptions) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
-        raise dead_java(options, wait=1) or platform_fault([("Spark", message_of(error))]) from error
+        raise early_end(options, wait=1) or platform_fault([("Spark", message_of(error))]) from error
     except duckdb.Error as error:
         raise platform_fault([("DuckDB", str(error))]) from error
 
@@ -146,8 +154,7 @@ def _built(
     run, manifest = build.run, build.manifest
     arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
     outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
-    if ended := dead_java(build.options):
-        raise ended
+    _require_running(build.options)
     results = results_of(outcome)
     nodes = read_nodes(results)
     failed = read_failed_tests(_query_of(session), nodes, results)

@@ -197,12 +197,14 @@ def _open_gateway(session: SparkSession, gateway: Gateway) -> None:
         settings.set(f"fs.s3a.{name}", value)
 
 
-def dead_java(options: SparkOptions, wait: float = 0) -> PlatformFailed | None:
-    """Return the error of a build whose Java has ended; None if it runs.
+def early_end(options: SparkOptions, wait: float = 0) -> PlatformFailed | None:
+    """Return the error of a build whose Java or Spark has ended; None if both run.
+
+    Without its context, Spark reads SQL by other rules: a quoted name is a text then.
 
     Args:
         options: What Spark runs on.
-        wait: How long to wait for its end, in seconds: its connections break before it has ended.
+        wait: How long to wait for the end of Java, in seconds: its connections break before it has ended.
     """
     from pyspark import SparkContext
 
@@ -212,11 +214,24 @@ def dead_java(options: SparkOptions, wait: float = 0) -> PlatformFailed | None:
     try:
         code = gateway.proc.wait(wait)
     except subprocess.TimeoutExpired:
-        return None
+        if not _is_stopped():
+            return None
+        return PlatformFailed("Spark stopped during the build", remedy=f"see {options.log_path}")
     return PlatformFailed(
         f"Java, in which Spark runs, ended with code {code}",
         remedy=f"see {options.log_path}; code -9 means most often that the machine has too little memory",
     )
+
+
+def _is_stopped() -> bool:
+    from py4j.protocol import Py4JError
+    from pyspark import SparkContext
+
+    context: Any = SparkContext._active_spark_context
+    # Java may be about to end.
+    with suppress(Py4JError, OSError):
+        return context is not None and bool(context._jsc.sc().isStopped())
+    return False
 
 
 def _end() -> None:

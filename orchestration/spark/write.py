@@ -13,6 +13,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.datasource import DataSource, DataSourceArrowWriter, WriterCommitMessage
@@ -25,7 +26,10 @@ from orchestration.sql import literal
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-_FILE, _NUMBER = "_elt_file", "_elt_number"
+_FILE, _NUMBER, _HASH = "_elt_file", "_elt_number", "_elt_hash"
+_HASH_BITS = 0xFFFF_FFFF
+"""The bits of a row's hash that are summed: the sum of 4 billion rows fits a long."""
+
 _VECTOR_ROWS = 2_048
 _sinks = count(1)
 _ROW_BITS = 33
@@ -58,7 +62,9 @@ class Writer:
             sql: The query.
         """
         wanted = json.loads(argument)
-        ordered = self._session.sql(sql).withColumn(_NUMBER, f.monotonically_increasing_id()).persist()
+        hashed = f.xxhash64(f.col("*")).bitwiseAND(f.lit(_HASH_BITS))
+        added = {_NUMBER: f.monotonically_increasing_id(), _HASH: hashed}
+        ordered = self._session.sql(sql).withColumns(added).persist()
         try:
             self.files[wanted["uri"]] = self._written(ordered, wanted["uri"], wanted["rows_per_file"])
         finally:
@@ -66,14 +72,14 @@ class Writer:
         return [(uri,) for uri in self.files[wanted["uri"]]]
 
     def _written(self, ordered: DataFrame, uri: str, rows_per_file: int | None) -> tuple[str, ...]:
-        counted = ordered.groupBy(f.shiftright(_NUMBER, _ROW_BITS)).count().collect()
-        counts = {int(part): int(rows) for part, rows in counted}
+        parts = ordered.groupBy(f.shiftright(_NUMBER, _ROW_BITS)).agg(f.count(f.lit(1)), f.sum(_HASH)).collect()
+        counts = {int(part): int(rows) for part, rows, _ in parts}
         total = sum(counts.values())
         number = -(-total // rows_per_file) if rows_per_file and total > rows_per_file else 1
         uris = (uri,) if number == 1 else tuple(_numbered(uri, at) for at in range(1, number + 1))
-        files = Files(uris, total, self._engine)
+        files = Files(uris, total, sum(int(hashes) for *_, hashes in parts), self._engine)
         if not total:
-            files.write(uri, to_arrow_schema(ordered.drop(_NUMBER).schema), ())
+            files.write(uri, to_arrow_schema(ordered.drop(_NUMBER, _HASH).schema), ())
             return uris
         file = f.floor(_position(counts) / rows_per_file).cast("int") if number > 1 else f.lit(0)
         rows = ordered.withColumn(_FILE, file).repartitionById(number, _FILE).sortWithinPartitions(_NUMBER)
@@ -106,12 +112,14 @@ class Files:
 
     Attributes:
         uris: Their URIs.
-        rows: The rows of all.
+        rows: The number of all rows.
+        hashes: The sum of their hashes.
         engine: The DuckDB of a task.
     """
 
     uris: tuple[str, ...]
     rows: int
+    hashes: int
     engine: TaskDuckDB
 
     def write(self, uri: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
@@ -164,10 +172,12 @@ class Written(WriterCommitMessage):  # type: ignore[misc]
     """What a task has written.
 
     Attributes:
-        rows: The rows.
+        rows: The number of rows.
+        hashes: The sum of their hashes.
     """
 
-    rows: int
+    rows: int = 0
+    hashes: int = 0
 
 
 class FileWriter(DataSourceArrowWriter):  # type: ignore[misc]
@@ -180,17 +190,32 @@ class FileWriter(DataSourceArrowWriter):  # type: ignore[misc]
         """Write the rows of a task, which are of one file."""
         first = next((batch for batch in iterator if batch.num_rows), None)
         if first is None:
-            return Written(0)
+            return Written()
         uri = self._files.uris[first.column(_FILE)[0].as_py()]
-        rows = (batch.drop_columns([_FILE]) for batch in chain([first], iterator))
-        return Written(self._files.write(uri, first.drop_columns([_FILE]).schema, rows))
+        hashes: list[int] = []
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            for batch in chain([first], iterator):
+                hashes.append(pc.sum(batch.column(_HASH)).as_py() or 0)
+                yield batch.drop_columns([_FILE, _HASH])
+
+        written = self._files.write(uri, first.drop_columns([_FILE, _HASH]).schema, rows())
+        return Written(written, sum(hashes))
 
     def commit(self, messages: list[Written | None]) -> None:
-        """Require that all rows were written.
+        """Require that each row was written once.
+
+        An order with ties is another one when Spark computes rows again that were lost with an executor. A row that two
+        files have, and one that none has, do not change the number of rows.
 
         Raises:
-            RuntimeError: They were not.
+            RuntimeError: Rows were not written, or are other ones.
         """
-        written = sum(message.rows for message in messages if message)
-        if written != self._files.rows:
-            raise RuntimeError(f"{written:,} of {self._files.rows:,} rows were written to {self._files.uris[0]}")
+        tasks = [message for message in messages if message]
+        written, wanted = sum(task.rows for task in tasks), self._files.rows
+        if written != wanted:
+            raise RuntimeError(f"{written:,} of {wanted:,} rows were written to {self._files.uris[0]}")
+        if sum(task.hashes for task in tasks) != self._files.hashes:
+            raise RuntimeError(
+                f"the rows in {self._files.uris[0]} changed while they were written: order the model by all its columns"
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -42,16 +43,30 @@ def kill_java() -> None:
         SparkContext._gateway.proc.kill()
 
 
-class EndsJava(logging.Handler):
-    """Kills Java at the first line of a dbt test."""
+def stop_spark() -> None:
+    from pyspark import SparkContext
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if "START test" in record.getMessage():
-            kill_java()
+    SparkContext._active_spark_context._jsc.sc().stop()
+
+
+def at_the_first_test(end: Callable[[], None]) -> logging.Logger:
+    """Returns a logger that calls a function at the first line of a dbt test."""
+
+    class AtATest(logging.Handler):
+        called = False
+
+        def emit(self, record: logging.LogRecord) -> None:
+            if "START test" in record.getMessage() and not self.called:
+                self.called = True
+                end()
+
+    log = logging.Logger("ending", logging.INFO)
+    log.addHandler(AtATest())
+    return log
 
 
 @needs_spark
-def test_after_java_was_killed_the_next_date_starts_another_with_the_python_of_this_process(
+def test_after_java_was_killed_or_spark_stopped_the_next_date_starts_another_with_the_python_of_this_process(
     access: LakeAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, interrupts = copy_project(tmp_path), signal.getsignal(signal.SIGINT)
@@ -59,13 +74,13 @@ def test_after_java_was_killed_the_next_date_starts_another_with_the_python_of_t
     other_python.parent.mkdir()
     other_python.write_text("#!/bin/sh\necho this Python has no packages >&2\nexit 1\n")
     other_python.chmod(0o755)
-    killing = logging.Logger("killing", logging.INFO)
-    killing.addHandler(EndsJava())
     with repository_of(access, "spark-java") as lake, serving(create_app(Options(rows=100))) as url:
         settings = settings_of(monkeypatch, project, SHOP_API_URL=url).with_elt(engine="spark")
 
         with pytest.raises(PlatformFailed, match=ENDED) as error:
-            run_date(request_for(lake, settings, DAY, log=killing))
+            run_date(request_for(lake, settings, DAY, log=at_the_first_test(kill_java)))
+        with pytest.raises(PlatformFailed, match=r"^Spark stopped during the build$"):
+            run_date(request_for(lake, settings, DAY, log=at_the_first_test(stop_spark)))
         with monkeypatch.context() as before_dbt:
             before_dbt.setattr("orchestration.spark.build.create_published", lambda *given: kill_java())
             with pytest.raises(PlatformFailed, match=ENDED):

@@ -149,11 +149,30 @@ def test_rows_are_written_in_order_to_files_with_the_bytes_of_duckdb(
 def test_rows_that_were_not_written_fail() -> None:
     from orchestration.spark.write import Files, FileWriter, Written
 
-    writer = FileWriter(Files(("s3a://lake/main/a.parquet",), 3, TaskDuckDB(None, "1GB")))
+    writer = FileWriter(Files(("s3a://lake/main/a.parquet",), 3, 60, TaskDuckDB(None, "1GB")))
 
-    writer.commit([Written(1), None, Written(2)])
+    writer.commit([Written(1, 10), None, Written(2, 50)])
     with pytest.raises(RuntimeError, match=r"^1 of 3 rows were written to s3a://lake/main/a\.parquet$"):
-        writer.commit([Written(1), Written(0)])
+        writer.commit([Written(1, 10), Written()])
+    with pytest.raises(RuntimeError, match=r"^the rows in s3a://lake/main/a\.parquet changed while they were writ"):
+        writer.commit([Written(1, 10), Written(2, 30)])
+
+
+def test_rows_that_are_other_ones_when_they_are_computed_again_fail(
+    lake: Lake, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyspark.sql.classic.dataframe import DataFrame
+
+    from orchestration.spark.write import Writer
+
+    lake.create_branch("changed", lake.head("main"))
+    asked = json.dumps({"uri": f"s3a://{lake.repository}/changed/rows.parquet", "rows_per_file": 60})
+    # As if the executor that kept the rows was lost.
+    monkeypatch.setattr(DataFrame, "persist", lambda frame: frame)
+    changing = "select java_method('java.util.UUID', 'randomUUID') as id, id as number from range(100) order by number"
+
+    with pytest.raises(Exception, match=r"rows-00001\.parquet changed while they were written: order the model by all"):
+        Writer(session, TaskDuckDB(gateway_of(lake), "1GB")).write(asked, changing)
 
 
 def test_a_task_with_another_duckdb_fails() -> None:

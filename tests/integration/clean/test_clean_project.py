@@ -156,9 +156,7 @@ def test_a_saved_manifest_names_the_files_of_a_checkout_that_was_moved(
     def files(project_dir: Path) -> frozenset[str]:
         monkeypatch.setenv(MACROS_VARIABLE, str(project_dir / MACROS))
         project = Project(project_dir, "run", tmp_path / "dbt")
-        manifest = load_manifest(
-            project, state_dir=tmp_path, environment=environment(engine), log=log_to(lines.append)
-        )
+        manifest = load_manifest(project, state_dir=tmp_path, environment=environment(engine), log=log_to(lines.append))
         return code_of(manifest, f"model.{NAME}.events", project_dir).files
 
     copy_dbt_project(PROJECT_DIR, tmp_path / "former")
