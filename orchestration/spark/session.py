@@ -28,6 +28,9 @@ SCHEMA = "ingest_clean"
 
 _END_TIMEOUT = 10.0
 _EXECUTOR_TIMEOUT = 60.0
+_LAST_SECOND = 1.0
+"""How long Java may live after its connections broke, in seconds."""
+
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _PARTITIONS = "spark.sql.shuffle.partitions"
 _UTC = "-Duser.timezone=UTC"
@@ -139,6 +142,7 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.executor.extraClassPath": f"{options.jars}/*",
         "spark.driver.extraJavaOptions": java_options,
         "spark.executor.extraJavaOptions": _UTC,
+        "spark.python.daemon.module": "orchestration.spark.daemon",
         "spark.driver.memory": options.memory,
         "spark.executor.memory": options.memory,
         "spark.local.dir": str(folder),
@@ -155,6 +159,8 @@ def _settings(options: SparkOptions, folder: Path) -> Mapping[str, str]:
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.sql.files.ignoreCorruptFiles": "false",
         "spark.sql.files.ignoreMissingFiles": "false",
+        # For the sum of what a file has: see `Writer`.
+        "spark.sql.legacy.allowHashOnMapType": "true",
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
     }
@@ -197,26 +203,25 @@ def _open_gateway(session: SparkSession, gateway: Gateway) -> None:
         settings.set(f"fs.s3a.{name}", value)
 
 
-def early_end(options: SparkOptions, wait: float = 0) -> PlatformFailed | None:
+def early_end(options: SparkOptions) -> PlatformFailed | None:
     """Return the error of a build whose Java or Spark has ended; None if both run.
 
     Without its context, Spark reads SQL by other rules: a quoted name is a text then.
-
-    Args:
-        options: What Spark runs on.
-        wait: How long to wait for the end of Java, in seconds: its connections break before it has ended.
     """
     from pyspark import SparkContext
 
     gateway: Any = SparkContext._gateway
     if gateway is None:
         return None
+    stopped = _is_stopped()
     try:
-        code = gateway.proc.wait(wait)
+        code = gateway.proc.wait(_LAST_SECOND if stopped else 0)
     except subprocess.TimeoutExpired:
-        if not _is_stopped():
+        if not stopped:
             return None
-        return PlatformFailed("Spark stopped during the build", remedy=f"see {options.log_path}")
+        return PlatformFailed(
+            "Spark stopped during the build", remedy=f"see {options.log_path}, and on a cluster the logs of its workers"
+        )
     return PlatformFailed(
         f"Java, in which Spark runs, ended with code {code}",
         remedy=f"see {options.log_path}; code -9 means most often that the machine has too little memory",
@@ -228,10 +233,11 @@ def _is_stopped() -> bool:
     from pyspark import SparkContext
 
     context: Any = SparkContext._active_spark_context
-    # Java may be about to end.
-    with suppress(Py4JError, OSError):
+    try:
         return context is not None and bool(context._jsc.sc().isStopped())
-    return False
+    except (Py4JError, OSError):
+        # Java is about to end.
+        return True
 
 
 def _end() -> None:

@@ -54,42 +54,59 @@ class Writer:
     def write(self, argument: str, sql: str) -> list[tuple[str]]:
         """Write the rows of a query in its order, and return the URIs of the files.
 
-        Each task writes one file. All rows are in one, `uri`, unless they are more than `rows_per_file`: then the files
-        are numbered, `data-00001.parquet`.
+        Each task writes one file. All rows are in one, unless they are more than `rows_per_file`: then the files are
+        numbered, `data-00001.parquet`. Or the query has a column `_elt_file`, the index of each row's file.
 
         Args:
-            argument: A JSON object with `uri` and `rows_per_file`, which may be null.
+            argument: A JSON object with `uris`, one of them or those of all indexes, and `rows_per_file`, which may be
+                null.
             sql: The query.
         """
         wanted = json.loads(argument)
+        uris = tuple(wanted["uris"])
         hashed = f.xxhash64(f.col("*")).bitwiseAND(f.lit(_HASH_BITS))
         added = {_NUMBER: f.monotonically_increasing_id(), _HASH: hashed}
         ordered = self._session.sql(sql).withColumns(added).persist()
         try:
-            self.files[wanted["uri"]] = self._written(ordered, wanted["uri"], wanted["rows_per_file"])
+            if _FILE in ordered.columns:
+                self._write(ordered, uris)
+                self.files |= {uri: (uri,) for uri in uris}
+                return [(uri,) for uri in uris]
+            self.files[uris[0]] = self._write_numbered(ordered, uris[0], wanted["rows_per_file"])
+            return [(uri,) for uri in self.files[uris[0]]]
         finally:
             ordered.unpersist()
-        return [(uri,) for uri in self.files[wanted["uri"]]]
 
-    def _written(self, ordered: DataFrame, uri: str, rows_per_file: int | None) -> tuple[str, ...]:
-        parts = ordered.groupBy(f.shiftright(_NUMBER, _ROW_BITS)).agg(f.count(f.lit(1)), f.sum(_HASH)).collect()
-        counts = {int(part): int(rows) for part, rows, _ in parts}
-        total = sum(counts.values())
-        number = -(-total // rows_per_file) if rows_per_file and total > rows_per_file else 1
-        uris = (uri,) if number == 1 else tuple(_numbered(uri, at) for at in range(1, number + 1))
-        files = Files(uris, total, sum(int(hashes) for *_, hashes in parts), self._engine)
+    def _write_numbered(self, ordered: DataFrame, uri: str, rows_per_file: int | None) -> tuple[str, ...]:
+        """Write rows to one file, or to several with so many rows, and return their URIs."""
+        file: Column = f.lit(0)
+        uris: tuple[str, ...] = (uri,)
+        if rows_per_file:
+            parts = ordered.groupBy(f.shiftright(_NUMBER, _ROW_BITS)).count().collect()
+            counts = {int(part): int(rows) for part, rows in parts}
+            if (total := sum(counts.values())) > rows_per_file:
+                uris = tuple(_numbered(uri, at) for at in range(1, -(-total // rows_per_file) + 1))
+                file = f.floor(_position(counts) / rows_per_file).cast("int")
+        self._write(ordered.withColumn(_FILE, file), uris)
+        return uris
+
+    def _write(self, ordered: DataFrame, uris: tuple[str, ...]) -> None:
+        """Write each row to the file that its column `_FILE` has the index of."""
+        found = ordered.groupBy(_FILE).agg(f.count(f.lit(1)), f.sum(_HASH)).collect()
+        total, hashes = sum(int(rows) for _, rows, _ in found), sum(int(of_file) for *_, of_file in found)
+        files = Files(uris, total, hashes, self._engine)
+        schema = to_arrow_schema(ordered.drop(_FILE, _NUMBER, _HASH).schema)
+        for empty in sorted(set(range(len(uris))) - {int(file) for file, *_ in found}):
+            files.write(uris[empty], schema, ())
         if not total:
-            files.write(uri, to_arrow_schema(ordered.drop(_NUMBER, _HASH).schema), ())
-            return uris
-        file = f.floor(_position(counts) / rows_per_file).cast("int") if number > 1 else f.lit(0)
-        rows = ordered.withColumn(_FILE, file).repartitionById(number, _FILE).sortWithinPartitions(_NUMBER)
+            return
+        rows = ordered.repartitionById(len(uris), f.col(_FILE)).sortWithinPartitions(_NUMBER)
         # Several models are written at a time, and the name of a sink belongs to the session.
         sink = FileSink.of(f"elt_files_{next(_sinks)}", files)
         self._session.dataSource.register(sink)
         # It is looked for in the active session of this thread, which reading sets, and writing does not.
         SparkSession._get_j_spark_session_class(self._session._jvm).setActiveSession(self._session._jsparkSession)
         rows.drop(_NUMBER).write.format(sink.name()).mode("append").save()
-        return uris
 
 
 def _numbered(uri: str, number: int) -> str:
@@ -217,5 +234,6 @@ class FileWriter(DataSourceArrowWriter):  # type: ignore[misc]
             raise RuntimeError(f"{written:,} of {wanted:,} rows were written to {self._files.uris[0]}")
         if sum(task.hashes for task in tasks) != self._files.hashes:
             raise RuntimeError(
-                f"the rows in {self._files.uris[0]} changed while they were written: order the model by all its columns"
+                f"the rows in {self._files.uris[0]} changed while they were written: order the model by all its "
+                "columns, and compute no random value"
             )

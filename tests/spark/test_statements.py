@@ -118,7 +118,7 @@ def test_rows_are_written_in_order_to_files_with_the_bytes_of_duckdb(
 
     def write(name: str, rows_per_file: int | None, more: str = "") -> list[str]:
         uri = f"s3a://{lake.repository}/written/{name}.parquet"
-        asked = json.dumps({"uri": uri, "rows_per_file": rows_per_file})
+        asked = json.dumps({"uris": [uri], "rows_per_file": rows_per_file})
         rows = writer.write(asked, f"{shown['spark']} {more} order by k")
         return [uri.rpartition("/")[2] for (uri,) in rows]
 
@@ -166,7 +166,7 @@ def test_rows_that_are_other_ones_when_they_are_computed_again_fail(
     from orchestration.spark.write import Writer
 
     lake.create_branch("changed", lake.head("main"))
-    asked = json.dumps({"uri": f"s3a://{lake.repository}/changed/rows.parquet", "rows_per_file": 60})
+    asked = json.dumps({"uris": [f"s3a://{lake.repository}/changed/rows.parquet"], "rows_per_file": 60})
     # As if the executor that kept the rows was lost.
     monkeypatch.setattr(DataFrame, "persist", lambda frame: frame)
     changing = "select java_method('java.util.UUID', 'randomUUID') as id, id as number from range(100) order by number"
