@@ -79,8 +79,10 @@ def dates_to_build(
 def _can_keep(plan: Plan, former: Receipt, checksums: Mapping[str, str]) -> bool:
     """Return whether `main` has files of marts by date that would be built alike, and dates that did not change."""
     has_marts_by_date = plan.outputs([""]) != plan.outputs()
-    engine = "pyspark" if plan.spark else "duckdb"
-    same_bytes = former.code == plan.code and former.content.get("versions", {}).get(engine) == version(engine)
+    # DuckDB writes the files of both engines.
+    engines = ("duckdb", "pyspark") if plan.spark else ("duckdb",)
+    versions = former.content.get("versions", {})
+    same_bytes = former.code == plan.code and all(versions.get(name) == version(name) for name in engines)
     complete = plan.outputs(file_names(map(keys.date_of_receipt, former.made_from))) <= former.keys
     return has_marts_by_date and same_bytes and complete and bool(former.made_from.items() & checksums.items())
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,9 +23,10 @@ from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import read_receipt
 from orchestration.log import SILENT
 from orchestration.marts import MartsInputs, MartsSteps, extract_dates, run_marts
+from orchestration.marts_dates import dates_to_build
 from orchestration.operations.rollback import plan_rollback_of_date, roll_back
 from orchestration.operations.verify import verify_marts
-from orchestration.plan import Plan
+from orchestration.plan import Plan, SparkPlan, make_plan
 from orchestration.run import run_date
 from orchestration.settings import Settings
 from tests.helpers.own_lake import repository_of
@@ -290,6 +293,31 @@ def test_another_version_of_duckdb_builds_all_dates(shop: Shop, monkeypatch: pyt
     shop.publish(SECOND)
     monkeypatch.setattr("orchestration.marts_dates.version", lambda _: "9.9.9")
     assert shop.run() == (FIRST, SECOND)
+
+
+@pytest.mark.parametrize("other", ["duckdb", "pyspark"])
+def test_another_version_of_what_builds_and_writes_on_spark_builds_all_dates(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    shop.publish(FIRST)
+    shop.run()
+    shop.publish(SECOND)
+    run = MartsRun(lake=shop.lake, settings=shop.settings(), log=SILENT)
+    plan = make_plan(run)
+    # What Spark builds with is not used: only what is to be built is asked.
+    plan = replace(plan, spark=SparkPlan(Mock(), plan.project))
+    receipt = read_receipt(shop.lake, MAIN, keys.MARTS_RECEIPT)
+    assert receipt
+    versions = {"duckdb": "1.5", "pyspark": "4.1"}
+    former = replace(receipt, content={**receipt.content, "engine": "spark", "code": plan.code, "versions": versions})
+
+    def dates(installed: Mapping[str, str]) -> tuple[str, ...]:
+        monkeypatch.setattr("orchestration.marts_dates.version", installed.__getitem__)
+        checksums = date_checksums(shop.lake, MAIN)
+        return dates_to_build(run, plan, shop.lake.head(MAIN), former, checksums).dated.dates
+
+    assert dates(versions) == (SECOND,)
+    assert dates({**versions, other: "9.9"}) == (FIRST, SECOND)
 
 
 @pytest.mark.parametrize(
