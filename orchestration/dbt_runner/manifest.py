@@ -151,34 +151,44 @@ def code_digest(manifest: Manifest, models: Iterable[str], engine: EngineName = 
 
     Tool versions and descriptions are not included. Runs with equal digests treated their rows alike.
     """
-    project = manifest.metadata.project_name
     code: dict[str, Any] = {}
-    waiting: list[str] = []
-    for unique_id in models:
+    built = sorted(models)
+    for unique_id in built:
         node: Any = manifest.nodes[unique_id]
         code[unique_id] = node.raw_code
         if node.config.materialized == "dated_lake_parquet":
             code[f"{unique_id} declared"] = _declared_by_date(node)
         code |= {name: _declared(manifest.sources[name]) for name in node.depends_on.nodes if name in manifest.sources}
+        if engine == "spark":
+            # Marts are in one file.
+            rows = node.config.meta.get("rows_per_file")
+            if rows and "{date}" in (node.config.meta.get("key_on_lake") or ""):
+                code[f"{unique_id} rows_per_file"] = rows
+    code |= {name: manifest.macros[name].macro_sql for name in macros_of(manifest, built, engine)}
+    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+def macros_of(manifest: Manifest, models: Iterable[str], engine: EngineName) -> tuple[str, ...]:
+    """Return the unique ids of the macros of the project and the framework that models use, directly or indirectly."""
+    waiting: list[str] = []
+    for unique_id in models:
+        node: Any = manifest.nodes[unique_id]
         waiting += node.depends_on.macros
         # dbt does not list the macro of the materialization itself.
         waiting += _materializations(manifest, node, "duckdb")
         if engine == "spark":
             waiting += _materializations(manifest, node, engine)
-            # Marts are in one file.
-            rows = node.config.meta.get("rows_per_file")
-            if rows and "{date}" in (node.config.meta.get("key_on_lake") or ""):
-                code[f"{unique_id} rows_per_file"] = rows
+    found: dict[str, None] = {}
     while waiting:
         name = waiting.pop()
         macro = manifest.macros.get(name)
-        if macro is None or macro.package_name != project or name in code:
+        if macro is None or macro.package_name != manifest.metadata.project_name or name in found:
             continue
-        code[name] = macro.macro_sql
+        found[name] = None
         waiting += macro.depends_on.macros
         if engine == "spark":
             waiting.append(name.replace(".duckdb__", ".spark__"))
-    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+    return tuple(found)
 
 
 def _declared(source: Any) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.dbt_runner.manifest import macros_of
 from orchestration.framework import macro_path
 from orchestration.lake.client import MAIN, Lake
+from orchestration.settings import EngineName
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -31,21 +33,12 @@ class TableCode:
     files: frozenset[str]
 
 
-def code_of(manifest: Manifest, unique_id: str, project_dir: Path) -> TableCode:
-    """Return the code that builds a model: everything that it reads or uses, directly or indirectly."""
+def code_of(manifest: Manifest, unique_id: str, project_dir: Path, engine: EngineName = "duckdb") -> TableCode:
+    """Return the code that builds a model on an engine: everything that it reads or uses, directly or indirectly."""
     models: dict[str, None] = {}
     files: set[str] = set()
     _add_inputs(manifest, unique_id, models, files)
-    waiting = [name for model in models for name in manifest.nodes[model].depends_on.macros]
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        macro = manifest.macros.get(name)
-        if macro is None or macro.package_name != manifest.metadata.project_name or name in seen:
-            continue
-        seen.add(name)
-        files.add(macro.original_file_path)
-        waiting += macro.depends_on.macros
+    files |= {manifest.macros[name].original_file_path for name in macros_of(manifest, models, engine)}
     names = tuple(manifest.nodes[model].name for model in models)
     return TableCode(names, frozenset(_below(project_dir, file) for file in files))
 

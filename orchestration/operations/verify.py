@@ -36,7 +36,7 @@ from orchestration.land import Landed
 from orchestration.log import Log
 from orchestration.marts import MartsInputs, transform_marts
 from orchestration.marts_dates import all_dates
-from orchestration.operations.code import CodeHistory, code_of
+from orchestration.operations.code import CodeHistory, TableCode, code_of
 from orchestration.plan import Plan, make_plan
 from orchestration.run import delete_branch
 from orchestration.settings import EngineName, Settings
@@ -234,16 +234,21 @@ def _compared(
             table,
             _sum(rows.get(key) for key in of_table),
             _sum(built.rows.get(key) for key in of_table),
-            code_of(plan.manifest, models[table], run.settings.project_dir).models if table in models else (),
+            _code(run, plan, models[table]).models if table in models else (),
         )
         for table, of_table in ((table, tuple(group)) for table, group in groupby(differing, key=keys.table_of))
     )
     if not (differences or refused):
         return Verified(run.subject, "identical", base)
-    reasons = [*_changes(plan, history, receipt, built, [models[one.table] for one in differences if one.models])]
+    used = [_code(run, plan, models[one.table]).files for one in differences if one.models]
+    reasons = [*_changes(plan, history, receipt, built, frozenset[str]().union(*used))]
     if refused:
         reasons.append(f"the code would not publish it now: {refused}")
     return Verified(run.subject, "differs", base, differences, tuple(reasons))
+
+
+def _code(run: RunContext, plan: Plan, unique_id: str) -> TableCode:
+    return code_of(plan.manifest, unique_id, run.settings.project_dir, run.settings.elt.engine)
 
 
 def _models_by_table(run: RunContext, plan: Plan) -> Mapping[str, str]:
@@ -261,11 +266,10 @@ def _parquet(receipt: Receipt) -> Mapping[str, str]:
 
 
 def _changes(
-    plan: Plan, history: CodeHistory, receipt: Receipt, built: BuildResult, models: Sequence[str]
+    plan: Plan, history: CodeHistory, receipt: Receipt, built: BuildResult, used: frozenset[str]
 ) -> Iterator[str]:
-    """Yield what changed since the receipt was written that may have changed the bytes."""
+    """Yield what changed since the receipt was written that may have changed the bytes, of the files that are used."""
     if code := receipt.code != plan.code:
-        used = frozenset[str]().union(*(code_of(plan.manifest, model, history.project_dir).files for model in models))
         files = sorted(history.changed_files(receipt.code) & used)
         yield f"the code changed: {', '.join(files)}" if files else "the code changed"
     then = receipt.content.get("versions", {})

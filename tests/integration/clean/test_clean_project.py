@@ -15,11 +15,12 @@ from orchestration.dbt_runner.session import Project
 from orchestration.framework import MACROS_VARIABLE
 from orchestration.log import log_to
 from orchestration.operations.code import code_of
-from orchestration.settings import PROJECT_DIR
+from orchestration.settings import ENGINES, PROJECT_DIR
 from tests.helpers.projects import MACROS, NAME, copy_dbt_project
 
 from .conftest import DATE, Bench
 
+WRITER = "/lake_parquet.sql"
 ACCOUNTING = "create table {table} as select * from (values {rows}) as parts(part, name, row_count)"
 CLOSED = (
     "('raw', null, 100), ('curated', null, 97), ('identical', null, 1), ('conflicting', 'k', 1), ('rejected', 'r', 1), "
@@ -131,6 +132,17 @@ def test_a_macro_of_spark_is_part_of_the_code_on_spark_only(bench: Bench, engine
         assert code_digest(again, models) == plain, name
         assert code_digest(again, models, "spark") != spark, name
         macro.macro_sql = kept
+    # `elt verify` names the files of these macros.
+    files = {
+        engine: {
+            file for file in code_of(again, f"model.{NAME}.events", PROJECT_DIR, engine).files if file.endswith(WRITER)
+        }
+        for engine in ENGINES
+    }
+    assert files == {
+        "duckdb": {f"{MACROS}/lake{WRITER}"},
+        "spark": {f"{MACROS}/lake{WRITER}", f"{MACROS}/spark{WRITER}"},
+    }
     again.nodes["model.ingest_clean.product_sales"].config.meta["rows_per_file"] = 5
     assert code_digest(again, models, "spark") == spark
     again.nodes[f"model.{NAME}.events"].config.meta["rows_per_file"] = 5
