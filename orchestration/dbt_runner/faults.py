@@ -58,9 +58,7 @@ _PLATFORM_FAULTS = (
         "lower ELT_DUCKDB_MEMORY, which each task may use, or give the machine more memory",
     ),
     (
-        re.compile(
-            r"[^\n]*(ExecutorLostFailure|SparkContext was (?:shut down|stopped)|Master removed our application)[^\n]*"
-        ),
+        re.compile(r"[^\n]*(ExecutorLostFailure|Master removed our application)[^\n]*"),
         "Spark lost its executors",
         "see the logs of its workers, then run again",
     ),

@@ -28,6 +28,7 @@ from orchestration.dbt_runner.inputs import RunFile, variables
 from orchestration.dbt_runner.manifest import models_of, published_models
 from orchestration.dbt_runner.results import BuildResult
 from orchestration.dbt_runner.session import Project, Query, dbt_session, invoke, results_of, rows_by_name
+from orchestration.errors import PlatformFailed
 from orchestration.lake.client import Lake
 from orchestration.lake.s3 import gateway_of, open_gateway
 from orchestration.log import SILENT, Log
@@ -41,6 +42,7 @@ from orchestration.spark.session import SCHEMA, early_end, spark_session
 from orchestration.sql import read_parquet
 
 if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
     from pyspark.sql import SparkSession
 
@@ -113,13 +115,9 @@ def build_on_spark(build: SparkBuild) -> BuildResult:
         with own_cursor({"clean": cleaner.create, "write": writer.write}):
             built = _built(build, session, writer.files, versions)
         # Nothing that was read after an early end counts.
-        _require_running(build.options)
+        if ended := early_end(build.options):
+            raise ended
         return built
-
-
-def _require_running(options: SparkOptions) -> None:
-    if ended := early_end(options):
-        raise ended
 
 
 @contextmanager
@@ -132,7 +130,7 @@ def _translated(options: SparkOptions) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
-        raise early_end(options, wait=1) or platform_fault([("Spark", message_of(error))]) from error
+        raise early_end(options) or platform_fault([("Spark", message_of(error))]) from error
     except duckdb.Error as error:
         raise platform_fault([("DuckDB", str(error))]) from error
 
@@ -154,7 +152,8 @@ def _built(
     run, manifest = build.run, build.manifest
     arguments = build.project.arguments("build", "--selector", build.selector, "--no-write-json")
     outcome = invoke(build.project, arguments, manifest=manifest, task_runs=build.task_runs, log=build.log)
-    _require_running(build.options)
+    if ended := early_end(build.options):
+        raise _cause(outcome) or ended
     results = results_of(outcome)
     nodes = read_nodes(results)
     failed = read_failed_tests(_query_of(session), nodes, results)
@@ -181,6 +180,16 @@ def _built(
             raw_root=run.raw_root,
             engine="spark",
         )
+
+
+def _cause(outcome: dbtRunnerResult) -> PlatformFailed | None:
+    """Return the error of the node that names why Spark ended, such as too little memory; None if no node does."""
+    try:
+        nodes = read_nodes(results_of(outcome))
+    except PlatformFailed:
+        return None
+    named = platform_fault([(node.name, node.message) for node in nodes if node.status == "error"])
+    return named if named.remedy else None
 
 
 def _query_of(session: SparkSession) -> Query:

@@ -12,13 +12,15 @@ import psutil
 import pytest
 
 from examples.events_api import Options, create_app, serving
+from orchestration.errors import PlatformFailed
 from orchestration.lake import keys
 from orchestration.lake.access import LakeAccess
 from orchestration.lake.client import MAIN, Lake
 from orchestration.lake.receipt import Receipt, read_receipt
+from orchestration.run import run_date
 from tests.helpers.own_lake import repository_of, variables_of
 from tests.helpers.pipeline import require_whole
-from tests.helpers.projects import copy_project, needs_retail, share_manifests
+from tests.helpers.projects import copy_project, needs_retail, request_for, settings_of, share_manifests
 from tests.helpers.secret_search import files_below, forms, leaks
 from tests.spark.cluster import Cluster, ended, publish, publishing, running_cluster
 
@@ -136,6 +138,23 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_a_cluster_without_the_memory_for_an_executor_ends_the_date_in_one_line(
+    access: LakeAccess, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy_project(tmp_path)
+    monkeypatch.setattr("orchestration.spark.session._EXECUTOR_TIMEOUT", 5.0)
+    for name in ("SPARK_LOCAL_IP", "SPARK_LOCAL_HOSTNAME"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    with repository_of(access, "no-memory") as lake, serving(create_app(Options(rows=100))) as url:
+        settings = settings_of(monkeypatch, project, SHOP_API_URL=url, **on(cluster) | {"ELT_SPARK_MEMORY": "8g"})
+        with pytest.raises(PlatformFailed, match=rf"^{cluster.url} gave no executor with 8g within 5 s$") as failed:
+            run_date(request_for(lake, settings, "2025-05-20"))
+
+        assert failed.value.exit_code == 5
+        assert failed.value.remedy.startswith("start workers with that much free memory")
+        assert not require_whole(lake, "2025-05-20")
 
 
 def test_no_log_page_event_or_command_line_of_spark_has_a_key(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.dbt_runner.faults import body_fault
+from orchestration.dbt_runner.faults import body_fault, platform_fault
 from orchestration.dbt_runner.results import FailedTest, Kind, NodeResult, TableAccounting
 from orchestration.errors import DataFailed, IngestCleanError, PlatformFailed, SourceBodyInvalid
 from tests.helpers.projects import built
@@ -183,3 +183,36 @@ def test_many_reasons_and_long_messages_are_cut_to_a_few_lines() -> None:
     assert len(str(result.failure())) < 5_000
     assert "events: 395 of 60 rows rejected for 395 more reasons" in notes
     assert len(notes.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "remedy"),
+    [
+        (
+            "Job aborted due to stage failure: …\nCaused by: java.lang.OutOfMemoryError: Java heap space\n",
+            "Spark needs more memory: java.lang.OutOfMemoryError: Java heap space",
+            "raise ELT_SPARK_MEMORY",
+        ),
+        (
+            "org.apache.spark.SparkException: Python worker exited unexpectedly (crashed): EOFError\n",
+            "the Python of a task of Spark ended, most often for lack of memory: Python worker exited unexpectedly "
+            "(crashed): EOFError",
+            "lower ELT_DUCKDB_MEMORY",
+        ),
+        (
+            "Lost task 0.3 in stage 4.0: ExecutorLostFailure (executor 3 exited)\nDriver stacktrace:",
+            "Spark lost its executors: Lost task 0.3 in stage 4.0: ExecutorLostFailure (executor 3 exited)",
+            "see the logs of its workers",
+        ),
+        (
+            "Job 7 cancelled:\nReason: Master removed our application: FAILED\n",
+            "Spark lost its executors: Reason: Master removed our application: FAILED",
+            "see the logs of its workers",
+        ),
+    ],
+)
+def test_a_failure_of_spark_is_one_line_with_its_remedy(message: str, cause: str, remedy: str) -> None:
+    error = platform_fault([("other", "Database Error"), ("events", message)])
+
+    assert str(error) == f"events: {cause}"
+    assert error.remedy.startswith(remedy)
