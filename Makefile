@@ -43,7 +43,7 @@ ON_BOTH_ENGINES := tests/integration/clean tests/integration/run/test_published_
 # Each build has a Java of its own, which would compile for longer than its code runs.
 FOR_SHORT_JAVA := JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 test-spark: setup-spark ## Compare both engines, and test a real Spark cluster (25 minutes)
-	@$(FOR_SHORT_JAVA) $(UV) run --no-sync pytest --both-engines $(ON_BOTH_ENGINES) tests/spark -k "not source_failed or line_that_is_not_json" --durations=10
+	@$(FOR_SHORT_JAVA) $(UV) run --no-sync pytest --numprocesses 2 --dist loadscope --both-engines $(ON_BOTH_ENGINES) tests/spark -k "not source_failed or line_that_is_not_json" --durations=10
 
 test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes for each of two stores; the first time also images)
 	@$(UV) run --locked --group containers pytest tests/stack -s --durations=0

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ from orchestration.settings import PROJECT_DIR, EltSettings, LakeSettings, read_
 from tests.helpers.matrix import Bench, open_bench
 from tests.helpers.own_lake import repository_of
 from tests.helpers.projects import RETAIL, copy_project, fetched_in_pages
-from tests.helpers.spark import COMPARED, BothEngines, py4j_leaves_sockets
+from tests.helpers.spark import COMPARED, BothEngines, Compared, TogetherOnSpark, py4j_leaves_sockets
 
 _dates = (str(date(2000, 1, 1) + timedelta(days=number)) for number in count())
 
@@ -42,9 +43,17 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish() -> None:
-    """Stop refusing the developer's files after the last test."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop refusing the developer's files after the last test, and report what this process has compared."""
     release()
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["compared"] = asdict(COMPARED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what another process has compared."""
+    COMPARED.add(Compared(**getattr(node, "workeroutput", {}).get("compared", {})))
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +72,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run of tests build everything on Spark too."""
     parser.addoption("--both-engines", action="store_true", help="Repeat each build on Spark, and compare the files.")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherOnSpark | None:
+    """Keep those tests together whose pages are recorded for Spark, if that was asked for."""
+    return TogetherOnSpark(config, log) if config.getoption("--both-engines") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -91,9 +106,9 @@ def _on_both_engines(both_engines: BothEngines | None) -> Iterator[None]:
         yield
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was compared."""
-    if COMPARED.builds:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Show what was compared. The first difference fails a test."""
+    if COMPARED.builds and exitstatus == pytest.ExitCode.OK:
         terminalreporter.write_line(str(COMPARED))
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.dbt_runner import build as duckdb_builds
 from orchestration.dbt_runner.inputs import RunFile
@@ -76,12 +77,27 @@ class Compared:
     files: int = 0
     rows: dict[str, int] = field(default_factory=dict)
 
+    def add(self, other: Compared) -> None:
+        """Add what another process has compared."""
+        self.builds += other.builds
+        self.files += other.files
+        for kind, rows in other.rows.items():
+            self.rows[kind] = self.rows.get(kind, 0) + rows
+
     def __str__(self) -> str:
         rows = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.rows.items()))
         return f"both engines: {self.builds} builds, {self.files} files, {rows or 0} rows; differences: 0"
 
 
 COMPARED = Compared()
+
+
+class TogetherOnSpark(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests of cleaning to one process, which compares their pages at the end, and each other file to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "cleaning" if "/clean/" in file or file.endswith("/test_parity.py") else file
 
 
 @dataclass(frozen=True)
