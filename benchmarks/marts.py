@@ -2,9 +2,11 @@
 
     tools/uv run python -m benchmarks.marts --dates 30 365
     tools/uv run python -m benchmarks.marts --dates 30 365 3650 --rows 2000 --keep lake --before ../older-checkout
+    tools/uv run --no-sync python -m benchmarks.marts --dates 30 365 --engine spark
 
 Starts its own lakeFS. At each size, every command runs in a process of its own, which prints its seconds without
-imports. The peak memory is that of the process. With --before, the commands of another checkout run on the same lake.
+imports. The peak memory is that of the process and its children. With --before, the commands of another checkout run
+on the same lake. With --engine spark, only the marts are measured.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from orchestration.lake import keys
 from orchestration.lake.client import Lake
 from orchestration.lake.setup import init_lake
 from orchestration.log import SILENT
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import ENGINES, PROJECT_DIR, Settings
 from orchestration.sql import literal
 
 _PRELUDE = """
@@ -55,9 +57,9 @@ print(json.dumps(time.monotonic() - begun))
 """
 _MARTS = "run_marts(MartsRun(lake=lake, settings=settings, log=SILENT, force={full}))"
 AFTER_A_DATE = "elt marts, after a new date"
+MARTS = {"elt marts --full": _MARTS.format(full=True), AFTER_A_DATE: _MARTS.format(full=False)}
 COMMANDS = {
-    "elt marts --full": _MARTS.format(full=True),
-    AFTER_A_DATE: _MARTS.format(full=False),
+    **MARTS,
     "elt run": "run_date(DateRun(execution_date=sys.argv[1], lake=lake, settings=settings, log=SILENT))",
     "elt sql, a mart": "query(lake, 'select sum(revenue) from daily_sales')",
     "elt sql, events of all dates": "query(lake, 'select count(*), sum(price) from events')",
@@ -106,9 +108,9 @@ def project_of(checkout: Path, folder: Path) -> Path:
     return fetched_as("ndjson", Path(shutil.copytree(checkout, folder, ignore=ignored)))
 
 
-def measured(command: str, date: str, checkout: Path, project: str) -> tuple[float, int]:
+def measured(command: str, date: str, checkout: Path, project: str, engine: str) -> tuple[float, int]:
     """Run a command of a checkout on a project; return its seconds and its peak memory in bytes."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout), "ELT_PROJECT_DIR": project}
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "ELT_PROJECT_DIR": project, "ELT_ENGINE": engine}
     done = measure([sys.executable, "-c", _PRELUDE.format(command=command), date], environment, checkout)
     if done.code:
         raise SystemExit(f"{command} failed:\n{done.log}")
@@ -121,8 +123,11 @@ def main() -> None:
     parser.add_argument("--dates", type=int, nargs="+", default=(30, 365), help="sizes of the lake, ascending")
     parser.add_argument("--rows", type=int, default=2_000, help="events of a date")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="an older checkout, measured on the same lake")
+    parser.add_argument("--engine", choices=ENGINES, default="duckdb", help="the engine of the marts")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the lake there; default: it is deleted")
     options = parser.parse_args()
+    if options.before and options.engine == "spark":
+        parser.error("--before is measured on DuckDB, --engine spark is not")
     before = options.before and options.before.resolve()
     kept = nullcontext(str(options.keep.resolve())) if options.keep else tempfile.TemporaryDirectory()
     print(f"{'dates':>6}  {'command':<32}{'checkout':<10}{'seconds':>9}{'peak MB':>9}  load")
@@ -134,14 +139,19 @@ def main() -> None:
             shutil.rmtree(copy, ignore_errors=True)
             checkouts = {"before": (before, str(project_of(before, copy))), **checkouts}
         new = count(1)
+        if options.engine == "spark":
+            # It parses the project for Spark, once.
+            measured(MARTS[AFTER_A_DATE], "", *checkouts["now"], options.engine)
         for dates in options.dates:
             grown = count(dates)
             grow_to(lake, settings, template, next(grown))
             for name, (checkout, project) in checkouts.items():
-                for command, script in COMMANDS.items():
+                for command, script in (COMMANDS if options.engine == "duckdb" else MARTS).items():
                     if command == AFTER_A_DATE:
                         grow_to(lake, settings, template, next(grown))
-                    seconds, peak = measured(script, str(DAY + timedelta(days=next(new))), checkout, project)
+                    seconds, peak = measured(
+                        script, str(DAY + timedelta(days=next(new))), checkout, project, options.engine
+                    )
                     shown = f"{seconds:>9.2f}{peak / 1e6:>9,.0f}  {os.getloadavg()[0]:.1f}"
                     print(f"{dates:>6}  {command:<32}{name:<10}{shown}", flush=True)
 
