@@ -42,7 +42,7 @@ setup-spark: setup ## Install Spark too, and fetch its jars for S3 once per user
 ON_BOTH_ENGINES := tests/integration/clean tests/integration/run/test_published_apis.py tests/integration/test_malformed_responses.py::test_each_unusual_record_among_valid_ones_has_its_own_outcome
 # Each build has a Java of its own, which would compile for longer than its code runs.
 FOR_SHORT_JAVA := JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
-test-spark: setup-spark ## Compare both engines, and test a real Spark cluster (25 minutes)
+test-spark: setup-spark ## Compare both engines, and test a real Spark cluster (17 minutes)
 	@$(FOR_SHORT_JAVA) $(UV) run --no-sync pytest --numprocesses 2 --dist loadscope --both-engines $(ON_BOTH_ENGINES) tests/spark -k "not source_failed or line_that_is_not_json" --durations=10
 
 test-stack: setup ## Run docker-compose.yml in real containers of podman, as root (20 minutes for each of two stores; the first time also images)

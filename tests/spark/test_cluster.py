@@ -119,7 +119,9 @@ def _kill_a_worker_with_rows(cluster: Cluster, driver: int) -> bool:
     end = time.monotonic() + 120
     while time.monotonic() < end and psutil.pid_exists(driver):
         for worker in cluster.workers:
-            if any("pyspark.daemon" in " ".join(_command(child)) for child in worker.children(recursive=True)):
+            if any(
+                "orchestration.spark.daemon" in " ".join(_command(child)) for child in worker.children(recursive=True)
+            ):
                 cluster.kill(worker)
                 return True
         time.sleep(0.05)
