@@ -118,7 +118,10 @@ def test_the_code_digest_depends_on_sql_macros_and_declarations_only(bench: Benc
     assert code_digest(again, models) == before
 
 
-def test_a_macro_of_spark_is_part_of_the_code_on_spark_only(bench: Bench, engine: Engine) -> None:
+def test_a_macro_of_spark_is_part_of_the_code_on_spark_only(
+    bench: Bench, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MACROS_VARIABLE, str(PROJECT_DIR / MACROS))
     models = [node.unique_id for node in bench.manifest.nodes.values() if node.unique_id.startswith("model.")]
     again = load_manifest(
         Project(PROJECT_DIR, "run", bench.root), state_dir=bench.root, environment=environment(engine)
@@ -135,13 +138,14 @@ def test_a_macro_of_spark_is_part_of_the_code_on_spark_only(bench: Bench, engine
     # `elt verify` names the files of these macros.
     files = {
         engine: {
-            file.partition(MACROS)[2]
-            for file in code_of(again, f"model.{NAME}.events", PROJECT_DIR, engine).files
-            if file.endswith(WRITER)
+            file for file in code_of(again, f"model.{NAME}.events", PROJECT_DIR, engine).files if file.endswith(WRITER)
         }
         for engine in ENGINES
     }
-    assert files == {"duckdb": {f"/lake{WRITER}"}, "spark": {f"/lake{WRITER}", f"/spark{WRITER}"}}
+    assert files == {
+        "duckdb": {f"{MACROS}/lake{WRITER}"},
+        "spark": {f"{MACROS}/lake{WRITER}", f"{MACROS}/spark{WRITER}"},
+    }
     again.nodes["model.ingest_clean.product_sales"].config.meta["rows_per_file"] = 5
     assert code_digest(again, models, "spark") == spark
     again.nodes[f"model.{NAME}.events"].config.meta["rows_per_file"] = 5
