@@ -1,14 +1,19 @@
 {#- The rows of one file of a mart by date: those that were built, and those of the other dates as they were. -#}
 {% macro rows_of_file(built, model, file, files) -%}
-    {%- set former = former_files(files, file) -%}
-    select * from (
+    select * from {{ built_and_former(built, model, files, former_files(files, file)) }}
+    where {{ is_in_file(file) }}
+{%- endmacro %}
+
+
+{#- The rows that were built, and those of former files that are not built, as something to select from. -#}
+{% macro built_and_former(built, model, files, former) -%}
+    (
         select * from {{ built }}
         {%- if former %}
         union all
         select * from {{ former_rows(model, files, former) }}
         {%- endif %}
     ) as of_all_files
-    where {{ is_in_file(file) }}
 {%- endmacro %}
 
 

@@ -49,13 +49,7 @@
                 when {{ is_in_file(file) }} then {{ loop.index0 }}
                 {%- endfor %}
             end as _elt_file
-        from (
-            select * from {{ built }}
-            {%- if former %}
-            union all
-            select * from {{ former_rows(model, files, former) }}
-            {%- endif %}
-        ) as of_all_files
+        from {{ built_and_former(built, model, files, former) }}
     ) as of_files
     where _elt_file is not null
 {%- endmacro %}
