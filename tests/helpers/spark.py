@@ -42,8 +42,11 @@ Row = tuple[Any, ...]
 _LARGE = 20_000_000
 """Bytes of a day that is not repeated: it is for DuckDB's memory, and has many equal rows."""
 
-py4j_leaves_sockets = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""For tests that run Spark in this process: py4j closes its sockets when they are collected."""
+py4j_leaves_sockets = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""For tests that run Spark in this process: py4j closes its sockets when they are collected.
+
+An error from there, which pytest keeps until the test ends, would keep the rows of each query in Java's memory.
+"""
 
 
 @cache
@@ -148,18 +151,21 @@ class BothEngines:
 
     def compare_recorded(self) -> int:
         """Build the recorded pages on both engines, and return the number of projects."""
-        for number, recorded in enumerate(self._recorded.values()):
-            work = self._state / f"recorded-{number}"
-            run = RunFile(recorded.date, str(work / "lake"), str(recorded.raw_root), recorded.pages)
-            project = Project(recorded.project_dir, "run", work / "dbt")
-            engine = duckdb_builds.Engine(self._state / "duckdb")
-            variables = duckdb_builds.environment(engine)
-            manifest = load_manifest(project, state_dir=work, environment=variables)
-            options: dict[str, Any] = {"selector": DATE_SELECTOR, "engine": engine}
-            with pytest.MonkeyPatch.context() as monkeypatch:
-                monkeypatch.setenv(MACROS_VARIABLE, str(recorded.project_dir / MACROS))
-                self._compare(self._duckdb(run, manifest, project, **options), run, project, options)
+        with one_java():
+            for number, recorded in enumerate(self._recorded.values()):
+                self._compare_one(recorded, self._state / f"recorded-{number}")
         return len(self._recorded)
+
+    def _compare_one(self, recorded: Recorded, work: Path) -> None:
+        run = RunFile(recorded.date, str(work / "lake"), str(recorded.raw_root), recorded.pages)
+        project = Project(recorded.project_dir, "run", work / "dbt")
+        engine = duckdb_builds.Engine(self._state / "duckdb")
+        variables = duckdb_builds.environment(engine)
+        manifest = load_manifest(project, state_dir=work, environment=variables)
+        options: dict[str, Any] = {"selector": DATE_SELECTOR, "engine": engine}
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setenv(MACROS_VARIABLE, str(recorded.project_dir / MACROS))
+            self._compare(self._duckdb(run, manifest, project, **options), run, project, options)
 
     def _record(self, run: RunFile, project_dir: Path) -> None:
         digest = hashlib.sha256(run.execution_date.encode())
@@ -235,6 +241,32 @@ class BothEngines:
                 yield lake, branch, replace(run, lake_root=root, raw_root=raw_root)
             finally:
                 lake.delete_branch(branch)
+
+
+@contextmanager
+def one_java() -> Iterator[None]:
+    """Keep the Java of the first build for all builds of the block: its start is a quarter of a small one.
+
+    The relations of a build end with it, as they otherwise do with its Java.
+    """
+    from pyspark.sql import SparkSession
+
+    from orchestration.spark import session as sessions
+
+    def end_relations() -> None:
+        if kept := SparkSession._instantiatedSession:
+            for view in kept.catalog.listTables(sessions.SCHEMA):
+                kept.catalog.dropGlobalTempView(view.name)
+            kept.catalog.clearCache()
+            assert not kept.catalog.listTables(sessions.SCHEMA)
+
+    end = sessions._end
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(sessions, "_end", end_relations)
+        try:
+            yield
+        finally:
+            end()
 
 
 def _all_pages(run: RunFile) -> list[str]:
