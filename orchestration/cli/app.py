@@ -6,10 +6,12 @@ the exit codes. Slow imports stay inside the commands, so that `elt --help` is q
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -89,7 +91,23 @@ def _leave(code: int | None) -> NoReturn:
     watch = threading.Timer(_EXIT_LIMIT, os._exit, (code or 0,))
     watch.daemon = True
     watch.start()
+    if code == Cancelled.exit_code:
+        _leave_threads(code)
     sys.exit(code)
+
+
+def _leave_threads(code: int) -> NoReturn:
+    """End the process as `sys.exit` does, without ending the interpreter.
+
+    A thread of a cancelled build can still be in DuckDB's C++. Python would end it there, which aborts the process.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        # The reader of a pipe may be gone.
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _fail(error: IngestCleanError, as_json: bool) -> NoReturn:

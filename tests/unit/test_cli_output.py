@@ -262,3 +262,34 @@ def test_an_env_file_that_is_not_utf8_is_named(
     assert code == 2
     assert err.startswith(f"UsageError: {tmp_path}/.env cannot be read: 'utf-8' codec can't decode")
     assert err.endswith(": save it as text in UTF-8\n")
+
+
+def test_an_interrupt_ends_elt_although_a_thread_is_in_duckdb() -> None:
+    # DuckDB's C++ is left by many short queries, at one of which Python would end the thread.
+    program = """
+import atexit, sys, threading, time
+import duckdb
+from orchestration.cli import app
+
+connection, counted = duckdb.connect(), threading.Event()
+
+def count():
+    while True:
+        connection.execute("select sum(i) from range(20000) as numbers (i)").fetchall()
+        counted.set()
+
+def interrupted(**options):
+    threading.Thread(target=count, daemon=True).start()
+    counted.wait()
+    atexit.register(time.sleep, 0.2)
+    atexit.register(print, "last logs")
+    raise KeyboardInterrupt
+
+app.app = interrupted
+app.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == Cancelled.exit_code, ended.stderr
+    assert ended.stdout == "last logs\n"
+    assert ended.stderr == "Cancelled: interrupted; main contains only complete dates, run again\n"
