@@ -122,6 +122,9 @@ class _Printable(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = log_line(record.getMessage()), None
+        # Prefect logs a failed state with the traceback of no exception, which is printed as "NoneType: None".
+        if record.exc_info and not record.exc_info[0]:
+            record.exc_info = None
         return True
 
 

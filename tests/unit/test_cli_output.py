@@ -204,7 +204,7 @@ def test_every_log_line_of_a_run_is_escaped(monkeypatch: pytest.MonkeyPatch, nam
 
     class Kept(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            kept.append(record.getMessage())
+            kept.append(self.format(record))
 
     logger = logging.getLogger(name)
     monkeypatch.setattr(logger, "handlers", [Kept()])
@@ -213,8 +213,11 @@ def test_every_log_line_of_a_run_is_escaped(monkeypatch: pytest.MonkeyPatch, nam
     escape_run_logs()
     logger.error("%s %%", FOREIGN)
     logger.error("x" * 5_000_000)
+    # As Prefect logs a task run with a failed state.
+    logger.error("failed", exc_info=True)
 
-    assert len(kept) == 2
+    assert len(kept) == 3
+    assert kept[2] == "failed"
     assert kept[0].endswith("\\r\n  Published: all is well %")
     for line in kept:
         require_safe(line)
