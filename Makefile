@@ -41,7 +41,7 @@ setup-spark: setup ## Install Spark too, and fetch its jars for S3 once per user
 # The tests of cleaning, of the values in docs/malformed-responses.md, and of the imitated APIs. The longest come first,
 # so that both processes end at about the same time.
 ON_BOTH_ENGINES := tests/integration/clean tests/spark tests/integration/test_malformed_responses.py::test_each_unusual_record_among_valid_ones_has_its_own_outcome tests/integration/run/test_published_apis.py
-# Each build has a Java of its own, which would compile for longer than its code runs.
+# Most builds have a Java of their own, which would compile for longer than its code runs.
 FOR_SHORT_JAVA := JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 test-spark: setup-spark ## Compare both engines, and test a real Spark cluster (14 minutes)
 	@$(FOR_SHORT_JAVA) $(UV) run --no-sync pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --both-engines $(ON_BOTH_ENGINES) -k "not source_failed or line_that_is_not_json" --durations=10

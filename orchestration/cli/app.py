@@ -62,11 +62,14 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(stack.app, name="stack")
 
 _EXIT_LIMIT = 10.0
+_INTERRUPTED = threading.Event()
 
 
 def main() -> NoReturn:
     """Run `elt`. An error of this package is printed in a few lines and sets the exit code."""
     as_json = "--json" in sys.argv
+    # Registered before what Prefect and dbt register, it runs after that.
+    atexit.register(_end_if_interrupted)
     restrict_rights()
     share_arenas()
     # SIGTERM ends a run like Ctrl-C.
@@ -92,22 +95,22 @@ def _leave(code: int | None) -> NoReturn:
     watch.daemon = True
     watch.start()
     if code == Cancelled.exit_code:
-        _leave_threads(code)
+        _INTERRUPTED.set()
     sys.exit(code)
 
 
-def _leave_threads(code: int) -> NoReturn:
-    """End the process as `sys.exit` does, without ending the interpreter.
+def _end_if_interrupted() -> None:
+    """End an interrupted process before Python ends its threads.
 
     A thread of a cancelled build can still be in DuckDB's C++. Python would end it there, which aborts the process.
     """
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
+    if not _INTERRUPTED.is_set():
+        return
     for stream in (sys.stdout, sys.stderr):
         # The reader of a pipe may be gone.
         with suppress(OSError):
             stream.flush()
-    os._exit(code)
+    os._exit(Cancelled.exit_code)
 
 
 def _fail(error: IngestCleanError, as_json: bool) -> NoReturn:

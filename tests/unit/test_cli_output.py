@@ -270,7 +270,7 @@ def test_an_env_file_that_is_not_utf8_is_named(
 def test_an_interrupt_ends_elt_although_a_thread_is_in_duckdb() -> None:
     # DuckDB's C++ is left by many short queries, at one of which Python would end the thread.
     program = """
-import atexit, sys, threading, time
+import atexit, threading, time
 import duckdb
 from orchestration.cli import app
 
